@@ -1,0 +1,1 @@
+"""The inference graph: described, validated, rendered, and run on this machine."""

@@ -1,0 +1,234 @@
+"""The pod side of a SeldonDeployment: containers and what hangs on them."""
+
+from pydantic import Field
+
+from graph.wire import IntOrString, JsonObject, Wire
+
+
+class KeyRef(Wire):
+    """One key of a ConfigMap or a Secret."""
+
+    key: str
+    name: str | None = None
+    optional: bool | None = None
+
+
+class EnvVarSource(Wire):
+    """Where an environment variable's value comes from when it is not written down."""
+
+    config_map_key_ref: KeyRef | None = None
+    secret_key_ref: KeyRef | None = None
+    field_ref: JsonObject | None = None
+    resource_field_ref: JsonObject | None = None
+
+
+class EnvVar(Wire):
+    """One environment variable: a value, or where it comes from."""
+
+    name: str
+    value: str | None = None
+    value_from: EnvVarSource | None = None
+
+
+class SourceRef(Wire):
+    """A whole ConfigMap or Secret."""
+
+    name: str | None = None
+    optional: bool | None = None
+
+
+class EnvFromSource(Wire):
+    """All keys of a ConfigMap or a Secret as environment variables."""
+
+    prefix: str | None = None
+    config_map_ref: SourceRef | None = None
+    secret_ref: SourceRef | None = None
+
+
+class ContainerPort(Wire):
+    """A port that a container listens on. Seldon reads the names `http`, `grpc` and `metrics`."""
+
+    name: str | None = None
+    container_port: int
+    protocol: str | None = None
+    host_port: int | None = None
+    host_ip: str | None = Field(default=None, alias="hostIP")
+
+
+class ExecAction(Wire):
+    """A command run in the container."""
+
+    command: list[str] = Field(default_factory=list)
+
+
+class HttpGetAction(Wire):
+    """An HTTP GET; the port is a number or a container port's name."""
+
+    path: str | None = None
+    port: IntOrString
+    scheme: str | None = None
+    host: str | None = None
+    http_headers: list[JsonObject] = Field(default_factory=list)
+
+
+class TcpSocketAction(Wire):
+    """A TCP connect; the port is a number or a container port's name."""
+
+    port: IntOrString
+    host: str | None = None
+
+
+class Probe(Wire):
+    """How the kubelet asks a container whether it lives, or is ready."""
+
+    http_get: HttpGetAction | None = None
+    tcp_socket: TcpSocketAction | None = None
+    exec: ExecAction | None = None
+    grpc: JsonObject | None = None
+    initial_delay_seconds: int | None = None
+    period_seconds: int | None = None
+    timeout_seconds: int | None = None
+    success_threshold: int | None = None
+    failure_threshold: int | None = None
+    termination_grace_period_seconds: int | None = None
+
+
+class LifecycleHandler(Wire):
+    """What runs at a turn of a container's life."""
+
+    exec: ExecAction | None = None
+    http_get: HttpGetAction | None = None
+    tcp_socket: TcpSocketAction | None = None
+
+
+class Lifecycle(Wire):
+    """Hooks after a container's start and before its end."""
+
+    post_start: LifecycleHandler | None = None
+    pre_stop: LifecycleHandler | None = None
+
+
+class ResourceRequirements(Wire):
+    """Requests and limits by resource name; quantities such as `250m`, `1`, `512Mi`."""
+
+    requests: dict[str, IntOrString] = Field(default_factory=dict)
+    limits: dict[str, IntOrString] = Field(default_factory=dict)
+
+
+class Capabilities(Wire):
+    """Linux capabilities to add and to drop."""
+
+    add: list[str] = Field(default_factory=list)
+    drop: list[str] = Field(default_factory=list)
+
+
+class ContainerSecurityContext(Wire):
+    """What a container's processes may do."""
+
+    run_as_non_root: bool | None = None
+    run_as_user: int | None = None
+    run_as_group: int | None = None
+    allow_privilege_escalation: bool | None = None
+    privileged: bool | None = None
+    read_only_root_filesystem: bool | None = None
+    capabilities: Capabilities | None = None
+    seccomp_profile: JsonObject | None = None
+    se_linux_options: JsonObject | None = None
+    proc_mount: str | None = None
+    windows_options: JsonObject | None = None
+
+
+class VolumeMount(Wire):
+    """A volume's place in a container."""
+
+    name: str
+    mount_path: str
+    read_only: bool | None = None
+    sub_path: str | None = None
+    sub_path_expr: str | None = None
+    mount_propagation: str | None = None
+
+
+class Container(Wire):
+    """One container of a pod. In Seldon its name is what binds it to a node of the graph."""
+
+    name: str
+    image: str | None = None
+    image_pull_policy: str | None = None
+    command: list[str] = Field(default_factory=list)
+    args: list[str] = Field(default_factory=list)
+    working_dir: str | None = None
+    env: list[EnvVar] = Field(default_factory=list)
+    env_from: list[EnvFromSource] = Field(default_factory=list)
+    ports: list[ContainerPort] = Field(default_factory=list)
+    liveness_probe: Probe | None = None
+    readiness_probe: Probe | None = None
+    startup_probe: Probe | None = None
+    lifecycle: Lifecycle | None = None
+    resources: ResourceRequirements | None = None
+    security_context: ContainerSecurityContext | None = None
+    volume_mounts: list[VolumeMount] = Field(default_factory=list)
+    volume_devices: list[JsonObject] = Field(default_factory=list)
+    termination_message_path: str | None = None
+    termination_message_policy: str | None = None
+    stdin: bool | None = None
+    stdin_once: bool | None = None
+    tty: bool | None = None
+
+
+class PodSecurityContext(Wire):
+    """What all processes of a pod may do."""
+
+    run_as_non_root: bool | None = None
+    run_as_user: int | None = None
+    run_as_group: int | None = None
+    fs_group: int | None = None
+    fs_group_change_policy: str | None = None
+    supplemental_groups: list[int] = Field(default_factory=list)
+    seccomp_profile: JsonObject | None = None
+    se_linux_options: JsonObject | None = None
+    sysctls: list[JsonObject] = Field(default_factory=list)
+    windows_options: JsonObject | None = None
+
+
+class Volume(Wire):
+    """A volume of a pod: the kinds that a serving pod has a use for."""
+
+    name: str
+    empty_dir: JsonObject | None = None
+    config_map: JsonObject | None = None
+    secret: JsonObject | None = None
+    persistent_volume_claim: JsonObject | None = None
+    projected: JsonObject | None = None
+    downward_api: JsonObject | None = Field(default=None, alias="downwardAPI")
+    ephemeral: JsonObject | None = None
+    csi: JsonObject | None = None
+    nfs: JsonObject | None = None
+    host_path: JsonObject | None = None
+
+
+class PodSpec(Wire):
+    """The pod of one componentSpec."""
+
+    containers: list[Container]
+    init_containers: list[Container] = Field(default_factory=list)
+    volumes: list[Volume] = Field(default_factory=list)
+    security_context: PodSecurityContext | None = None
+    service_account_name: str | None = None
+    automount_service_account_token: bool | None = None
+    termination_grace_period_seconds: int | None = None
+    image_pull_secrets: list[SourceRef] = Field(default_factory=list)
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    affinity: JsonObject | None = None
+    tolerations: list[JsonObject] = Field(default_factory=list)
+    topology_spread_constraints: list[JsonObject] = Field(default_factory=list)
+    priority_class_name: str | None = None
+    runtime_class_name: str | None = None
+    scheduler_name: str | None = None
+    restart_policy: str | None = None
+    dns_policy: str | None = None
+    dns_config: JsonObject | None = None
+    enable_service_links: bool | None = None
+    host_aliases: list[JsonObject] = Field(default_factory=list)
+    host_network: bool | None = None
+    share_process_namespace: bool | None = None
