@@ -1,0 +1,195 @@
+"""What the Seldon operator adds to a SeldonDeployment before anything runs: defaults, ports, environment, endpoints.
+
+The operator changes nothing in the object on the API server, so none of this shows in `kubectl get`; only the
+Deployments that it makes tell.
+
+Source: outputs of the operator 1.17.1, recorded in tests/contract/vectors/operator.json.gz.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graph.pod import Container, EnvVar
+from graph.spec import Endpoint, PredictiveUnit, Predictor, SeldonDeployment
+
+FIRST_HTTP_PORT = 9000
+FIRST_GRPC_PORT = 9500
+FIRST_METRICS_PORT = 6000
+METRICS_PATH = "/prometheus"
+MODEL_MOUNT_PATH = "/mnt/models"
+NO_IMPLEMENTATION = "UNKNOWN_IMPLEMENTATION"
+RANDOM_ABTEST = "RANDOM_ABTEST"
+SEPARATE_ENGINE = "seldon.io/engine-separate-pod"
+HARMLESS_ENV = "PREDICTIVE_UNIT_SERVICE_PORT"
+# Preset in a container, the first six make the operator drop all of its env; the others are overwritten.
+INJECTED_ENV = frozenset(
+    {
+        "PREDICTIVE_UNIT_HTTP_SERVICE_PORT",
+        "PREDICTIVE_UNIT_GRPC_SERVICE_PORT",
+        "PREDICTIVE_UNIT_PARAMETERS",
+        "MLSERVER_HTTP_PORT",
+        "MLSERVER_GRPC_PORT",
+        "MLSERVER_MODEL_URI",
+        "PREDICTIVE_UNIT_ID",
+        "MLSERVER_MODEL_NAME",
+        "PREDICTIVE_UNIT_IMAGE",
+        "PREDICTOR_ID",
+        "PREDICTOR_LABELS",
+        "SELDON_DEPLOYMENT_ID",
+        "SELDON_EXECUTOR_ENABLED",
+        "PREDICTIVE_UNIT_METRICS_SERVICE_PORT",
+        "PREDICTIVE_UNIT_METRICS_ENDPOINT",
+        "MLSERVER_METRICS_PORT",
+        "MLSERVER_METRICS_ENDPOINT",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The ports of one graph container."""
+
+    http: int
+    grpc: int
+    metrics: int
+
+
+PortTable = Mapping[tuple[str, str], Ports]
+
+
+def assign_ports(deployment: SeldonDeployment) -> dict[tuple[str, str], Ports]:
+    """The ports of every graph container, by (predictor name, container name).
+
+    HTTP and gRPC count distinct container names over all predictors, sidecars too; metrics count graph containers,
+    so a second predictor's differ. A container port that is named `http`, `grpc` or `metrics` wins, but the HTTP and
+    gRPC numbers that it replaces stay used.
+    """
+    offsets: dict[str, int] = {}
+    table: dict[tuple[str, str], Ports] = {}
+    next_metrics = FIRST_METRICS_PORT
+    for predictor in deployment.spec.predictors:
+        nodes = {unit.name for unit in predictor.graph.walk()}
+        for container in predictor.containers():
+            offset = offsets.setdefault(container.name, len(offsets))
+            if container.name not in nodes:
+                continue
+            metrics = _named_port(container, "metrics")
+            table[predictor.name, container.name] = Ports(
+                http=_named_port(container, "http") or FIRST_HTTP_PORT + offset,
+                grpc=_named_port(container, "grpc") or FIRST_GRPC_PORT + offset,
+                metrics=metrics or next_metrics,
+            )
+            next_metrics += metrics is None
+    return table
+
+
+def with_defaults(deployment: SeldonDeployment, ports: PortTable | None = None, host: str = "") -> SeldonDeployment:
+    """The SeldonDeployment as the executor gets to see it: types, implementations, labels and endpoints filled in.
+
+    Args:    ports: by (predictor name, container name); the operator's own choice if not given.
+             host: where all containers listen; as on a cluster if empty.
+    """
+    table = assign_ports(deployment) if ports is None else ports
+    predictors = [_default_predictor(deployment, predictor, table, host) for predictor in deployment.spec.predictors]
+    spec = deployment.spec.model_copy(update={"predictors": predictors})
+    return deployment.model_copy(update={"spec": spec})
+
+
+def container_env(
+    deployment: SeldonDeployment, predictor: Predictor, container: Container, ports: Ports
+) -> list[EnvVar]:
+    """The environment of a graph container: its own first, then what the operator appends, in the operator's order.
+
+    Args: predictor: with its defaults filled in.
+    """
+    unit = next(unit for unit in predictor.graph.walk() if unit.name == container.name)
+    return [
+        *container.env,
+        *(EnvVar(name=name, value=value) for name, value in _injected(deployment, predictor, container, unit, ports)),
+    ]
+
+
+def _injected(
+    deployment: SeldonDeployment, predictor: Predictor, container: Container, unit: PredictiveUnit, ports: Ports
+) -> Iterator[tuple[str, str]]:
+    over_grpc = deployment.spec.transport == "grpc"
+    yield HARMLESS_ENV, str(ports.grpc if over_grpc else ports.http)
+    yield "PREDICTIVE_UNIT_HTTP_SERVICE_PORT", str(ports.http)
+    yield "MLSERVER_HTTP_PORT", str(ports.http)
+    yield "PREDICTIVE_UNIT_GRPC_SERVICE_PORT", str(ports.grpc)
+    yield "MLSERVER_GRPC_PORT", str(ports.grpc)
+    if unit.parameters:
+        parameters = [{"name": each.name, "value": each.value, "type": each.type} for each in unit.parameters]
+        yield "PREDICTIVE_UNIT_PARAMETERS", _go_json(parameters)
+    if unit.model_uri:
+        yield "MLSERVER_MODEL_URI", MODEL_MOUNT_PATH
+    yield "PREDICTIVE_UNIT_ID", unit.name
+    yield "MLSERVER_MODEL_NAME", unit.name
+    yield "PREDICTIVE_UNIT_IMAGE", container.image or ""
+    yield "PREDICTOR_ID", predictor.name
+    yield "PREDICTOR_LABELS", _go_json(dict(sorted(predictor.labels.items())))
+    yield "SELDON_DEPLOYMENT_ID", deployment.name
+    yield "SELDON_EXECUTOR_ENABLED", "true"
+    yield "PREDICTIVE_UNIT_METRICS_SERVICE_PORT", str(ports.metrics)
+    yield "PREDICTIVE_UNIT_METRICS_ENDPOINT", METRICS_PATH
+    yield "MLSERVER_METRICS_PORT", str(ports.metrics)
+    yield "MLSERVER_METRICS_ENDPOINT", METRICS_PATH
+
+
+def _default_predictor(deployment: SeldonDeployment, predictor: Predictor, table: PortTable, host: str) -> Predictor:
+    endpoints = _endpoints(deployment, predictor, table, host)
+    return predictor.model_copy(
+        update={
+            "labels": {"version": predictor.name, **predictor.labels},
+            "graph": _default_unit(predictor.graph, endpoints),
+        }
+    )
+
+
+def _default_unit(unit: PredictiveUnit, endpoints: dict[str, Endpoint]) -> PredictiveUnit:
+    says_nothing = not unit.type and not unit.methods and unit.implementation in {None, "", NO_IMPLEMENTATION}
+    # A name that comes twice is bound once, to its first node: the operator does the same.
+    endpoint = endpoints.pop(unit.name, None)
+    return unit.model_copy(
+        update={
+            "type": "MODEL" if says_nothing else unit.type,
+            "implementation": unit.implementation or NO_IMPLEMENTATION,
+            "endpoint": endpoint,
+            "children": [_default_unit(child, endpoints) for child in unit.children],
+        }
+    )
+
+
+def _endpoints(deployment: SeldonDeployment, predictor: Predictor, table: PortTable, host: str) -> dict[str, Endpoint]:
+    separate = deployment.spec.annotations.get(SEPARATE_ENGINE) == "true"
+    over_grpc = deployment.spec.transport == "grpc"
+    found: dict[str, Endpoint] = {}
+    for index, component in enumerate(predictor.component_specs):
+        for container in component.containers:
+            ports = table.get((predictor.name, container.name))
+            if ports is None:
+                continue
+            near = "localhost" if index == 0 and not separate else _service_host(deployment, predictor, container)
+            found[container.name] = Endpoint(
+                service_host=host or near,
+                service_port=ports.grpc if over_grpc else ports.http,
+                http_port=ports.http,
+                grpc_port=ports.grpc,
+            )
+    return found
+
+
+def _service_host(deployment: SeldonDeployment, predictor: Predictor, container: Container) -> str:
+    return f"{deployment.name}-{predictor.name}-{container.name}.{deployment.namespace}.svc.cluster.local"
+
+
+def _named_port(container: Container, name: str) -> int | None:
+    return next((port.container_port for port in container.ports if port.name == name), None)
+
+
+def _go_json(value: Any) -> str:  # noqa: ANN401 - anything that JSON can say
+    """Compact JSON as Go writes it: `<`, `>` and `&` escaped, other characters as they are."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
