@@ -1,0 +1,157 @@
+"""What is known ahead: opening days, promo plan, holidays and further columns, one value a store and day.
+
+Codes: a flag is 0 or 1, a kind is the position of its label (0 = none), `UNKNOWN` where nobody said; a number is a
+float, NaN where nobody said. Unknown days are assumed, and marked so: the store's usual opening by weekday, no promo,
+no holiday, the store's usual number.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from fleet.arrays import AnyArray, BoolArray, FloatArray, IntArray, day_numbers, weekdays
+from fleet.errors import FeatureError
+
+UNKNOWN = 255
+OPEN = "open"
+
+Overrides = Mapping[str, Mapping[np.datetime64, float | str]]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One known-ahead column.
+
+    A `flag` is 0 or 1; a `kind` has named values, `labels[0]` being none; a `number` is any finite float.
+    """
+
+    name: str
+    type: Literal["flag", "kind", "number"]
+    labels: tuple[str, ...] = ()
+
+    def encode(self, value: float | str) -> float:
+        """Code of one value.
+
+        Raises: FeatureError: the value does not fit the column's type.
+        """
+        text = str(value)
+        if self.type == "kind":
+            if text not in self.labels:
+                raise FeatureError(f"column {self.name!r}: wanted one of {', '.join(self.labels)}, got {text!r}")
+            return float(self.labels.index(text))
+        try:
+            number = float(value)
+        except ValueError:
+            raise FeatureError(f"column {self.name!r}: wanted a number, got {text!r}") from None
+        if self.type == "flag" and number not in (0.0, 1.0):
+            raise FeatureError(f"column {self.name!r}: wanted 0 or 1, got {text!r}")
+        if not np.isfinite(number):
+            raise FeatureError(f"column {self.name!r}: wanted a finite number, got {text!r}")
+        return number
+
+
+@dataclass(frozen=True)
+class Window:
+    """Known-ahead values of some stores over consecutive days, nothing unknown in them any more.
+
+    `columns`: name -> (n_stores, n_days); `assumed`: the day's values were not all known; `usual_open`: (n_stores, 7),
+    Monday first; `days`: (n_days,) day numbers.
+    """
+
+    days: IntArray
+    columns: Mapping[str, AnyArray]
+    labels: Mapping[str, tuple[str, ...]]
+    usual_open: BoolArray
+    assumed: BoolArray
+
+    @property
+    def is_open(self) -> BoolArray:
+        """(n_stores, n_days): the store sells on that day."""
+        return np.asarray(self.columns[OPEN] != 0)
+
+    def select(self, positions: IntArray) -> "Window":
+        """The same stores on some of the days, in the order asked."""
+        columns = {name: values[:, positions] for name, values in self.columns.items()}
+        return Window(self.days[positions], columns, self.labels, self.usual_open, self.assumed[:, positions])
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The known-ahead table of a whole fleet.
+
+    `values`: name -> (n_stores, n_days) codes or floats; the first column of the table is day `first_day`.
+    `usual_numbers`: name of each number column -> (n_stores,) value used where nobody said.
+    """
+
+    first_day: int
+    columns: tuple[Column, ...]
+    values: Mapping[str, AnyArray]
+    usual_open: BoolArray
+    usual_numbers: Mapping[str, FloatArray]
+
+    @property
+    def last_day(self) -> int:
+        """Last day number that the table covers."""
+        return self.first_day + int(self.values[OPEN].shape[1]) - 1
+
+    def column(self, name: str) -> Column:
+        """The column of that name.
+
+        Raises: FeatureError: there is none; the message names those there are.
+        """
+        for column in self.columns:
+            if column.name == name:
+                return column
+        known = ", ".join(column.name for column in self.columns)
+        raise FeatureError(f"unknown calendar column {name!r}: this fleet has {known}")
+
+    def window(self, rows: IntArray, first: int, last: int, overrides: Overrides | None = None) -> Window:
+        """Values of the stores at `rows` from day `first` to day `last`, inclusive, unknown ones assumed.
+
+        `overrides` (column -> date -> value) replace what the table says, for every store asked, in this window only.
+
+        Raises: FeatureError: an override names an unknown column or a value that does not fit.
+        """
+        days = np.arange(first, last + 1)
+        usual = self.usual_open[rows]
+        columns: dict[str, AnyArray] = {}
+        assumed = np.zeros((len(rows), len(days)), dtype=np.bool_)
+        encoded = self._encoded(overrides or {}, first, last)
+        for column in self.columns:
+            raw = self._slice(column, rows, first, last)
+            for position, value in encoded.get(column.name, ()):
+                raw[:, position] = value
+            unknown = np.isnan(raw) if column.type == "number" else raw == UNKNOWN
+            assumed |= unknown
+            columns[column.name] = np.where(unknown, self._usual(column, rows, usual, days), raw)
+        labels = {column.name: column.labels for column in self.columns}
+        return Window(days, columns, labels, usual, assumed)
+
+    def _slice(self, column: Column, rows: IntArray, first: int, last: int) -> AnyArray:
+        """A copy of the table's part, unknown where the table does not reach."""
+        table = self.values[column.name]
+        blank = np.nan if column.type == "number" else UNKNOWN
+        out = np.full((len(rows), last - first + 1), blank, dtype=table.dtype)
+        low, high = max(first, self.first_day), min(last, self.last_day)
+        if low <= high:
+            part = table[:, low - self.first_day : high - self.first_day + 1]
+            out[:, low - first : high - first + 1] = part[rows]
+        return out
+
+    def _usual(self, column: Column, rows: IntArray, usual: BoolArray, days: IntArray) -> npt.NDArray[np.generic]:
+        if column.name == OPEN:
+            return usual[:, weekdays(days)].astype(np.uint8)
+        if column.type == "number":
+            return self.usual_numbers[column.name][rows][:, None]
+        return np.zeros((1, 1), dtype=np.uint8)
+
+    def _encoded(self, overrides: Overrides, first: int, last: int) -> dict[str, list[tuple[int, float]]]:
+        encoded: dict[str, list[tuple[int, float]]] = {}
+        for name, by_date in overrides.items():
+            column = self.column(name)
+            pairs = [(int(day_numbers(date)) - first, column.encode(value)) for date, value in by_date.items()]
+            encoded[name] = [(position, value) for position, value in pairs if 0 <= position <= last - first]
+        return encoded

@@ -1,0 +1,136 @@
+"""Calendar values -> regressor columns: one table of rules, used by training and by serving alike.
+
+A regressor is a rule's name and its arguments, kept in the fleet, so that what was fitted is what is evaluated.
+Every rule returns float64, shape (n_stores, n_days).
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from fleet.arrays import BoolArray, FloatArray, weekdays
+from fleet.calendar import Calendar, Overrides, Window
+from fleet.errors import FeatureError
+
+Mode = Literal["additive", "multiplicative"]
+Arguments = Mapping[str, str | int]
+
+CLOSURE_REACH_DAYS = 14
+"""Days around the days asked for that closure rules look at: a longer closure is still seen as a long one."""
+
+_MONTH_AND_DAY = "datetime64[M]"
+
+
+@dataclass(frozen=True)
+class Regressor:
+    """One regressor column: a rule of this module with its arguments, and how it enters the forecast."""
+
+    name: str
+    rule: str
+    arguments: Arguments = field(default_factory=dict)
+    mode: Mode = "additive"
+
+
+def _flag(window: Window, column: str) -> FloatArray:
+    return np.asarray(window.columns[column] != 0, dtype=np.float64)
+
+
+def _flag_on_weekday(window: Window, column: str, weekday: int) -> FloatArray:
+    return np.asarray(_flag(window, column) * (weekdays(window.days) == weekday))
+
+
+def _kind(window: Window, column: str, label: str) -> FloatArray:
+    code = window.labels[column].index(label)
+    return np.asarray(window.columns[column] == code, dtype=np.float64)
+
+
+def _number(window: Window, column: str) -> FloatArray:
+    return window.columns[column].astype(np.float64)
+
+
+def _next_to_closure(window: Window, side: int, min_days: int) -> FloatArray:
+    """1 on an open day whose neighbour (`side` 1: tomorrow, -1: yesterday) is closed though the store usually opens.
+
+    A closure counts from `min_days` closed days in a row on.
+    """
+    closed = ~window.is_open
+    unusual = closed & window.usual_open[:, weekdays(window.days)]
+    if min_days > 1:
+        unusual &= _run_lengths(closed) >= min_days
+    neighbour = np.zeros_like(unusual)
+    if side > 0:
+        neighbour[:, :-1] = unusual[:, 1:]
+    else:
+        neighbour[:, 1:] = unusual[:, :-1]
+    return (neighbour & window.is_open).astype(np.float64)
+
+
+def _run_lengths(closed: BoolArray) -> FloatArray:
+    """Length of the closed run that each closed day belongs to, 0 on open days."""
+    forward, backward = np.zeros(closed.shape), np.zeros(closed.shape)
+    n_days = closed.shape[1]
+    for day in range(n_days):
+        forward[:, day] = closed[:, day] * (1 + (forward[:, day - 1] if day else 0))
+    for day in range(n_days - 1, -1, -1):
+        backward[:, day] = closed[:, day] * (1 + (backward[:, day + 1] if day < n_days - 1 else 0))
+    return np.asarray(np.maximum(forward + backward - 1, 0))
+
+
+def _month_day(window: Window, first: int, last: int) -> FloatArray:
+    """1 from the `first` to the `last` day of the month; negative days count from its end, -1 being the last day."""
+    dates = window.days.astype("datetime64[D]")
+    month = dates.astype(_MONTH_AND_DAY)
+    from_start = (dates - month.astype("datetime64[D]")).astype(np.int64) + 1
+    from_end = (dates - (month + 1).astype("datetime64[D]")).astype(np.int64)
+    position = from_start if first > 0 else from_end
+    return _every_store(window, (position >= first) & (position <= last))
+
+
+def _around_date(window: Window, month: int, day: int, first: int, last: int) -> FloatArray:
+    """1 from `first` to `last` days relative to the yearly date `month`-`day`; negative is before it."""
+    dates = window.days.astype("datetime64[D]")
+    years = dates.astype("datetime64[Y]")
+    inside = np.zeros(len(dates), dtype=np.bool_)
+    for year in (years - 1, years, years + 1):
+        anchor = (year.astype(_MONTH_AND_DAY) + (month - 1)).astype("datetime64[D]") + (day - 1)
+        distance = (dates - anchor).astype(np.int64)
+        inside |= (distance >= first) & (distance <= last)
+    return _every_store(window, inside)
+
+
+def _every_store(window: Window, days: BoolArray) -> FloatArray:
+    return np.broadcast_to(days.astype(np.float64), (len(window.usual_open), len(days)))
+
+
+RULES: Mapping[str, Callable[..., FloatArray]] = {
+    "flag": _flag,
+    "flag_on_weekday": _flag_on_weekday,
+    "kind": _kind,
+    "number": _number,
+    "next_to_closure": _next_to_closure,
+    "month_day": _month_day,
+    "around_date": _around_date,
+}
+
+
+def padded_window(calendar: Calendar, rows: object, first: int, last: int, overrides: Overrides | None) -> Window:
+    """The window from `first` to `last` with the days around it that closure rules look at."""
+    positions = np.asarray(rows, dtype=np.int64)
+    return calendar.window(positions, first - CLOSURE_REACH_DAYS, last + CLOSURE_REACH_DAYS, overrides)
+
+
+def columns_of(window: Window, regressors: tuple[Regressor, ...]) -> Iterator[FloatArray]:
+    """Each regressor's column over the whole window, shape (n_stores, n_days), in the order given.
+
+    Raises: FeatureError: a rule, a column or a label is unknown to this window.
+    """
+    for regressor in regressors:
+        rule = RULES.get(regressor.rule)
+        if rule is None:
+            raise FeatureError(f"regressor {regressor.name!r}: unknown rule {regressor.rule!r}, known: {sorted(RULES)}")
+        try:
+            yield rule(window, **regressor.arguments)
+        except (KeyError, ValueError) as error:
+            raise FeatureError(f"regressor {regressor.name!r}: the calendar has no {error}") from error

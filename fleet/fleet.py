@@ -1,0 +1,235 @@
+"""A whole chain's models behind one call: open a fleet, forecast its stores."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from fleet import formula
+from fleet.arrays import AnyArray, BoolArray, FloatArray, IntArray, as_dates, day_numbers, weekdays
+from fleet.calendar import Calendar, Column, Overrides, Window
+from fleet.contents import FleetContents
+from fleet.design import Design
+from fleet.errors import FeatureError, UnknownStoreError
+from fleet.features import CLOSURE_REACH_DAYS, columns_of, padded_window
+from fleet.formula import Parameters
+from fleet.storage import ArrayDirectory
+
+Dates = npt.NDArray[np.datetime64]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Forecasts of some stores over some days; all arrays (n_stores, n_days), sales per day.
+
+    0 <= lower <= value <= upper; all three are exactly 0 on a `closed` day. `assumed`: the calendar did not say all
+    that the model wants to know of that day.
+    """
+
+    store_ids: tuple[str, ...]
+    dates: Dates
+    value: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    closed: BoolArray
+    assumed: BoolArray
+
+
+class Fleet:
+    """Every store's model. Reads an array when it is first needed, and never writes.
+
+    Safe to share between threads and, memory-mapped, between processes.
+    """
+
+    def __init__(self, arrays: Mapping[str, AnyArray], meta: Mapping[str, Any], version: str) -> None:
+        self._arrays = arrays
+        self._meta = meta
+        self.version = version
+        self.design = Design.from_dict(meta["design"])
+
+    @classmethod
+    def open(cls, path: Path, *, verify: bool = False) -> "Fleet":
+        """Open a fleet directory; the time does not grow with the number of stores.
+
+        Args: verify: read and prove every array now instead of when it is first asked for.
+        Raises: FleetFormatError: torn, newer, tampered with, or no fleet at all.
+        """
+        directory = ArrayDirectory(path)
+        if verify:
+            for name in directory:
+                directory[name]
+        return cls(directory, directory.meta, directory.digest[:12])
+
+    @classmethod
+    def from_contents(cls, contents: FleetContents) -> "Fleet":
+        """The same fleet without a directory, as training's backtest wants it."""
+        return cls(contents.arrays(), contents.meta(), "unsaved")
+
+    @cached_property
+    def store_ids(self) -> tuple[str, ...]:
+        """Every store's id, in the fleet's order."""
+        return tuple(raw.decode() for raw in cast("npt.NDArray[np.bytes_]", self._arrays["store_ids"]).tolist())
+
+    @property
+    def n_stores(self) -> int:
+        """Number of stores, with a model or without."""
+        return int(self._meta["n_stores"])
+
+    @property
+    def n_models(self) -> int:
+        """Number of stores that have a model of their own."""
+        return int(self._meta["n_models"])
+
+    @property
+    def engine(self) -> str:
+        """Name of the engine that fitted the models."""
+        return str(self._meta["engine"])
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Settings of the training that made this fleet."""
+        return cast("Mapping[str, Any]", self._meta["settings"])
+
+    @property
+    def trained_through(self) -> np.datetime64:
+        """Last day of the chain's history."""
+        return np.datetime64(int(self._meta["trained_through"]), "D")
+
+    @property
+    def calendar_days(self) -> tuple[np.datetime64, np.datetime64]:
+        """First and last day of the calendar; days outside are forecast with assumed values."""
+        bounds = self._meta["calendar"]
+        return np.datetime64(bounds["first_day"], "D"), np.datetime64(bounds["last_day"], "D")
+
+    @property
+    def override_columns(self) -> tuple[str, ...]:
+        """Calendar columns that a what-if question may override."""
+        return tuple(column["name"] for column in self._meta["calendar"]["columns"])
+
+    @property
+    def has_model(self) -> BoolArray:
+        """(n_stores,): False where only the fallback can answer."""
+        return cast("BoolArray", self._arrays["has_model"])
+
+    @property
+    def facts(self) -> AnyArray:
+        """(n_stores,) records of `fleet.contents.FACTS`: training window, scores, group, reason of a failure."""
+        return self._arrays["facts"]
+
+    @property
+    def recent_sales(self) -> FloatArray:
+        """(n_stores, n_days) last sales up to `trained_through`, NaN where closed or unknown."""
+        return self._arrays["recent_sales"].astype(np.float64)
+
+    @cached_property
+    def calendar(self) -> Calendar:
+        """The known-ahead table."""
+        bounds = self._meta["calendar"]
+        columns = tuple(Column(**{**column, "labels": tuple(column["labels"])}) for column in bounds["columns"])
+        return Calendar(
+            bounds["first_day"],
+            columns,
+            {column.name: self._arrays[f"calendar_{column.name}"] for column in columns},
+            cast("BoolArray", self._arrays["usual_open"]),
+            {c.name: cast("FloatArray", self._arrays[f"usual_{c.name}"]) for c in columns if c.type == "number"},
+        )
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        """All stores' parameters."""
+        names = ("scalars", "beta", "delta", "changepoints_t")
+        parts = [cast("FloatArray", self._arrays[name]) for name in names]
+        shape = (self.n_stores, len(self.design.regressors))
+        for name, plain in (("centre", 0.0), ("spread", 1.0)):
+            parts.append(cast("FloatArray", self._arrays.get(name, np.broadcast_to(np.float64(plain), shape))))
+        return Parameters(*parts)
+
+    def position(self, store_id: str) -> int | None:
+        """Row of a store, or None where the fleet does not know it; binary search, nothing is built."""
+        row = int(self._locate([store_id])[0])
+        return None if row < 0 else row
+
+    def predict(
+        self, store_ids: Sequence[str], dates: npt.ArrayLike, level: float = 0.8, overrides: Overrides | None = None
+    ) -> Forecast:
+        """Forecast stores that have a model, all for the same days.
+
+        Args:    dates: (n_days,) anything numpy reads as days.  level: share of days that the interval holds,
+                 0.5..0.99.  overrides: calendar column -> date -> value, for this question only.
+        Raises:  UnknownStoreError: an id is unknown, or has no model (ask `fallback`).  FeatureError: an override does
+                 not fit.  LevelError.
+        """
+        rows = self._rows(store_ids)
+        without = [store_ids[int(i)] for i in np.flatnonzero(~self.has_model[rows])]
+        if without:
+            raise UnknownStoreError(f"no model for {', '.join(without[:5])}: these stores are answered by the fallback")
+        window, positions = self._window(rows, dates, overrides)
+        parameters = self.parameters.rows(rows)
+        centre = formula.yhat(parameters, self.design, window, positions)
+        half = formula.z_score(level) * formula.standard_deviation(parameters, self.design, window.days[positions])
+        return self._forecast(store_ids, window.select(positions), centre, half)
+
+    def fallback(
+        self, store_ids: Sequence[str], dates: npt.ArrayLike, level: float = 0.8, overrides: Overrides | None = None
+    ) -> Forecast:
+        """Forecast any known store from its weekday and promo curve; arguments and errors as `predict`."""
+        rows = self._rows(store_ids)
+        window, positions = self._window(rows, dates, overrides)
+        asked = window.select(positions)
+        promo = asked.columns.get("promo", np.zeros(asked.assumed.shape, np.uint8)).astype(np.intp)
+        curves = self._arrays["fallback"].astype(np.float64)[rows]
+        sales = curves[np.arange(len(rows))[:, None], weekdays(asked.days)[None, :], promo]
+        # The curve's spread is on the log scale whatever the models' transform: sales spread in proportion.
+        half = formula.z_score(level) * self._arrays["fallback_sigma"].astype(np.float64)[rows][:, None]
+        logs = np.log1p(sales)
+        return _closed_to_zero(store_ids, asked, sales, np.expm1(logs - half), np.expm1(logs + half))
+
+    def future_columns(self, store_id: str, dates: npt.ArrayLike) -> dict[str, FloatArray]:
+        """Regressor name -> (n_days,) values of one store: what a stock Prophet's `predict` wants beside `ds`."""
+        window, positions = self._window(self._rows([store_id]), dates, None)
+        columns = columns_of(window, self.design.regressors)
+        pairs = zip(self.design.regressors, columns, strict=True)
+        return {regressor.name: values[0, positions] for regressor, values in pairs}
+
+    def _locate(self, store_ids: Sequence[str]) -> IntArray:
+        """Row of each id, -1 where the fleet does not know it."""
+        table, order = self._arrays["store_ids"], cast("IntArray", self._arrays["store_order"])
+        keys = np.array([store_id.encode() for store_id in store_ids], dtype=np.bytes_)
+        places = np.searchsorted(table, keys, sorter=order)
+        rows = order[np.minimum(places, len(order) - 1)]
+        # numpy drops trailing NULs of bytes; no fleet has an id with one, so such an id is unknown.
+        known = (table[rows] == keys) & np.array(["\0" not in store_id for store_id in store_ids])
+        return np.where(known, rows, -1)
+
+    def _rows(self, store_ids: Sequence[str]) -> IntArray:
+        rows = self._locate(store_ids)
+        unknown = [store_ids[int(i)] for i in np.flatnonzero(rows < 0)]
+        if unknown:
+            names = ", ".join(repr(store_id) for store_id in unknown[:5])
+            raise UnknownStoreError(f"unknown store {names}: this fleet has {self.n_stores} stores, see its store_ids")
+        return rows
+
+    def _window(self, rows: IntArray, dates: npt.ArrayLike, overrides: Overrides | None) -> tuple[Window, IntArray]:
+        days = day_numbers(dates)
+        if days.ndim != 1 or not len(days):
+            raise FeatureError(f"wanted a list of one or more days, got an array of shape {days.shape}")
+        first, last = int(days.min()), int(days.max())
+        window = padded_window(self.calendar, rows, first, last, overrides)
+        return window, days - first + CLOSURE_REACH_DAYS
+
+    def _forecast(self, store_ids: Sequence[str], asked: Window, centre: FloatArray, half: FloatArray) -> Forecast:
+        back = self.design.back
+        return _closed_to_zero(store_ids, asked, back(centre), back(centre - half), back(centre + half))
+
+
+def _closed_to_zero(
+    store_ids: Sequence[str], asked: Window, value: FloatArray, lower: FloatArray, upper: FloatArray
+) -> Forecast:
+    closed = ~asked.is_open
+    for part in (value, lower, upper):
+        part[closed] = 0.0
+    return Forecast(tuple(store_ids), as_dates(asked.days), value, lower, upper, closed, asked.assumed)

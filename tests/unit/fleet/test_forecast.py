@@ -1,0 +1,124 @@
+"""Promises of a forecast: closed is 0, bounds are ordered, unknown days are assumed, overrides answer what-if."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import fleets
+
+from fleet import FeatureError, Fleet, LevelError
+
+KNOWN = np.arange("2015-06-20", "2015-08-01", dtype="datetime64[D]")
+MONDAY = np.datetime64("2015-06-22")
+
+
+@cache
+def fleet() -> Fleet:
+    return Fleet.from_contents(fleets.contents(6))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    start=st.integers(-4000, 4000),
+    n_days=st.integers(1, 80),
+    level=st.floats(0.5, 0.99),
+    transform=st.sampled_from(["log1p", "identity"]),
+    ask=st.sampled_from(["predict", "fallback"]),
+)
+def test_bounds_are_ordered_and_never_negative(
+    seed: int, start: int, n_days: int, level: float, transform: str, ask: str
+) -> None:
+    some = Fleet.from_contents(fleets.contents(3, seed=seed, shape=fleets.design(transform=transform)))  # type: ignore[arg-type]
+    days = KNOWN[0] + np.arange(start, start + n_days)
+    forecast = getattr(some, ask)(["3", "1"], days, level)
+    assert forecast.value.shape == (2, n_days)
+    assert (forecast.lower >= 0).all()
+    assert (forecast.lower <= forecast.value).all()
+    assert (forecast.value <= forecast.upper).all()
+    for part in (forecast.value, forecast.lower, forecast.upper):
+        assert np.isfinite(part).all()
+        assert (part[forecast.closed] == 0).all()
+
+
+def test_closed_days_are_exactly_zero_in_both_answers() -> None:
+    sundays = KNOWN[(KNOWN.astype(int) + 3) % 7 == 6]
+    for forecast in (fleet().predict(["1", "2"], sundays), fleet().fallback(["1", "2"], sundays)):
+        assert forecast.closed.all()
+        assert (forecast.value == 0).all()
+        assert (forecast.upper == 0).all()
+
+
+def test_days_may_be_asked_in_any_order_and_repeated() -> None:
+    mixed = KNOWN[[5, 0, 17, 5]]
+    some, all_days = fleet().predict(["2"], mixed), fleet().predict(["2"], KNOWN)
+    np.testing.assert_allclose(some.value[0], all_days.value[0][[5, 0, 17, 5]], rtol=1e-13)
+    assert (some.dates == mixed).all()
+
+
+def test_one_store_gets_the_same_numbers_alone_and_among_others() -> None:
+    alone = fleet().predict(["4"], KNOWN)
+    together = fleet().predict(["6", "4", "1"], KNOWN)
+    np.testing.assert_allclose(together.value[1], alone.value[0], rtol=1e-13)
+
+
+def test_days_past_the_calendar_use_the_usual_opening_and_say_so() -> None:
+    days = np.arange("2015-08-01", "2015-08-15", dtype="datetime64[D]")
+    forecast = fleet().predict(["1"], days)
+    assert forecast.assumed.all()
+    assert forecast.closed[0].tolist() == [(int(day) + 3) % 7 == 6 for day in days.astype(int)]
+    assert not fleet().predict(["1"], KNOWN).assumed.any()
+
+
+def test_a_wider_level_gives_a_wider_interval() -> None:
+    narrow, wide = fleet().predict(["1"], KNOWN, 0.5), fleet().predict(["1"], KNOWN, 0.95)
+    assert (wide.upper - wide.lower >= narrow.upper - narrow.lower).all()
+    assert (wide.value == narrow.value).all()
+
+
+@pytest.mark.parametrize("level", [0, 0.4, 1, 2, float("nan")])
+def test_a_level_that_cannot_be_answered_is_refused(level: float) -> None:
+    with pytest.raises(LevelError, match=r"0\.5 to 0\.99"):
+        fleet().predict(["1"], KNOWN, level)
+
+
+def test_an_override_changes_its_day_and_leaves_the_calendar_alone() -> None:
+    before = fleet().predict(["1"], KNOWN)
+    promo = int(
+        not fleet()
+        .calendar.window(np.array([0]), int(MONDAY.astype(int)), int(MONDAY.astype(int)))
+        .columns["promo"][0, 0]
+    )
+    asked = fleet().predict(["1"], KNOWN, overrides={"promo": {MONDAY: promo}})
+    changed = np.flatnonzero(asked.value[0] != before.value[0])
+    assert KNOWN[changed].tolist() == [MONDAY.astype(object)]
+    closed = fleet().predict(["1"], KNOWN, overrides={"open": {MONDAY: 0}})
+    assert closed.value[0, 2] == 0
+    # The day before a closure is a feature of its own, so Saturday (Sunday is closed anyway) stays and Tuesday changes
+    # only through "after a long closure": this one is short.
+    assert (closed.value[0, 3:] == before.value[0, 3:]).all()
+    np.testing.assert_array_equal(fleet().predict(["1"], KNOWN).value, before.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"price": {MONDAY: 1}}, "unknown calendar column 'price'.*open, promo"),
+        ({"promo": {MONDAY: 2}}, "'promo': wanted 0 or 1, got '2'"),
+        ({"promo": {MONDAY: "yes"}}, "'promo': wanted a number, got 'yes'"),
+        ({"state_holiday": {MONDAY: "z"}}, "'state_holiday': wanted one of 0, a, b, c, got 'z'"),
+        ({"temperature": {MONDAY: float("inf")}}, "wanted a finite number"),
+    ],
+)
+def test_an_override_that_does_not_fit_is_named(
+    overrides: dict[str, dict[np.datetime64, object]], message: str
+) -> None:
+    with pytest.raises(FeatureError, match=message):
+        fleet().predict(["1"], KNOWN, overrides=overrides)  # type: ignore[arg-type]
+
+
+def test_asking_for_no_days_is_refused() -> None:
+    with pytest.raises(FeatureError, match="one or more days"):
+        fleet().predict(["1"], [])
