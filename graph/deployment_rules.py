@@ -1,0 +1,187 @@
+"""Rules about a SeldonDeployment as a whole: its names, its annotations, and how its predictors share the traffic."""
+
+from collections.abc import Iterator, Mapping
+
+from graph.container_rules import ROUTING_INJECTION, env_problems, resource_problems
+from graph.names import is_label, is_service_name
+from graph.node_rules import node_problems, walk_with_paths
+from graph.operator import SEPARATE_ENGINE, assign_ports
+from graph.pod_rules import pod_problems
+from graph.problem import Problem, at_key, show
+from graph.spec import API_VERSION, KIND, Predictor, SeldonDeployment
+
+PROTOCOLS = ("seldon", "tensorflow", "kfserving", "v2")
+TRANSPORTS = ("rest", "grpc")
+SERVER_TYPES = ("rpc", "kafka")
+KAFKA_ENV = ("KAFKA_BROKER", "KAFKA_INPUT_TOPIC", "KAFKA_OUTPUT_TOPIC")
+REST_TIMEOUT = "seldon.io/rest-timeout"
+GRPC_TIMEOUT = "seldon.io/grpc-timeout"
+WHOLE_NUMBERS = (REST_TIMEOUT, GRPC_TIMEOUT, "seldon.io/grpc-max-message-size")
+NO_ENGINE = "seldon.io/no-engine"
+SVC_NAME = "seldon.io/svc-name"
+WHOLE = 100
+
+
+def deployment_problems(deployment: SeldonDeployment) -> Iterator[Problem]:
+    """Everything that is wrong with a SeldonDeployment whose shape is right."""
+    yield from _identity(deployment)
+    yield from _words(deployment)
+    yield from _traffic(deployment.spec.predictors)
+    yield from _budgets(deployment.spec.predictors)
+    yield from _spec_annotations(deployment)
+    ports = assign_ports(deployment)
+    apart = deployment.spec.annotations.get(SEPARATE_ENGINE) == "true"
+    names: dict[str, int] = {}
+    services: dict[str, int] = {}
+    for index, predictor in enumerate(deployment.spec.predictors):
+        path = f"spec.predictors[{index}]"
+        yield from _predictor_names(predictor, path, names, services, index)
+        yield from _predictor_annotations(predictor, path)
+        yield from _executor(deployment, predictor, path)
+        yield from _endpoint_types(predictor, path, deployment.spec.transport or "rest")
+        yield from node_problems(predictor, path, deployment.spec.protocol or "seldon")
+        engine_apart = apart or NO_ENGINE in predictor.annotations
+        yield from pod_problems(predictor, path, ports, engine_apart=engine_apart)
+
+
+def _identity(deployment: SeldonDeployment) -> Iterator[Problem]:
+    if deployment.api_version != API_VERSION:
+        yield Problem("apiVersion", API_VERSION, show(deployment.api_version), "write that version")
+    if deployment.kind != KIND:
+        yield Problem("kind", KIND, show(deployment.kind), "give a SeldonDeployment")
+    if not is_service_name(deployment.name):
+        wanted = "lower-case letters, digits and inner hyphens, a letter first, at most 63"
+        yield Problem("metadata.name", wanted, show(deployment.metadata.name), "rename it: Services take its name")
+    if deployment.metadata.namespace is not None and not is_label(deployment.metadata.namespace):
+        wanted = "lower-case letters, digits and inner hyphens, at most 63"
+        yield Problem("metadata.namespace", wanted, show(deployment.metadata.namespace), "correct it")
+
+
+def _words(deployment: SeldonDeployment) -> Iterator[Problem]:
+    spec = deployment.spec
+    for name, value, words in (
+        ("protocol", spec.protocol, PROTOCOLS),
+        ("transport", spec.transport, TRANSPORTS),
+        ("serverType", spec.server_type, SERVER_TYPES),
+    ):
+        if value not in (None, "", *words):
+            yield Problem(f"spec.{name}", f"one of {', '.join(words)}", show(value), "correct it or leave it out")
+    if spec.oauth_key or spec.oauth_secret:
+        yield Problem("spec.oauth_secret", "no secret in the file", "one", "remove it: Seldon ignores it")
+    if spec.replicas is not None and spec.replicas < 0:
+        yield Problem("spec.replicas", "0 or more", show(spec.replicas), "correct it")
+    if not spec.predictors:
+        yield Problem("spec.predictors", "at least one predictor", "none", "add one")
+
+
+def _traffic(predictors: list[Predictor]) -> Iterator[Problem]:
+    for index, predictor in enumerate(predictors):
+        if not 0 <= (predictor.traffic or 0) <= WHOLE:
+            path = f"spec.predictors[{index}].traffic"
+            yield Problem(path, f"a percentage of 0 to {WHOLE}", show(predictor.traffic), "correct it")
+    shadows = [predictor.name for predictor in predictors if predictor.shadow]
+    live = [predictor for predictor in predictors if not predictor.shadow]
+    if len(shadows) > 1:
+        yield Problem("spec.predictors", "one shadow at most", ", ".join(shadows), "leave one of them")
+    if shadows and not live:
+        yield Problem("spec.predictors", "a predictor that answers", "a shadow alone", "add the predictor it shadows")
+    total = sum(predictor.traffic or 0 for predictor in live)
+    if len(live) > 1 and total != WHOLE:
+        todo = "make the traffic of all but the shadow sum to 100"
+        yield Problem("spec.predictors", f"traffic that sums to {WHOLE}", str(total), todo)
+    if len(live) == 1 and 0 < total < WHOLE:
+        yield Problem("spec.predictors", "no traffic, or 100, for a lone predictor", str(total), "remove it")
+
+
+def _budgets(predictors: list[Predictor]) -> Iterator[Problem]:
+    budgets = [
+        f"spec.predictors[{index}].componentSpecs[{number}].pdbSpec"
+        for index, predictor in enumerate(predictors)
+        for number, component in enumerate(predictor.component_specs)
+        if component.pdb_spec
+    ]
+    for extra in budgets[1:]:
+        todo = "leave one: all select the same pods, and no pod under two budgets can be evicted"
+        yield Problem(extra, "one pdbSpec in a SeldonDeployment", f"another in {budgets[0]}", todo)
+
+
+def _spec_annotations(deployment: SeldonDeployment) -> Iterator[Problem]:
+    annotations = deployment.spec.annotations
+    yield from _annotations(annotations, "spec.annotations")
+    if annotations.get(SEPARATE_ENGINE) == "true" and (REST_TIMEOUT in annotations or GRPC_TIMEOUT in annotations):
+        todo = "remove one: an executor in its own pod does not see the timeout"
+        yield Problem("spec.annotations", f"a timeout or {SEPARATE_ENGINE}", "both", todo)
+    for name in WHOLE_NUMBERS:
+        if name in deployment.metadata.annotations:
+            todo = "move it to spec.annotations: the executor does not read it here"
+            yield Problem(at_key("metadata.annotations", name), "it in spec.annotations", "it here", todo)
+    if "seldon.io/engine-seldon-enable-routing-injection" in annotations:
+        yield _injection("spec.annotations")
+
+
+def _annotations(annotations: Mapping[str, str], path: str) -> Iterator[Problem]:
+    for name, value in annotations.items():
+        if name in WHOLE_NUMBERS and not value.isdecimal():
+            todo = "correct it: the executor would not start"
+            yield Problem(at_key(path, name), "a whole number, in milliseconds or bytes", show(value), todo)
+        if "=" in value or "=" in name:
+            todo = "remove the equals sign: with it the executor ignores all annotations, timeouts too"
+            yield Problem(at_key(path, name), "a text without =", show(value), todo)
+
+
+def _predictor_names(
+    predictor: Predictor, path: str, names: dict[str, int], services: dict[str, int], index: int
+) -> Iterator[Problem]:
+    if not is_label(predictor.name):
+        wanted = "lower-case letters, digits and inner hyphens, at most 63"
+        yield Problem(f"{path}.name", wanted, show(predictor.name), "rename it")
+    if names.setdefault(predictor.name, index) != index:
+        yield Problem(f"{path}.name", "a name used once", show(predictor.name), "rename one of the two")
+    service = predictor.annotations.get(SVC_NAME)
+    if service is not None and not is_service_name(service):
+        where = at_key(f"{path}.annotations", SVC_NAME)
+        yield Problem(where, "a Service's name", show(service), "correct it")
+    if service is not None and services.setdefault(service, index) != index:
+        where = at_key(f"{path}.annotations", SVC_NAME)
+        yield Problem(where, "a name used once", show(service), "rename one of the two")
+
+
+def _predictor_annotations(predictor: Predictor, path: str) -> Iterator[Problem]:
+    yield from _annotations(predictor.annotations, f"{path}.annotations")
+    for number, component in enumerate(predictor.component_specs):
+        inner = f"{path}.componentSpecs[{number}].metadata.annotations"
+        yield from _annotations(component.metadata.annotations, inner)
+    nodes = sum(1 for _ in predictor.graph.walk())
+    if NO_ENGINE in predictor.annotations and nodes > 1:
+        where = at_key(f"{path}.annotations", NO_ENGINE)
+        yield Problem(where, "a graph of one node", f"{nodes} nodes", "remove it: only the executor walks a graph")
+
+
+def _executor(deployment: SeldonDeployment, predictor: Predictor, path: str) -> Iterator[Problem]:
+    service = predictor.svc_orch_spec
+    env = service.env if service else []
+    yield from env_problems(env, f"{path}.svcOrchSpec.env")
+    yield from resource_problems(service.resources if service else None, f"{path}.svcOrchSpec.resources")
+    if any(variable.name == ROUTING_INJECTION for variable in env):
+        yield _injection(f"{path}.svcOrchSpec.env")
+    missing = [name for name in KAFKA_ENV if name not in {variable.name for variable in env}]
+    if deployment.spec.server_type == "kafka" and missing:
+        yield Problem(f"{path}.svcOrchSpec.env", f"{', '.join(missing)} for serverType kafka", "none", "add them")
+    if predictor.replicas is not None and predictor.replicas < 0:
+        yield Problem(f"{path}.replicas", "0 or more", show(predictor.replicas), "correct it")
+    if predictor.engine_resources:
+        todo = "move it to svcOrchSpec.resources: Seldon ignores it here"
+        yield Problem(f"{path}.engineResources", "svcOrchSpec.resources", "engineResources", todo)
+
+
+def _injection(path: str) -> Problem:
+    todo = "remove it (false switches it on, too): let the root's aggregate write meta.routing"
+    return Problem(path, f"no {ROUTING_INJECTION}, which kills the executor on fan-outs", "it", todo)
+
+
+def _endpoint_types(predictor: Predictor, path: str, transport: str) -> Iterator[Problem]:
+    for unit, where, _ in walk_with_paths(predictor.graph, f"{path}.graph"):
+        kind = unit.endpoint.type if unit.endpoint else None
+        if kind and kind.lower() != transport:
+            todo = "leave it out: all nodes speak spec.transport"
+            yield Problem(f"{where}.endpoint.type", transport.upper(), show(kind), todo)

@@ -1,0 +1,118 @@
+"""Rules about the pods of one predictor, and how they scale."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from graph.container_rules import ENGINE_CONTAINER, container_problems
+from graph.node_rules import needs_container
+from graph.operator import RANDOM_ABTEST, PortTable
+from graph.problem import Problem, show
+from graph.spec import ComponentSpec, HpaSpec, PdbSpec, Predictor
+
+ENGINE_PORTS = {8000: ENGINE_CONTAINER, 5001: ENGINE_CONTAINER}
+
+_PERCENT = re.compile(r"[0-9]{1,3}%")
+
+
+def pod_problems(predictor: Predictor, path: str, ports: PortTable, *, engine_apart: bool) -> Iterator[Problem]:
+    """Everything wrong with the componentSpecs of the predictor at `path`.
+
+    Args: ports: of the graph containers.  engine_apart: whether the executor has a pod of its own, or there is none.
+    """
+    nodes = {unit.name for unit in predictor.graph.walk()}
+    seen: dict[str, str] = {}
+    for index, component in enumerate(predictor.component_specs):
+        where = f"{path}.componentSpecs[{index}]"
+        for number, container in enumerate(component.containers):
+            here = f"{where}.spec.containers[{number}]"
+            if container.name in seen:
+                todo = "rename one: the name binds a container to its node"
+                got = f"{container.name!r} as in {seen[container.name]}"
+                yield Problem(f"{here}.name", "a name used once in the predictor", got, todo)
+            seen.setdefault(container.name, here)
+            yield from container_problems(container, here, _volumes(component), in_graph=container.name in nodes)
+        with_engine = index == 0 and not engine_apart
+        yield from _port_clashes(predictor, component, where, ports, with_engine=with_engine)
+        yield from _scaling(component, where)
+    if not engine_apart:
+        yield from _first_pod(predictor, path, nodes)
+
+
+def _volumes(component: ComponentSpec) -> set[str]:
+    return {volume.name for volume in component.spec.volumes} if component.spec else set()
+
+
+def _first_pod(predictor: Predictor, path: str, nodes: set[str]) -> Iterator[Problem]:
+    """The executor is put beside the first graph container of componentSpecs[0]; without one, nothing is made."""
+    own_pods = [{container.name for container in component.containers} for component in predictor.component_specs]
+    served = any(not needs_container(unit) and unit.implementation != RANDOM_ABTEST for unit in predictor.graph.walk())
+    if not served and own_pods and not own_pods[0] & nodes and any(names & nodes for names in own_pods[1:]):
+        todo = "put the pod with a node of the graph first: the executor is put into it"
+        got = ", ".join(sorted(own_pods[0])) or "none"
+        yield Problem(f"{path}.componentSpecs[0]", "a container of the graph", got, todo)
+
+
+def _port_clashes(
+    predictor: Predictor, component: ComponentSpec, path: str, ports: PortTable, *, with_engine: bool
+) -> Iterator[Problem]:
+    """Containers of a pod share one network: a port belongs to one of them."""
+    owners = dict(ENGINE_PORTS) if with_engine else {}
+    for index, container in enumerate(component.containers):
+        declared = {port.container_port for port in container.ports if port.protocol in {None, "", "TCP"}}
+        given = ports.get((predictor.name, container.name))
+        for number in sorted(declared | ({given.http, given.grpc, given.metrics} if given else set())):
+            owner = owners.setdefault(number, container.name)
+            if owner != container.name:
+                where = f"{path}.spec.containers[{index}].ports"
+                todo = "give each container of a pod its own; without a port named `http` the operator does"
+                yield Problem(where, "a port used once in the pod", f"{number}, which is also of {owner}", todo)
+
+
+def _scaling(component: ComponentSpec, path: str) -> Iterator[Problem]:
+    if component.replicas is not None and component.replicas < 0:
+        yield Problem(f"{path}.replicas", "0 or more", show(component.replicas), "correct it")
+    if component.replicas is not None and (component.hpa_spec or component.keda_spec):
+        todo = "remove it, or the scaler: with both, replicas is ignored"
+        yield Problem(f"{path}.replicas", "replicas or a scaler", "both", todo)
+    if component.hpa_spec:
+        yield from _hpa(component.hpa_spec, component, path)
+    if component.pdb_spec:
+        yield from _pdb(component.pdb_spec, f"{path}.pdbSpec")
+
+
+def _hpa(hpa: HpaSpec, component: ComponentSpec, path: str) -> Iterator[Problem]:
+    least = 1 if hpa.min_replicas is None else hpa.min_replicas
+    if least < 1:
+        yield Problem(f"{path}.hpaSpec.minReplicas", "1 or more", show(least), "raise it")
+    if hpa.max_replicas < max(least, 1):
+        todo = "raise it or lower minReplicas"
+        yield Problem(f"{path}.hpaSpec.maxReplicas", f"at least minReplicas {least}", show(hpa.max_replicas), todo)
+    scaled = {_utilised(metric) for metric in hpa.metricsv2} - {""}
+    for name in sorted(scaled):
+        for index, container in enumerate(component.containers):
+            resources = container.resources
+            if resources is None or not (name in resources.requests or name in resources.limits):
+                where = f"{path}.spec.containers[{index}].resources.requests"
+                todo = "add it: utilisation is a share of what all containers request, and unknown without it"
+                yield Problem(where, f"a request of {name}, by which the pod scales", "none", todo)
+
+
+def _utilised(metric: Mapping[str, Any]) -> str:
+    """The resource by whose utilisation a metric scales; empty if it is another kind of metric."""
+    resource = metric.get("resource")
+    if metric.get("type") != "Resource" or not isinstance(resource, dict):
+        return ""
+    target = resource.get("target")
+    utilisation = isinstance(target, dict) and target.get("type") == "Utilization"
+    return str(resource.get("name", "")) if utilisation else ""
+
+
+def _pdb(pdb: PdbSpec, path: str) -> Iterator[Problem]:
+    given = {"minAvailable": pdb.min_available, "maxUnavailable": pdb.max_unavailable}
+    named = {name: value for name, value in given.items() if value is not None}
+    if len(named) != 1:
+        yield Problem(path, "minAvailable or maxUnavailable", " and ".join(named) or "neither", "write one of them")
+    for name, value in named.items():
+        if not (isinstance(value, int) and value >= 0) and not _PERCENT.fullmatch(str(value)):
+            yield Problem(f"{path}.{name}", "a number of pods, or a share such as 25%", show(value), "correct it")
