@@ -8,8 +8,8 @@ from graph.wire import IntOrString, JsonObject, Wire
 class KeyRef(Wire):
     """One key of a ConfigMap or a Secret."""
 
-    key: str
     name: str | None = None
+    key: str
     optional: bool | None = None
 
 

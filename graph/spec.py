@@ -114,15 +114,15 @@ class Predictor(Wire):
     """One graph with its pods. Several predictors split the traffic at the ingress."""
 
     name: str
-    graph: PredictiveUnit
-    component_specs: list[ComponentSpec] = Field(default_factory=list)
-    replicas: int | None = None
     annotations: dict[str, str] = Field(default_factory=dict)
     labels: dict[str, str] = Field(default_factory=dict)
-    svc_orch_spec: SvcOrchSpec | None = None
+    replicas: int | None = None
     traffic: int | None = None
     shadow: bool | None = None
     progress_deadline_seconds: int | None = None
+    graph: PredictiveUnit
+    svc_orch_spec: SvcOrchSpec | None = None
+    component_specs: list[ComponentSpec] = Field(default_factory=list)
     explainer: JsonObject | None = None
     ssl: Ssl | None = None
     engine_resources: JsonObject | None = None
@@ -136,13 +136,13 @@ class Predictor(Wire):
 class DeploymentSpec(Wire):
     """What is asked for: predictors, and settings of all of them."""
 
-    predictors: list[Predictor]
     name: str | None = None
     annotations: dict[str, str] = Field(default_factory=dict)
     protocol: str | None = None
     transport: str | None = None
     server_type: str | None = None
     replicas: int | None = None
+    predictors: list[Predictor]
     oauth_key: str | None = Field(default=None, alias="oauth_key")
     oauth_secret: str | None = Field(default=None, alias="oauth_secret")
 
