@@ -1,0 +1,48 @@
+"""What an engine is told when it is made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from graph.spec import Predictor
+
+DEFAULT_CORS_HEADERS = "Accept, Accept-Encoding, Authorization, Content-Length, Content-Type, X-CSRF-Token"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineConfig:
+    """One predictor and how to serve it. Nothing here is read from the environment."""
+
+    predictor: Predictor
+    """The graph; every node that is called needs an endpoint."""
+    deployment: str
+    """Name of the SeldonDeployment: a metric label and a CloudEvents attribute."""
+    namespace: str
+    """Namespace of the SeldonDeployment, the same way."""
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: int = 8000
+    """Port to listen on; 0 takes a free one."""
+    hostname: str = ""
+    """Host in the `ce-source` of logged payloads; the real executor leaves it empty in a cluster."""
+    prometheus_path: str = "/prometheus"
+    """Where the metrics are."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    """The pod's annotations, such as `seldon.io/rest-timeout` (milliseconds per node call)."""
+    cors_origins: str = "*"
+    """Value of Access-Control-Allow-Origin."""
+    cors_headers: str = DEFAULT_CORS_HEADERS
+    """Value of Access-Control-Allow-Headers."""
+    default_log_url: str = ""
+    """Where payloads go of nodes whose logger names no url; empty = nowhere."""
+    full_health_checks: bool = False
+    """Readiness asks every node's health status over HTTP; otherwise it only connects."""
+    routing_injection: bool = False
+    """Write `meta.routing` into answers. The real executor dies of this on fan-outs: keep it off."""
+    log_workers: int = 10
+    """Payload events sent at the same time."""
+    log_queue_size: int = 10_000
+    """Payload events waiting; beyond it they are dropped after `log_write_timeout_ms`."""
+    log_write_timeout_ms: int = 2000
+    """How long an event waits for a place in the queue."""
+    graceful_timeout_s: float = 15.0
+    """How long `stop` waits for requests in flight."""

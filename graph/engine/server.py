@@ -1,0 +1,170 @@
+"""The engine's HTTP side: finds the route, runs it, counts it, and answers as the executor would."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from graph.engine import metrics as metric_page
+from graph.engine import replies
+from graph.engine.client import NodeClient
+from graph.engine.config import EngineConfig
+from graph.engine.errors import CallFailedError, ExecutorPanicError
+from graph.engine.events import EventLog
+from graph.engine.feedback import FeedbackWalk
+from graph.engine.headers import forwarded
+from graph.engine.health import is_ready
+from graph.engine.metadata import graph_metadata
+from graph.engine.metrics import Metrics
+from graph.engine.nodes import METADATA, STATUS, Node
+from graph.engine.payload import Payload
+from graph.engine.replies import CommonHeaders, ReplyHeaders
+from graph.engine.routes import Action, NotFound, Redirect, Route, Routes
+from graph.engine.walk import Context, GraphWalk
+
+_SKIPS_LOGGING = frozenset({"true", "on", "1"})
+
+Handler = Callable[[web.Request, Route, Context], Awaitable[Payload]]
+
+logger = logging.getLogger(__name__)
+
+
+class Server:
+    """Handles requests for one graph."""
+
+    def __init__(
+        self, config: EngineConfig, root: Node, *, client: NodeClient, event_log: EventLog, metrics: Metrics
+    ) -> None:
+        self._config = config
+        self._root = root
+        self._client = client
+        self._events = event_log
+        self._metrics = metrics
+        self._walk = GraphWalk(client, event_log, injects_routing=config.routing_injection)
+        self._routes = Routes(config.prometheus_path)
+        self._common = CommonHeaders(
+            deployment=config.deployment,
+            namespace=config.namespace,
+            cors_origins=config.cors_origins,
+            cors_headers=config.cors_headers,
+        )
+        self._graph_handlers: dict[Action, Handler] = {
+            Action.PREDICT: self._predict,
+            Action.FEEDBACK: self._feedback,
+            Action.NODE_STATUS: self._node_status,
+            Action.NODE_METADATA: self._node_metadata,
+            Action.GRAPH_METADATA: self._graph_metadata,
+        }
+
+    def application(self) -> web.Application:
+        """The aiohttp application: every request comes here, whatever its path, and bodies have no limit."""
+        app = web.Application(client_max_size=0)
+        app.router.add_route("*", "/{path:.*}", self.handle)
+        app.on_response_prepare.append(_without_server_header)
+        return app
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request. Where the real executor gives no answer, the connection is closed without one."""
+        try:
+            return await self._answer(request)
+        except ExecutorPanicError as panic:
+            event = "engine.executor_would_die" if panic.kills_process else "engine.executor_would_panic"
+            logger.error(event, extra={"facts": {"reason": panic.reason, "path": request.path}})  # noqa: TRY400
+        except Exception:
+            logger.exception("engine.request_crashed", extra={"facts": {"path": request.path}})
+        return _closed(request)
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        route = self._routes.find(request.method, _target(request))
+        if isinstance(route, Redirect):
+            return replies.empty(HTTPStatus.MOVED_PERMANENTLY, CIMultiDict({"Location": route.location}))
+        if isinstance(route, NotFound):
+            return replies.not_found() if route is NotFound.PATH else replies.empty(HTTPStatus.METHOD_NOT_ALLOWED)
+        node_headers, puid = forwarded(request.headers.items())
+        headers = self._common.of(request, route, puid)
+        if request.method == "OPTIONS":
+            return replies.empty(HTTPStatus.OK, headers)
+        if route.service is None:
+            return await self._unmeasured(route, headers)
+        skips = request.headers.get("Seldon-Skip-Logging", "").lower() in _SKIPS_LOGGING
+        context = Context(node_headers, puid, logs=not skips)
+        return await self._measured(request, route, context, headers)
+
+    async def _measured(
+        self, request: web.Request, route: Route, context: Context, headers: ReplyHeaders
+    ) -> web.StreamResponse:
+        started = time.perf_counter()
+        if route.action is Action.READY:
+            reply = await self._ready(headers)
+        else:
+            try:
+                payload = await self._graph_handlers[route.action](request, route, context)
+                reply = replies.answer(payload, headers)
+            except CallFailedError as error:
+                logger.info(
+                    "engine.request_failed",
+                    extra={"facts": {"puid": context.puid, "status": error.status, "info": error.info}},
+                )
+                reply = replies.failure(error, headers)
+        self._metrics.served(route.service or "", request.method, reply.status, time.perf_counter() - started)
+        return reply
+
+    async def _unmeasured(self, route: Route, headers: ReplyHeaders) -> web.StreamResponse:
+        if route.action is Action.READY:
+            return await self._ready(headers)
+        if route.action is Action.METRICS:
+            return replies.page(self._metrics.exposition(), metric_page.CONTENT_TYPE, headers)
+        if route.action is Action.LIVE:
+            return replies.empty(HTTPStatus.OK, headers)
+        return replies.not_found(headers)
+
+    async def _ready(self, headers: ReplyHeaders) -> web.Response:
+        ready = await is_ready(self._root, self._client, full=self._config.full_health_checks)
+        return replies.empty(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, headers)
+
+    async def _predict(self, request: web.Request, _route: Route, context: Context) -> Payload:
+        return await self._walk.predict(self._root, await _message(request), context)
+
+    async def _feedback(self, request: web.Request, _route: Route, context: Context) -> Payload:
+        walk = FeedbackWalk(self._client, self._events, await _message(request), context)
+        return await walk.send(self._root)
+
+    async def _node_status(self, _request: web.Request, route: Route, context: Context) -> Payload:
+        return await self._client.call(self._node(route.node), STATUS, None, context.headers)
+
+    async def _node_metadata(self, _request: web.Request, route: Route, context: Context) -> Payload:
+        return await self._client.call(self._node(route.node), METADATA, None, context.headers)
+
+    async def _graph_metadata(self, _request: web.Request, _route: Route, context: Context) -> Payload:
+        return await graph_metadata(self._client, self._root, self._config.predictor.name, context.headers)
+
+    def _node(self, name: str) -> Node:
+        for node in self._root.walk():
+            if node.name == name:
+                return node
+        raise CallFailedError(f"Failed to find model {name}")
+
+
+def _target(request: web.Request) -> str:
+    """The request line's target without scheme and host, which a proxy's client may send."""
+    raw = request.raw_path
+    return raw if raw.startswith("/") else request.rel_url.raw_path_qs
+
+
+async def _message(request: web.Request) -> Payload:
+    """The client's message. Its Content-Encoding stays a header: the executor does not look at it."""
+    return Payload(await request.read(), request.headers.get("Content-Type", ""))
+
+
+def _closed(request: web.Request) -> web.Response:
+    if request.transport is not None:
+        request.transport.close()
+    # Never written: aiohttp sees that the connection is gone.
+    return web.Response(status=HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+async def _without_server_header(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.popall("Server", None)
