@@ -116,9 +116,9 @@ class Fleet:
         return cast("BoolArray", self._arrays["has_model"])
 
     @property
-    def facts(self) -> AnyArray:
+    def facts(self) -> npt.NDArray[np.void]:
         """(n_stores,) records of `fleet.contents.FACTS`: training window, scores, group, reason of a failure."""
-        return self._arrays["facts"]
+        return cast("npt.NDArray[np.void]", self._arrays["facts"])
 
     @property
     def recent_sales(self) -> FloatArray:

@@ -1,0 +1,134 @@
+"""The reference engine: stock Prophet a store, nothing left behind, a failing store a result."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from prophet import Prophet
+from support import chains
+
+from fleet import Fleet
+from fleet.arrays import as_dates
+from training import stan
+from training.assemble import assemble
+from training.backtest import backtest
+from training.engine import Priors
+from training.errors import DataError
+from training.features import regressor_table, retail_design
+from training.history import History
+from training.stan import StanEngine
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> History:
+    return chains.history(tmp_path_factory.mktemp("chain"), n_stores=12, n_days=420)
+
+
+def quiet(done: int, failed: int) -> None:
+    assert done > 0
+    assert failed <= done
+
+
+def test_a_store_is_fitted_as_stock_prophet_fits_it(history: History) -> None:
+    design = retail_design(history.calendar)
+    fits = StanEngine(workers=2).fit(history, design, Priors(), quiet)
+    fleet = Fleet.from_contents(assemble(history, design, fits, engine="stan", priors=Priors()))
+    row = 4
+    on = history.fitted_days()[row]
+    columns = regressor_table(history.calendar, design, np.array([row]), history.days)
+    frame = pd.DataFrame(
+        {"ds": as_dates(history.days[on]).astype("datetime64[ns]"), "y": np.log1p(history.sales[row, on])}
+    )
+    model = Prophet(yearly_seasonality=False, weekly_seasonality=False, uncertainty_samples=0)
+    for season in design.seasonalities:
+        model.add_seasonality(season.name, season.period_days, season.order)
+    for regressor, values in zip(design.regressors, columns, strict=True):
+        if np.ptp(values[0, on]):
+            frame[regressor.name] = values[0, on]
+            model.add_regressor(regressor.name, standardize=False)
+    stock = model.fit(frame, seed=1).predict(frame)["yhat"]
+    ours = fleet.predict([history.store_ids[row]], frame["ds"].to_numpy())
+    np.testing.assert_allclose(np.log1p(ours.value[0]), stock, rtol=1e-9)
+
+
+def test_short_stores_are_left_to_the_fallback_and_young_ones_have_no_year(history: History) -> None:
+    design = retail_design(history.calendar)
+    fits = StanEngine(workers=2).fit(history, design, Priors(), quiet)
+    short, young, new = 12 - 3, 12 - 4, 12 - 5
+    assert fits.too_short == (new, short)
+    assert not fits.failures
+    yearly = slice(6, 6 + 20)
+    assert (fits.parameters.beta[young, yearly] == 0).all()
+    assert (fits.parameters.beta[0, yearly] != 0).any()
+    constant = 12 - 2
+    assert fits.fitted[constant]
+
+
+def test_the_number_of_workers_changes_nothing(history: History) -> None:
+    design = retail_design(history.calendar)
+    one, two = (StanEngine(workers=n).fit(history, design, Priors(), quiet) for n in (1, 2))
+    for name, values in vars(one.parameters).items():
+        np.testing.assert_array_equal(values, getattr(two.parameters, name))
+
+
+def test_a_store_that_fails_is_a_result(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
+    fit_store = stan._fit_store
+
+    def scripted(task: stan.Task, *rest: object) -> object:
+        if task.row == 2:
+            raise RuntimeError("scripted fault")
+        return fit_store(task, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(stan, "_fit_store", scripted)
+    fits = StanEngine(workers=1).fit(history, retail_design(history.calendar), Priors(), quiet)
+    assert fits.failures == {2: "RuntimeError: scripted fault"}
+    assert not fits.fitted[2]
+    assert fits.fitted[3]
+
+
+def test_a_run_leaves_no_temporary_file(tmp_path: Path) -> None:
+    chains.files(tmp_path / "chain", n_stores=6, n_days=200)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    script = """
+import sys
+from pathlib import Path
+from training.read import read_history
+from training.stan import StanEngine
+from training.engine import Priors
+from training.features import retail_design
+folder = Path(sys.argv[1])
+history = read_history(folder / "train.csv", folder / "store.csv", folder / "calendar.csv", problems_in=folder)
+fits = StanEngine(workers=2).fit(history, retail_design(history.calendar), Priors(), lambda done, failed: None)
+print(int(fits.fitted.sum()))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "chain")],
+        env={**os.environ, "TMPDIR": str(scratch), "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert done.stdout.strip() == "6"
+    assert list(scratch.rglob("*")) == []
+
+
+def test_a_backtest_judges_the_model_and_the_baseline_on_the_same_days(history: History) -> None:
+    found = backtest(history, retail_design(history.calendar), StanEngine(workers=2), Priors(), 28, quiet)
+    assert found.cutoff == as_dates(np.array([history.last_day - 28]))[0]
+    assert found.chain["wape"] < found.chain["baseline_wape"] * 1.1
+    assert 0 < found.n_better <= found.n_judged <= 12
+    new_store = 12 - 5
+    assert np.isnan(found.by_store["wape"][new_store])
+    short = 12 - 3
+    assert found.by_store["wape"][short] == found.by_store["baseline_wape"][short]
+
+
+def test_a_history_too_short_to_hold_days_back_says_how_many_it_wants(history: History) -> None:
+    with pytest.raises(DataError, match="at least 460 days of history to hold 400 back, got 420"):
+        backtest(history, retail_design(history.calendar), StanEngine(), Priors(), 400, quiet)

@@ -1,0 +1,132 @@
+"""A training registered for real: SQLite without a server, and an MLflow server over HTTP."""
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from support import chains
+from support.mlflow_server import free_port, mlflow_server
+
+from fleet import Fleet
+from fleet.names import CHAMPION, FLEET_MODEL, PREVIOUS, alias_uri, store_model_name
+from training import registry, stan
+from training.errors import DataError, RegistryError, TooManyFailuresError
+from training.run import Quiet, TrainingOptions, train
+from training.stan import StanEngine
+
+
+@pytest.fixture(autouse=True)
+def _own_mlflow_state() -> Iterator[None]:
+    before = mlflow.get_tracking_uri()
+    yield
+    mlflow.set_tracking_uri(before)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "server"])
+def options(request: pytest.FixtureRequest, tmp_path: Path) -> TrainingOptions:
+    paths = chains.files(tmp_path / "chain", n_stores=10, n_days=200)
+    home = tmp_path / "home"
+    uri = registry.tracking_uri({}, home) if request.param == "sqlite" else request.getfixturevalue("server")
+    return TrainingOptions(paths["train"], paths["store"], paths["calendar"], home, uri, test_days=28)
+
+
+def run(options: TrainingOptions, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any option
+    return train(dataclasses.replace(options, **changes), StanEngine(workers=2), Quiet())
+
+
+def test_a_training_is_one_run_one_version_and_one_alias(options: TrainingOptions) -> None:
+    result = run(options, register_stores=("4",))
+    client = MlflowClient(options.tracking_uri)
+    version = client.get_model_version_by_alias(FLEET_MODEL, CHAMPION)
+    assert str(version.version) == result["registered"]["version"]
+    logged = client.get_run(result["registered"]["run_id"])
+    assert logged.data.metrics["wape"] == result["backtest"]["wape"]
+    assert logged.data.params["engine"] == "stan"
+    table = pd.read_csv(mlflow.artifacts.download_artifacts(run_id=logged.info.run_id, artifact_path="stores.csv"))
+    assert table["source"].value_counts().to_dict() == {"fleet": 8, "fallback": 2}
+    assert table.set_index("store_id")["failure"].to_dict()[8] == "too few open days for a model"
+
+    opened, opened_version = registry.load_fleet(options.tracking_uri, options.home)
+    assert opened_version == str(version.version)
+    days = np.arange("2013-07-20", "2013-07-27", dtype="datetime64[D]")
+    direct = opened.predict(["4"], days, 0.9)
+
+    notebook = mlflow.pyfunc.load_model(alias_uri(FLEET_MODEL, CHAMPION))
+    asked = pd.DataFrame({"store_id": ["4", "8"], "begin_date": ["2013-07-20"] * 2, "end_date": ["2013-07-26"] * 2})
+    answer = notebook.predict(asked, params={"level": 0.9})
+    assert answer["source"].tolist() == ["fleet"] * 7 + ["fallback"] * 7
+    np.testing.assert_array_equal(answer["upper"].to_numpy()[:7], direct.upper[0])
+    assert (
+        isinstance(notebook.unwrap_python_model().fleet, Fleet) or notebook.unwrap_python_model().fleet.n_stores == 10
+    )
+
+    name = store_model_name("4")
+    own = mlflow.prophet.load_model(alias_uri(name, CHAMPION))
+    own.uncertainty_samples = 0
+    yhat = own.predict(own.history.drop(columns="y")).yhat
+    assert len(own.history) > 100
+    assert np.isfinite(yhat).all()
+    assert client.get_model_version_by_alias(name, CHAMPION).tags[registry.TRANSFORM_TAG] == "log1p"
+
+
+def test_a_second_training_moves_the_alias_and_keeps_the_way_back(options: TrainingOptions) -> None:
+    first, second = (run(options, test_days=0)["registered"]["version"] for _ in range(2))
+    aliases = MlflowClient(options.tracking_uri).get_registered_model(FLEET_MODEL).aliases
+    assert {name: str(version) for name, version in aliases.items()} == {CHAMPION: second, PREVIOUS: first}
+
+
+def test_a_dry_run_and_a_run_over_the_threshold_register_nothing(
+    options: TrainingOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = versions(options)
+    assert "registered" not in run(options, dry_run=True)
+
+    def scripted(*_: object) -> None:
+        raise RuntimeError("scripted fault")
+
+    monkeypatch.setattr(stan, "_fit_store", scripted)
+    with pytest.raises(TooManyFailuresError, match=r"at most 10% of 10 stores to fail, 8 did.*scripted fault"):
+        train(options, StanEngine(workers=1), Quiet())
+    assert versions(options) == before
+
+
+def versions(options: TrainingOptions) -> int:
+    with registry.connected(options.tracking_uri, options.home) as client:
+        return len(client.search_model_versions(f"name='{FLEET_MODEL}'"))
+
+
+def test_a_store_without_a_model_cannot_be_registered_alone(options: TrainingOptions) -> None:
+    with pytest.raises(DataError, match="8 have none"):
+        run(options, register_stores=("8", "4"))
+
+
+def test_a_registry_that_is_not_there_is_named_without_its_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
+    uri = f"http://someone:hidden@127.0.0.1:{free_port()}"
+    with pytest.raises(RegistryError) as caught:
+        registry.load_fleet(uri, tmp_path)
+    assert "127.0.0.1" in str(caught.value)
+    assert "hidden" not in str(caught.value)
+    assert caught.value.exit_code == 3
+    assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "2"
+
+
+def test_nothing_registered_yet_says_so(tmp_path: Path) -> None:
+    with pytest.raises(RegistryError, match="storecast-fleet"):
+        registry.load_fleet(registry.tracking_uri({}, tmp_path), tmp_path)

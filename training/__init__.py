@@ -1,0 +1,1 @@
+"""History -> fleet: read, validate, fit, judge, register."""

@@ -1,0 +1,83 @@
+"""What an engine is: history and design in, every store's parameters out. A store that fails is a result."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from fleet import Design, Parameters
+from fleet.arrays import BoolArray
+from fleet.formula import SCALARS
+from training.history import History
+
+MIN_DAYS = 28
+"""Open days below which no model is fitted: the fallback's curve is better than a fit to so little."""
+
+MIN_DAYS_FOR_YEARLY = 300
+"""Days of history below which the yearly wave is left out: less than a year says nothing of the year."""
+
+
+@dataclass(frozen=True)
+class Priors:
+    """Prophet's prior scales: of the changepoints (Laplace), the Fourier terms and the regressors (normal)."""
+
+    changepoint: float = 0.05
+    seasonality: float = 10.0
+    regressor: float = 10.0
+
+
+@dataclass(frozen=True)
+class Fits:
+    """Parameters of every store in the history's order; rows of stores without a model hold zeros.
+
+    `too_short`: rows left to the fallback by rule.  `failures`: row -> why its fit failed.
+    """
+
+    parameters: Parameters
+    fitted: BoolArray
+    too_short: tuple[int, ...]
+    failures: Mapping[int, str]
+
+
+Progress = Callable[[int, int], None]
+"""Called with (stores done, of them failed) since the last call."""
+
+
+class Engine(Protocol):
+    """Fits every store of a chain. The same input gives the same parameters, whatever the workers and their order."""
+
+    @property
+    def name(self) -> str:
+        """What the fleet records as its engine."""
+        ...
+
+    def fit(self, history: History, design: Design, priors: Priors, progress: Progress) -> Fits:
+        """Fit each store that has at least `MIN_DAYS` open days."""
+        ...
+
+
+def empty_parameters(n_stores: int, design: Design, n_changepoints: int) -> Parameters:
+    """Rows to fill; unused ones are harmless: no trend, no noise, a scale of one."""
+    scalars = np.zeros((n_stores, len(SCALARS)))
+    scalars[:, SCALARS.index("y_scale")] = scalars[:, SCALARS.index("t_scale_days")] = 1.0
+    n_beta, n_regressors = len(design.beta_names), len(design.regressors)
+    return Parameters(
+        scalars,
+        np.zeros((n_stores, n_beta)),
+        np.zeros((n_stores, n_changepoints)),
+        np.full((n_stores, n_changepoints), np.inf),
+        np.zeros((n_stores, n_regressors)),
+        np.ones((n_stores, n_regressors)),
+    )
+
+
+def put(into: Parameters, row: int, one: Parameters, columns: list[int]) -> None:
+    """Write one store's parameters into its row; `columns` says where its betas belong in the design."""
+    width = one.delta.shape[1]
+    into.scalars[row] = one.scalars[0]
+    into.beta[row, columns] = one.beta[0]
+    into.delta[row, :width], into.changepoints_t[row, :width] = one.delta[0], one.changepoints_t[0]
+    first = into.beta.shape[1] - into.centre.shape[1]
+    regressors = [column - first for column in columns if column >= first]
+    into.centre[row, regressors], into.spread[row, regressors] = one.centre[0], one.spread[0]

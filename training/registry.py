@@ -1,0 +1,200 @@
+"""One MLflow run a training, one registered version a fleet, one alias that says which is served."""
+
+import logging
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.models.model import ModelInfo
+from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+
+import fleet
+from fleet import Fleet, FleetContents
+from fleet.names import CHAMPION, EXPERIMENT, FLEET_ARTIFACT, FLEET_MODEL, PREVIOUS, alias_uri, store_model_name
+from fleet.prophet_io import to_prophet
+from training.errors import RegistryError
+from training.history import History
+
+MODEL_SCRIPT = Path(fleet.__file__).with_name("pyfunc_model.py")
+TRANSFORM_TAG = "storecast.transform"
+
+_SIGNATURE = ModelSignature(
+    inputs=Schema([ColSpec(DataType.string, name) for name in ("store_id", "begin_date", "end_date")]),
+    params=ParamSchema([ParamSpec("level", DataType.double, 0.8)]),
+)
+
+
+@dataclass(frozen=True)
+class Registered:
+    """Where a training went: the run, the fleet's version, the stores' own models (name -> version)."""
+
+    run_id: str
+    version: str
+    alias: str
+    store_models: Mapping[str, str]
+
+
+def tracking_uri(environ: Mapping[str, str], home: Path) -> str:
+    """`MLFLOW_TRACKING_URI` where it is set, else SQLite in the home folder: no server needed."""
+    return environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home.absolute() / 'mlflow.db'}"
+
+
+def public_uri(uri: str) -> str:
+    """The URI without a user and password: what may be printed and logged."""
+    parts = urlsplit(uri)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else uri
+
+
+def _userinfo(uri: str) -> str:
+    """`user:password@` of a URI; a text that occurs nowhere, where it has none."""
+    user, at, _ = urlsplit(uri).netloc.rpartition("@")
+    return user + at if at else "\0"
+
+
+def _hush() -> None:
+    """MLflow talks of every step, on the terminal that shows our progress and into pipes."""
+    for name in ("mlflow", "alembic", "prophet.plot"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module="mlflow")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+
+
+@contextmanager
+def connected(uri: str, home: Path) -> Iterator[MlflowClient]:
+    """A client of that tracking server, with the experiment there; MLflow's errors become ours.
+
+    Raises: RegistryError: it cannot be reached or refuses.
+    """
+    _hush()
+    home.mkdir(parents=True, exist_ok=True)
+    try:
+        mlflow.set_tracking_uri(uri)
+        client = MlflowClient(uri)
+        if client.get_experiment_by_name(EXPERIMENT) is None:
+            local = uri.startswith("sqlite:")
+            client.create_experiment(EXPERIMENT, str(home.absolute() / "artifacts") if local else None)
+        mlflow.set_experiment(EXPERIMENT)
+        yield client
+    except (MlflowException, OSError) as error:
+        # The cause is told in words, without the password that its text and its traceback may hold.
+        told = str(error).replace(uri, public_uri(uri)).replace(_userinfo(uri), "")
+        raise RegistryError(f"MLflow at {public_uri(uri)} did not do as asked: {told}; is it reachable?") from None
+
+
+def register(
+    uri: str,
+    home: Path,
+    contents: FleetContents,
+    history: History,
+    *,
+    parameters: Mapping[str, Any],
+    metrics: Mapping[str, float],
+    store_ids: Sequence[str] = (),
+) -> Registered:
+    """Log one run, register its fleet as a new version, and move the alias to it; the old one becomes `previous`.
+
+    Args:   store_ids: stores to register as stock Prophet models of their own, too.
+    Raises: RegistryError.  FleetFormatError: the fleet cannot be written.
+    """
+    with connected(uri, home) as client, mlflow.start_run() as run, tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / FLEET_ARTIFACT
+        contents.write(path)
+        mlflow.log_params(dict(parameters))
+        mlflow.log_metrics(dict(metrics))
+        table = Path(folder) / "stores.csv"
+        store_table(Fleet.open(path)).to_csv(table, index=False)
+        mlflow.log_artifact(str(table))
+        info = mlflow.pyfunc.log_model(
+            name=FLEET_ARTIFACT,
+            python_model=str(MODEL_SCRIPT),
+            artifacts={FLEET_ARTIFACT: str(path)},
+            code_paths=[str(MODEL_SCRIPT.parent)],
+            pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", "numpy", "pandas")],
+            signature=_SIGNATURE,
+        )
+        new = _new_version(client, FLEET_MODEL, info, run.info.run_id)
+        _move_alias(client, new)
+        opened = Fleet.open(path)
+        stores = {
+            name: made
+            for store_id in store_ids
+            for name, made in [_register_store(client, run.info.run_id, opened, history, store_id)]
+        }
+        return Registered(run.info.run_id, new, CHAMPION, stores)
+
+
+def _new_version(client: MlflowClient, name: str, info: ModelInfo, run_id: str) -> str:
+    """Register a logged model under a name that may be new; returns its version."""
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
+            raise
+    made = client.create_model_version(name, info.model_uri, run_id, model_id=info.model_id)
+    return str(made.version)
+
+
+def _move_alias(client: MlflowClient, new: str) -> None:
+    aliases = client.get_registered_model(FLEET_MODEL).aliases
+    if CHAMPION in aliases:
+        client.set_registered_model_alias(FLEET_MODEL, PREVIOUS, aliases[CHAMPION])
+    client.set_registered_model_alias(FLEET_MODEL, CHAMPION, new)
+
+
+def _register_store(
+    client: MlflowClient, run_id: str, opened: Fleet, history: History, store_id: str
+) -> tuple[str, str]:
+    """One store as a stock Prophet model under the book's name, with its whole history to plot."""
+    row = opened.position(store_id)
+    on = history.fitted_days()[row]
+    days = history.days[on].astype("datetime64[D]").astype("datetime64[ns]")
+    frame = pd.DataFrame({"ds": days, "y": history.sales[row, on]})
+    name = store_model_name(store_id)
+    info = mlflow.prophet.log_model(
+        to_prophet(opened, store_id, frame),
+        name="model",
+        pip_requirements=[f"prophet=={version('prophet')}"],
+    )
+    made = _new_version(client, name, info, run_id)
+    client.set_model_version_tag(name, made, TRANSFORM_TAG, opened.design.transform)
+    client.set_registered_model_alias(name, CHAMPION, made)
+    return name, made
+
+
+def store_table(opened: Fleet) -> pd.DataFrame:
+    """One row a store: its training window, scores against the baseline, and why it has no model."""
+    facts = pd.DataFrame({name: opened.facts[name] for name in opened.facts.dtype.names or ()})
+    for name in ("group", "data_hash", "failure"):
+        facts[name] = facts[name].str.decode("utf-8")
+    for name in ("trained_from", "trained_through"):
+        days = opened.facts[name].astype("datetime64[D]")
+        facts[name] = np.where(opened.facts["n_days"] > 0, days.astype(str), "")
+    facts.insert(0, "store_id", opened.store_ids)
+    facts.insert(1, "source", np.where(opened.has_model, "fleet", "fallback"))
+    return facts
+
+
+def load_fleet(uri: str, home: Path, alias: str = CHAMPION) -> tuple[Fleet, str]:
+    """The fleet that an alias points to, and its version.
+
+    Raises: RegistryError: no server, or nothing is registered under that alias yet.
+    """
+    with connected(uri, home) as client:
+        found = client.get_model_version_by_alias(FLEET_MODEL, alias)
+        folder = mlflow.artifacts.download_artifacts(alias_uri(FLEET_MODEL, alias))
+        return Fleet.open(Path(folder) / "artifacts" / FLEET_ARTIFACT), str(found.version)

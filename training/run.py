@@ -1,0 +1,173 @@
+"""One training run: read, judge on a backtest, fit, register. Every store ends with a forecast, or the run says why."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from fleet.arrays import as_dates
+from fleet.design import Growth, Transform
+from training import registry
+from training.assemble import assemble
+from training.backtest import Backtest, backtest
+from training.engine import Engine, Fits, Priors
+from training.errors import DataError, TooManyFailuresError
+from training.features import retail_design
+from training.history import History
+from training.mapping import ROSSMANN, Mapped
+from training.read import read_history
+
+
+class Reporter(Protocol):
+    """Who is told how the run goes."""
+
+    def stage(self, name: str, n_stores: int) -> None:
+        """A stage begins; `n_stores` is 0 where it has no stores to count."""
+
+    def advance(self, done: int, failed: int) -> None:
+        """Stores done since the last call, and failed ones among them."""
+
+
+class Quiet:
+    """Tells nobody."""
+
+    def stage(self, name: str, n_stores: int) -> None:
+        """See `Reporter.stage`."""
+
+    def advance(self, done: int, failed: int) -> None:
+        """See `Reporter.advance`."""
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """What to train on and how. `test_days`: days held back to judge by, 0 for none.
+
+    `max_failed_share`: share of stores whose fit may fail; over it nothing is registered.  `dry_run`: register nothing.
+    """
+
+    data: Path
+    stores: Path | None
+    calendar: Path | None
+    home: Path
+    tracking_uri: str
+    mapped: Mapped = ROSSMANN
+    test_days: int = 42
+    priors: Priors = field(default_factory=Priors)
+    growth: Growth = "linear"
+    transform: Transform = "log1p"
+    register_stores: tuple[str, ...] = ()
+    max_failed_share: float = 0.1
+    dry_run: bool = False
+
+
+class Stages:
+    """Seconds of each stage, told to the reporter as they begin."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self.seconds: dict[str, float] = {}
+        self._reporter = reporter
+
+    @contextmanager
+    def of(self, name: str, n_stores: int = 0) -> Iterator[None]:
+        """Time what runs inside."""
+        self._reporter.stage(name, n_stores)
+        begun = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - begun, 3)
+
+
+def train(options: TrainingOptions, engine: Engine, reporter: Reporter) -> dict[str, Any]:
+    """Train a chain; the result as plain JSON values.
+
+    Raises: DataError: the input has problems, or a store to register has no model.  TooManyFailuresError: over the
+            threshold, nothing registered.  RegistryError.
+    """
+    stages = Stages(reporter)
+    with stages.of("read"):
+        history = read_history(
+            options.data, options.stores, options.calendar, mapped=options.mapped, problems_in=options.home
+        )
+    n_stores = len(history.store_ids)
+    design = retail_design(history.calendar, growth=options.growth, transform=options.transform)
+    judged = None
+    if options.test_days:
+        with stages.of("backtest", n_stores):
+            judged = backtest(history, design, engine, options.priors, options.test_days, reporter.advance)
+    with stages.of("fit", n_stores):
+        fits = engine.fit(history, design, options.priors, reporter.advance)
+    result = _result(history, fits, judged, engine.name)
+    _check_failures(result, options)
+    scores = judged.by_store if judged else None
+    contents = assemble(history, design, fits, engine=engine.name, priors=options.priors, scores=scores)
+    if not options.dry_run:
+        with stages.of("register"):
+            registered = registry.register(
+                options.tracking_uri,
+                options.home,
+                contents,
+                history,
+                parameters=_parameters(options, engine, history),
+                metrics=_metrics(result, stages),
+                store_ids=options.register_stores,
+            )
+        result["registered"] = {"tracking_uri": registry.public_uri(options.tracking_uri), **asdict(registered)}
+    return {**result, "seconds": stages.seconds}
+
+
+def _result(history: History, fits: Fits, judged: Backtest | None, engine: str) -> dict[str, Any]:
+    first, last = as_dates(history.days[[0, -1]])
+    ids = history.store_ids
+    result: dict[str, Any] = {
+        "engine": engine,
+        "stores": {
+            "total": len(ids),
+            "fitted": int(fits.fitted.sum()),
+            "fallback_too_short": len(fits.too_short),
+            "failed": len(fits.failures),
+        },
+        "history": {"from": str(first), "through": str(last), "rows": history.n_rows},
+        "calendar_through": str(as_dates(history.days[:1] - history.first_day + history.calendar.last_day)[0]),
+        "failures": [{"store": ids[row], "reason": reason} for row, reason in fits.failures.items()],
+        "too_short": [ids[row] for row in fits.too_short],
+    }
+    if judged:
+        scores = {name: round(value, 5) for name, value in judged.chain.items()}
+        beaten = {"stores_better_than_baseline": judged.n_better, "stores_judged": judged.n_judged}
+        window = {"cutoff": str(judged.cutoff), "horizon_days": judged.horizon_days}
+        result["backtest"] = {**window, **scores, **beaten}
+    return result
+
+
+def _check_failures(result: dict[str, Any], options: TrainingOptions) -> None:
+    stores, failures = result["stores"], result["failures"]
+    if stores["failed"] > options.max_failed_share * stores["total"]:
+        some = "; ".join(f"store {failure['store']}: {failure['reason']}" for failure in failures[:5])
+        raise TooManyFailuresError(
+            f"wanted at most {options.max_failed_share:.0%} of {stores['total']} stores to fail, {stores['failed']} "
+            f"did, so nothing was registered: {some}. Mend them, or raise --max-failed-share"
+        )
+    without = {*(failure["store"] for failure in failures), *result["too_short"]}
+    bad = sorted(without & set(options.register_stores))
+    if bad:
+        raise DataError(f"--register-stores wants stores with a model, {', '.join(bad)} have none: leave them out")
+
+
+def _parameters(options: TrainingOptions, engine: Engine, history: History) -> dict[str, Any]:
+    return {
+        "engine": engine.name,
+        "growth": options.growth,
+        "transform": options.transform,
+        "test_days": options.test_days,
+        "n_stores": len(history.store_ids),
+        "history_rows": history.n_rows,
+        **{f"prior_{name}": value for name, value in asdict(options.priors).items()},
+    }
+
+
+def _metrics(result: dict[str, Any], stages: Stages) -> dict[str, float]:
+    metrics = {f"stores_{name}": float(value) for name, value in result["stores"].items()}
+    metrics |= {f"seconds_{name}": value for name, value in stages.seconds.items()}
+    scores = result.get("backtest", {})
+    return metrics | {name: value for name, value in scores.items() if isinstance(value, (int, float))}
