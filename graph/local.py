@@ -1,0 +1,185 @@
+"""Runs a SeldonDeployment on this machine: plays the operator, the kubelet and the executor of a cluster.
+
+Each graph container becomes a process, with the ports and the environment that the operator would give it; the engine
+in this process answers as the executor would. One predictor runs: splitting the traffic is the work of an ingress.
+"""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from graph.component import Component
+from graph.engine import Engine, EngineConfig
+from graph.errors import ComponentError
+from graph.operator import METRICS_PATH
+from graph.plan import LOOPBACK, GraphPlan, LocalOptions, plan
+from graph.spec import SeldonDeployment
+
+logger = logging.getLogger(__name__)
+
+
+class LocalGraph:
+    """A running graph; an async context manager, or `start` and `stop`.
+
+    Raises: UsageError: no such predictor; something that only a cluster can run; variables that are missing here.
+    """
+
+    def __init__(self, deployment: SeldonDeployment, options: LocalOptions) -> None:
+        self._options = options
+        self._plan = plan(deployment, options)
+        self._components = [Component(each) for each in self._plan.components]
+        self._engine = Engine(_engine_config(self._plan, options))
+        self._running = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Returns when all components are ready and the engine listens. If that fails, nothing is left running.
+
+        Raises: ComponentError: a component did not become ready, or a port is taken.
+        """
+        self._tell_what_is_left_out()
+        self.log_dir.mkdir(parents=True, exist_ok=True)
+        self._refuse_taken_ports()
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._stop_components)
+            for component in self._components:
+                component.start()
+            await self._wait_ready()
+            await self._engine.start()
+            stack.push_async_callback(self._engine.stop)
+            self._running = stack.pop_all()
+        logger.info("graph.started", extra={"facts": {"url": self.base_url, "logs": str(self.log_dir)}})
+
+    async def stop(self) -> None:
+        """End the engine, then all components; returns when no process is left."""
+        await self._running.aclose()
+
+    @property
+    def base_url(self) -> str:
+        """Where the graph answers: predictions are at `/api/v1.0/predictions` below it.
+
+        Raises: UsageError: the graph has not been started.
+        """
+        return f"http://{self._options.host}:{self._engine.port}"
+
+    @property
+    def metrics_urls(self) -> dict[str, str]:
+        """Where metrics are, by component; the engine's under `engine`."""
+        own = {name: f"http://{LOOPBACK}:{ports.metrics}{METRICS_PATH}" for name, ports in self._plan.ports.items()}
+        return {"engine": f"{self.base_url}{METRICS_PATH}", **own}
+
+    @property
+    def component_urls(self) -> dict[str, str]:
+        """Where each component answers by itself."""
+        return {name: f"http://{LOOPBACK}:{ports.http}" for name, ports in self._plan.ports.items()}
+
+    @property
+    def predictor(self) -> str:
+        """The name of the predictor that runs."""
+        return self._plan.predictor.name
+
+    @property
+    def log_dir(self) -> Path:
+        """The folder with one log file a component."""
+        return self._options.log_dir
+
+    async def _wait_ready(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for component in self._components:
+                    group.create_task(component.wait_ready(self._options.start_timeout_s))
+        except ExceptionGroup as failures:
+            not_ready = failures.subgroup(ComponentError)
+            if not_ready is None:
+                raise
+            raise ComponentError("\n".join(str(error) for error in not_ready.exceptions)) from failures
+
+    async def _stop_components(self) -> None:
+        await asyncio.gather(*(component.stop() for component in self._components))
+
+    def _refuse_taken_ports(self) -> None:
+        wanted = {name: (ports.http, ports.metrics) for name, ports in self._plan.ports.items()}
+        for name, numbers in {"engine": (self._options.port,), **wanted}.items():
+            for port in numbers:
+                if port and _answers(port):
+                    todo = "stop what listens there, or run with free ports"
+                    raise ComponentError(f"{name}: wanted port {port}, got one that is taken; {todo}")
+
+    def _tell_what_is_left_out(self) -> None:
+        others = [each.name for each in self._plan.deployment.spec.predictors if each.name != self.predictor]
+        if others:
+            logger.warning("graph.predictors_not_run", extra={"facts": {"runs": self.predictor, "not_run": others}})
+        if self._plan.not_run:
+            logger.warning("graph.containers_not_run", extra={"facts": {"not_run": self._plan.not_run}})
+
+
+def serve(
+    deployment: SeldonDeployment, options: LocalOptions, on_start: Callable[[LocalGraph], object] | None = None
+) -> int:
+    """Runs the graph until Ctrl-C or SIGTERM, and ends it cleanly. Blocks.
+
+    Args:    deployment: validated. on_start: called once the graph answers, for example to print its addresses.
+    Returns: 0, the exit code of a clean end.
+    Raises:  GraphError: with the exit code of its class.
+    """
+    return asyncio.run(_serve(deployment, options, on_start))
+
+
+async def _serve(
+    deployment: SeldonDeployment, options: LocalOptions, on_start: Callable[[LocalGraph], object] | None
+) -> int:
+    loop, running = asyncio.get_running_loop(), asyncio.current_task()
+    told_to_stop = False
+
+    def end() -> None:
+        nonlocal told_to_stop
+        # A second signal must not cut the clean end short.
+        if not told_to_stop and running is not None:
+            running.cancel()
+        told_to_stop = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, end)
+    try:
+        async with LocalGraph(deployment, options) as graph:
+            if on_start is not None:
+                on_start(graph)
+            await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        if not told_to_stop:
+            raise
+    return 0
+
+
+def _engine_config(plan: GraphPlan, options: LocalOptions) -> EngineConfig:
+    return EngineConfig(
+        predictor=plan.predictor,
+        deployment=plan.deployment.name,
+        namespace=plan.deployment.namespace,
+        host=options.host,
+        port=options.port,
+        # The executor reads the annotations of its pod, which has those of the spec and of the predictor.
+        annotations={**plan.deployment.spec.annotations, **plan.predictor.annotations},
+        default_log_url=options.default_log_url,
+        graceful_timeout_s=options.stop_grace_s,
+    )
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex((LOOPBACK, port)) == 0
