@@ -163,4 +163,4 @@ def test_every_error_survives_pickling_with_its_codes() -> None:
 
 def test_reading_and_rendering_import_no_http_library() -> None:
     code = "import sys, graph; graph.render(graph.GraphOptions()); sys.exit('aiohttp' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[2]).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[3]).returncode == 0
