@@ -13,7 +13,7 @@ from graph.errors import UsageError
 from graph.node_rules import needs_container
 from graph.operator import RANDOM_ABTEST, Ports, assign_ports, container_env, with_defaults
 from graph.pod import Container, EnvVar, Probe
-from graph.spec import Predictor, SeldonDeployment
+from graph.spec import PredictiveUnit, Predictor, SeldonDeployment
 
 LOOPBACK = "127.0.0.1"
 # Settings of the machine, not of the graph, without which few programs start.
@@ -81,6 +81,8 @@ def plan(deployment: SeldonDeployment, options: LocalOptions) -> GraphPlan:
     table = {(chosen.name, name): ports for name, ports in here.items()}
     local = with_defaults(deployment, table, LOOPBACK)
     predictor = next(each for each in local.spec.predictors if each.name == chosen.name)
+    if not options.default_log_url:
+        predictor = predictor.model_copy(update={"graph": _without_idle_loggers(predictor.graph)})
     containers = [container for container in predictor.containers() if container.name in here]
     _refuse_missing(containers, options)
     plans = []
@@ -113,6 +115,14 @@ def _refuse_cluster_only(deployment: SeldonDeployment, predictor: Predictor) -> 
         if not needs_container(unit) and unit.implementation != RANDOM_ABTEST:
             todo = "bring a container for the node, or run the graph on a cluster"
             raise UsageError(f"{unit.name}: wanted a container to run here, got {unit.implementation}; {todo}")
+
+
+def _without_idle_loggers(unit: PredictiveUnit) -> PredictiveUnit:
+    """A logger that names no url logs to the executor's default; where there is none, logging is off, not failing."""
+    logger = unit.logger if unit.logger and unit.logger.url else None
+    return unit.model_copy(
+        update={"logger": logger, "children": [_without_idle_loggers(child) for child in unit.children]}
+    )
 
 
 def _component(

@@ -147,6 +147,19 @@ def test_the_rendered_graph_can_be_planned_with_one_exported_variable() -> None:
     assert {each.probe_path for each in here.components} == {"/health/status"}
 
 
+def test_a_logger_without_a_url_is_off_where_there_is_no_default() -> None:
+    def loggers(**options: Any) -> list[str | None]:  # noqa: ANN401 - any option
+        document = tiny_document()
+        root = document["spec"]["predictors"][0]["graph"]
+        root["logger"] = {"mode": "all"}
+        root["children"][0]["logger"] = {"mode": "all", "url": "http://sink/"}
+        units = planned(document, **options).predictor.graph.walk()
+        return [unit.logger.url or "default" if unit.logger else None for unit in units]
+
+    assert loggers() == [None, "http://sink/", None]
+    assert loggers(default_log_url="http://other/") == ["default", "http://sink/", None]
+
+
 def test_waits_double_up_to_the_longest_and_jitter_stays_within_its_share() -> None:
     restarts = Restarts(first_s=1.0, longest_s=5.0, jitter=0.2)
     assert [restarts.wait_s(deaths, 0.5) for deaths in (1, 2, 3, 4, 1000)] == [1.0, 2.0, 4.0, 5.0, 5.0]
