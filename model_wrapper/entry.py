@@ -1,0 +1,79 @@
+"""Starts a component: the bridge for protobuf, logs, safe defaults, then Seldon's own microservice."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Final
+
+from model_wrapper import gunicorn_logs, logs, protobuf_bridge
+from model_wrapper.errors import ConfigError
+from model_wrapper.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping, Sequence
+
+_logger: Final = logging.getLogger(__name__)
+
+CLASS_VARIABLE: Final = "MODEL_NAME"
+PACKAGE: Final = "model_wrapper"
+_LEVEL_VARIABLE: Final = "SELDON_LOG_LEVEL"
+DEFAULTS: Final = {
+    "GRPC_WORKERS": "0",  # with a gRPC worker SIGTERM never ends the main process; it also costs one more fleet
+    "INCLUDE_METRICS_IN_CLIENT_RESPONSE": "false",  # counts are for Prometheus, not for every client
+}
+
+
+def interface_of(arguments: Sequence[str], environ: MutableMapping[str, str]) -> tuple[str, list[str]]:
+    """Find the class to serve: the first argument, or ``MODEL_NAME``; a bare name of ours gets our package.
+
+    Returns: the dotted path that Seldon's loader wants, and the arguments that are left for it.
+    Raises:  ConfigError: no class is named.
+    """
+    rest = list(arguments)
+    name = rest.pop(0) if rest and not rest[0].startswith("-") else environ.get(CLASS_VARIABLE, "")
+    if not name:
+        raise ConfigError(f"Wanted a class to serve, such as StoreForecaster, as an argument or in {CLASS_VARIABLE}.")
+    return (name if "." in name else f"{PACKAGE}.{name}"), rest
+
+
+def prepare(environ: MutableMapping[str, str]) -> Settings:
+    """Set what must stand before ``seldon_core`` is imported, and configure the logs.
+
+    Raises: ConfigError: a setting cannot be used.
+    """
+    settings = Settings.from_env(environ)
+    for name, value in DEFAULTS.items():
+        environ.setdefault(name, value)
+    environ[_LEVEL_VARIABLE] = environ.get(_LEVEL_VARIABLE, settings.log_level).upper()
+    if environ[_LEVEL_VARIABLE] not in logging.getLevelNamesMapping():
+        raise ConfigError(f"{_LEVEL_VARIABLE}: wanted INFO or another level, got {environ[_LEVEL_VARIABLE]!r}.")
+    logs.configure(environ[_LEVEL_VARIABLE], settings.unit_id)
+    protobuf_bridge.install()
+    return settings
+
+
+def calm_gunicorn() -> None:
+    """Change gunicorn's defaults where Seldon's wrapper passes no option: no control socket, our log lines."""
+    from gunicorn import config  # noqa: PLC0415
+
+    # The socket would be opened under $HOME, which a read-only container does not have.
+    config.ControlSocketDisable.default = True
+    config.LoggerClass.default = gunicorn_logs.CLASS_PATH
+
+
+def main(arguments: Sequence[str], environ: MutableMapping[str, str]) -> int:
+    """Serve a component until SIGTERM; returns an exit code only where it could not start."""
+    try:
+        settings = prepare(environ)
+        interface, rest = interface_of(arguments, environ)
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    calm_gunicorn()
+    _logger.info("wrapper.starting", extra={"facts": {"component": interface, "fleet": settings.fleet_uri}})
+    from seldon_core import microservice  # noqa: PLC0415 (after everything above)
+
+    sys.argv = ["seldon-core-microservice", interface, *rest]
+    microservice.main()
+    return 0

@@ -1,0 +1,121 @@
+"""Every setting of the components, read once from the environment into one frozen object."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from model_wrapper.contract.requests import Limits
+from model_wrapper.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PREFIX: Final = "STORECAST_"
+_SELDON: Final = {"unit_id": "PREDICTIVE_UNIT_ID", "unit_image": "PREDICTIVE_UNIT_IMAGE"}
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class SettingRow(NamedTuple):
+    """One line of the settings table."""
+
+    variable: str
+    default: str
+    unit: str
+    description: str
+
+
+def _setting(default: object, unit: str, description: str) -> Any:  # noqa: ANN401 (what pydantic's Field returns)
+    return Field(default=default, description=description, json_schema_extra={"unit": unit})
+
+
+class Settings(BaseModel):
+    """What a component can be told from outside."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
+
+    fleet_uri: str = _setting(
+        "models:/storecast-fleet@champion", "folder or models:/ URI", "Where the fleet is: a folder, or a registry URI."
+    )
+    cache_dir: Path = _setting(Path("~/.cache/storecast"), "folder", "Where fleets from a registry are kept.")
+    fetch_timeout_s: Annotated[float, Field(gt=0, le=3600)] = _setting(
+        60.0, "seconds", "How long a registry may take to hand out a fleet before the cache answers for it."
+    )
+    max_items: Count = _setting(5000, "items", "Most items in one request.")
+    max_days_per_item: Count = _setting(366, "days", "Most days in one item.")
+    max_cells: Count = _setting(500_000, "stores x days", "Most forecasts in one request.")
+    max_days_ahead: Annotated[int, Field(ge=1, le=3650)] = _setting(
+        365, "days", "Last day that is forecast, counted from the last day of history."
+    )
+    shards: Annotated[int, Field(ge=1, le=1000)] = _setting(
+        1, "forecasters", "Number of forecasters that share the stores by a fixed hash."
+    )
+    shard_index: Annotated[int, Field(ge=0)] = _setting(0, "index", "Which of them this forecaster is.")
+    behind_router: bool = _setting(
+        default=False,
+        unit="true or false",
+        description="Leave to the other children what they own; the graph sets this for the children of a router.",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _setting("INFO", "level", "Least level that is logged.")
+    unit_id: str = _setting("", "name", "Name of this node in the graph; Seldon sets it.")
+    unit_image: str = _setting("", "image", "Image of this node; Seldon sets it.")
+
+    @model_validator(mode="after")
+    def _index_is_a_shard(self) -> Settings:
+        if self.shard_index >= self.shards:
+            raise PydanticCustomError(
+                "shard",
+                "wanted STORECAST_SHARD_INDEX below STORECAST_SHARDS ({shards}), got {index}",
+                {"shards": self.shards, "index": self.shard_index},
+            )
+        return self
+
+    @property
+    def limits(self) -> Limits:
+        """How much one request may ask."""
+        return Limits(self.max_items, self.max_days_per_item, self.max_cells)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+        """Read the settings out of a mapping such as ``os.environ``.
+
+        Raises: ConfigError: one error that names every variable that is wrong.
+        """
+        given = {name: environ[variable_of(name)] for name in cls.model_fields if environ.get(variable_of(name))}
+        if "log_level" in given:
+            given["log_level"] = given["log_level"].upper()
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            lines = [_told(detail["loc"], detail["msg"], given) for detail in error.errors(include_url=False)]
+            raise ConfigError("Settings cannot be used: " + "; ".join(lines)) from error
+
+    @classmethod
+    def table(cls) -> list[SettingRow]:
+        """List every setting: variable, default, unit, description."""
+        rows = []
+        for name, info in cls.model_fields.items():
+            extra = info.json_schema_extra
+            unit = str(extra["unit"]) if isinstance(extra, dict) else ""
+            rows.append(SettingRow(variable_of(name), _shown(info.default), unit, info.description or ""))
+        return rows
+
+
+def variable_of(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return _SELDON.get(name, PREFIX + name.upper())
+
+
+def _shown(default: object) -> str:
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def _told(location: tuple[int | str, ...], message: str, given: Mapping[str, str]) -> str:
+    if not location:
+        return message
+    name = str(location[0])
+    return f"{variable_of(name)}: {message}, got {given.get(name, '')!r}"

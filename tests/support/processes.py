@@ -1,0 +1,147 @@
+"""Real component processes on loopback, started through our entry point and ended by their own process id."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ROOT = Path(__file__).resolve().parents[2]
+START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 20
+_JSON = {"Content-Type": "application/json"}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back over HTTP."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+    def json(self) -> Any:  # noqa: ANN401 (any JSON)
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class RunningComponent:
+    """A component process and where it listens."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    metrics_port: int
+    log: Path
+
+    def post(self, path: str, message: object) -> Reply:
+        return self.send("POST", path, json.dumps(message).encode(), _JSON)
+
+    def get(self, path: str) -> Reply:
+        return self.send("GET", path)
+
+    def predict(self, message: object) -> Reply:
+        return self.post("/predict", message)
+
+    def send(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        return request(self.port, method, path, body, headers)
+
+    def metrics(self) -> str:
+        return request(self.metrics_port, "GET", "/metrics").body.decode()
+
+    def log_lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+
+
+def request(
+    port: int, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+) -> Reply:
+    """Send one request to this machine."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request(method, path, body, dict(headers or {}))
+        response = connection.getresponse()
+        return Reply(response.status, response.getheader("Content-Type", ""), response.read())
+    finally:
+        connection.close()
+
+
+def free_ports(count: int) -> list[int]:
+    """Find ports that nobody listens on now."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+@contextmanager
+def component(
+    interface: str, folder: Path, environ: Mapping[str, str] | None = None, *, wait: bool = True
+) -> Iterator[RunningComponent]:
+    """Run one component until the block ends."""
+    port, metrics_port = free_ports(2)
+    log = folder / f"{interface.rpartition('.')[2]}-{port}.log"
+    settings = {
+        "PREDICTIVE_UNIT_HTTP_SERVICE_PORT": str(port),
+        "PREDICTIVE_UNIT_METRICS_SERVICE_PORT": str(metrics_port),
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}",
+        **(environ or {}),
+    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("STORECAST_", "PREDICTIVE_"))}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "model_wrapper", interface],
+            cwd=folder,
+            env=kept | settings,
+            stdout=output,
+            stderr=output,
+        )
+    running = RunningComponent(process, port, metrics_port, log)
+    try:
+        if wait:
+            _wait_until_up(running)
+        yield running
+    finally:
+        stop(process)
+
+
+def stop(process: subprocess.Popen[bytes]) -> int:
+    """End one process, kindly at first; returns its exit code."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    return process.wait(STOP_TIMEOUT_S)
+
+
+def _wait_until_up(running: RunningComponent) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if running.process.poll() is not None:
+            break
+        try:
+            if running.get("/health/ping").status == 200 and request(running.metrics_port, "GET", "/metrics"):
+                return
+        except OSError:
+            pass
+        time.sleep(0.1)
+    raise RuntimeError(f"the component did not start; its log: {running.log.read_text()[-3000:]}")

@@ -1,0 +1,68 @@
+"""The entry point: which class, which defaults, which log lines; and the bridge for generated protobuf modules."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+
+import pytest
+
+from model_wrapper.entry import DEFAULTS, interface_of
+from model_wrapper.errors import ConfigError
+from model_wrapper.logs import JsonLines, event_of, keeps_payloads_out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "found"),
+    [
+        (["StoreRouter"], {}, ("model_wrapper.StoreRouter", [])),
+        (["my.own.Model", "--workers", "2"], {"MODEL_NAME": "x"}, ("my.own.Model", ["--workers", "2"])),
+        ([], {"MODEL_NAME": "StoreForecaster"}, ("model_wrapper.StoreForecaster", [])),
+        (["--debug"], {"MODEL_NAME": "a.B"}, ("a.B", ["--debug"])),
+    ],
+)
+def test_the_class_is_the_argument_or_the_variable(
+    arguments: list[str], environ: dict[str, str], found: tuple[str, list[str]]
+) -> None:
+    assert interface_of(arguments, environ) == found
+
+
+def test_no_class_is_an_error_that_names_the_variable() -> None:
+    with pytest.raises(ConfigError, match="MODEL_NAME"):
+        interface_of([], {})
+
+
+def test_grpc_workers_are_off_unless_asked_for() -> None:
+    assert DEFAULTS["GRPC_WORKERS"] == "0"
+
+
+def record(name: str, level: int, message: str) -> logging.LogRecord:
+    return logging.LogRecord(name, level, __file__, 1, message, None, None)
+
+
+def test_a_log_line_is_one_json_object_with_its_facts() -> None:
+    told = record("model_wrapper.x", logging.INFO, "wrapper.fleet_loaded")
+    told.facts = {"stores": 3}
+    line = json.loads(JsonLines("router").format(told))
+
+    assert (line["event"], line["stores"], line["unit"], line["level"]) == ("wrapper.fleet_loaded", 3, "router", "INFO")
+
+
+def test_seldons_records_that_quote_requests_lose_the_quote() -> None:
+    assert event_of(record("seldon_core.wrapper", logging.ERROR, "{'info': 'payload'}")) == "seldon.error"
+    assert not keeps_payloads_out(record("seldon_core.wrapper", logging.DEBUG, "REST Response: payload"))
+    assert keeps_payloads_out(record("seldon_core.wrapper", logging.INFO, "App Config"))
+
+
+def test_the_bridge_makes_seldons_messages_work_and_changes_no_file() -> None:
+    code = (
+        "from model_wrapper import protobuf_bridge; protobuf_bridge.install(); protobuf_bridge.install(); "
+        "from seldon_core.proto import prediction_pb2 as p; from google.protobuf.json_format import MessageToDict; "
+        "m = p.SeldonMessage.FromString(p.SeldonMessage(strData='x', meta=p.Meta(puid='1')).SerializeToString()); "
+        "print(MessageToDict(m), p.SeldonMessage.__module__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "{'meta': {'puid': '1'}, 'strData': 'x'} seldon_core.proto.prediction_pb2"
