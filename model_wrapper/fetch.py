@@ -1,0 +1,83 @@
+"""Fetches a fleet from a registry into the cache: ``python -m model_wrapper.fetch URI CACHE``; prints where it is.
+
+Run as a process of its own by `model_wrapper.fleet_source`, so that the registry's client leaves with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from fleet.names import parse_model_uri
+from model_wrapper.errors import FleetUnavailableError
+from model_wrapper.fleet_cache import FLEET_FILE, CachedVersion, FleetCache, fleet_inside
+
+
+def fetch(uri: str, cache: FleetCache) -> CachedVersion:
+    """Bring the version that a URI names into the cache.
+
+    Raises: FleetUnavailableError: the version holds no fleet.  NameSyntaxError: the URI names no version.
+    """
+    from mlflow import MlflowClient  # noqa: PLC0415 (1-2 s and 75 MB, only in this process)
+
+    client = MlflowClient()
+    name, alias, number = parse_model_uri(uri)
+    model: Any = (
+        client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, number or "")
+    )
+    version = str(model.version)
+    place = cache.place_of(name, version, str(model.creation_timestamp))
+    if not (place / FLEET_FILE).is_file():
+        _download(name, version, place)
+    found = CachedVersion(place, version)
+    cache.remember(uri, found)
+    return found
+
+
+def _download(name: str, version: str, place: Path) -> None:
+    from mlflow.artifacts import download_artifacts  # noqa: PLC0415
+
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place.parent, prefix=".fetch-") as temporary:
+        folder = download_artifacts(artifact_uri=f"models:/{name}/{version}", dst_path=temporary)
+        fleet = fleet_inside(Path(folder))
+        if fleet is None:
+            raise FleetUnavailableError(f"models:/{name}/{version}: wanted a folder with {FLEET_FILE}, found none")
+        _put(fleet, place)
+
+
+def _put(fleet: Path, place: Path) -> None:
+    try:
+        fleet.rename(place)
+    except OSError:
+        # Another worker was faster, or an older attempt left a torn directory.
+        if (place / FLEET_FILE).is_file():
+            return
+        shutil.rmtree(place, ignore_errors=True)
+        fleet.rename(place)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Fetch and print one JSON line; on a problem print one line on stderr and return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m model_wrapper.fetch", description=__doc__)
+    parser.add_argument("uri", help="models:/NAME@ALIAS or models:/NAME/VERSION")
+    parser.add_argument("cache", type=Path, help="folder of the cache")
+    given = parser.parse_args(arguments)
+    try:
+        with redirect_stdout(sys.stderr):
+            found = fetch(given.uri, FleetCache(given.cache))
+    except Exception as error:  # noqa: BLE001 (the registry's client raises anything; the parent wants one line)
+        sys.stderr.write(f"{type(error).__name__}: {' '.join(str(error).split())}\n")
+        return getattr(error, "exit_code", FleetUnavailableError.exit_code)
+    sys.stdout.write(json.dumps({"path": str(found.path), "version": found.version}) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,181 @@
+"""Where a fleet comes from: a folder, a real MLflow registry on SQLite, or the cache when the registry fails."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from mlflow import MlflowClient
+from support.fleets import small_fleet
+
+from fleet import Fleet
+from model_wrapper.errors import FleetUnavailableError
+from model_wrapper.fleet_cache import CachedVersion, FleetCache
+from model_wrapper.fleet_source import open_served
+from model_wrapper.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NAME = "storecast-fleet"
+CHAMPION = f"models:/{NAME}@champion"
+
+
+class Registry:
+    """A registry in a folder, and a cache beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.database = folder / "mlflow.db"
+        self.cache_dir = folder / "cache"
+        self.environ = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{self.database}"}
+        self.client = MlflowClient(tracking_uri=self.environ["MLFLOW_TRACKING_URI"])
+
+    def register(self, n_stores: int) -> str:
+        """Register a version with a fleet of that many stores, and make it the champion."""
+        if not self.client.search_registered_models():
+            self.client.create_registered_model(NAME)
+        model = self.folder / f"model-{n_stores}"
+        (model / "artifacts").mkdir(parents=True)
+        (model / "MLmodel").write_text("flavors: {}\n")
+        small_fleet(model / "artifacts" / "fleet", n_stores)
+        version = str(self.client.create_model_version(NAME, source=str(model)).version)
+        self.client.set_registered_model_alias(NAME, "champion", version)
+        return version
+
+    def settings(self, uri: str = CHAMPION, timeout_s: float = 120) -> Settings:
+        return Settings(fleet_uri=uri, cache_dir=self.cache_dir, fetch_timeout_s=timeout_s)
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    made = Registry(tmp_path_factory.mktemp("registry"))
+    made.register(3)
+    made.register(4)
+    return made
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A server that takes connections and never says a word."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield listening.getsockname()[1]
+
+
+@pytest.mark.parametrize("form", ["{}", "file://{}"])
+def test_a_folder_is_opened_where_it_is(tmp_path: Path, form: str) -> None:
+    path = small_fleet(tmp_path / "fleet")
+    served = open_served(Settings(fleet_uri=form.format(path)), {})
+
+    assert served.version == Fleet.open(path).version
+    assert not served.from_cache
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FleetUnavailableError, match="no-such-folder"):
+        open_served(Settings(fleet_uri=str(tmp_path / "no-such-folder")), {})
+
+
+def test_a_folder_without_a_fleet_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FleetUnavailableError, match="cannot be opened"):
+        open_served(Settings(fleet_uri=str(tmp_path)), {})
+
+
+def test_an_alias_is_served_under_the_registrys_version(registry: Registry) -> None:
+    served = open_served(registry.settings(), registry.environ)
+
+    assert served.version == "2"
+    assert served.fleet.n_stores == 4
+
+
+def test_a_version_is_served_whatever_the_alias_says(registry: Registry) -> None:
+    served = open_served(registry.settings(f"models:/{NAME}/1"), registry.environ)
+
+    assert served.version == "1"
+    assert served.fleet.n_stores == 3
+
+
+def test_the_registrys_client_stays_out_of_the_worker(registry: Registry) -> None:
+    code = (
+        "import os, sys; from model_wrapper.fleet_source import open_served; "
+        "from model_wrapper.settings import Settings; "
+        "open_served(Settings.from_env(os.environ), os.environ); print('mlflow' in sys.modules)"
+    )
+    own = {"STORECAST_FLEET_URI": CHAMPION, "STORECAST_CACHE_DIR": str(registry.cache_dir)}
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=registry.environ | own,
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+
+    assert done.stdout.strip() == "False"
+
+
+def test_two_workers_may_fetch_at_once(registry: Registry, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "model_wrapper.fetch", CHAMPION, str(tmp_path / "cache")]
+    root = Path(__file__).resolve().parents[2]
+    running = [
+        subprocess.Popen(command, env=registry.environ, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=120)[0] for process in running]
+
+    assert [process.returncode for process in running] == [0, 0]
+    assert said[0] == said[1]
+    assert len(list((tmp_path / "cache").rglob("fleet.json"))) == 1
+    assert not list((tmp_path / "cache").rglob(".fetch-*"))
+
+
+def test_an_unknown_alias_is_told_by_the_registry(registry: Registry) -> None:
+    with pytest.raises(FleetUnavailableError, match="nobody"):
+        open_served(registry.settings(f"models:/{NAME}@nobody"), registry.environ)
+
+
+def test_the_last_version_answers_when_the_registry_hangs(silent_port: int, tmp_path: Path) -> None:
+    environ = {**os.environ, "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{silent_port}"}
+    settings = Settings(fleet_uri=CHAMPION, cache_dir=tmp_path, fetch_timeout_s=4)
+    cache = FleetCache.of(tmp_path, environ)
+    cache.remember(CHAMPION, CachedVersion(small_fleet(cache.place_of(NAME, "7", "0"), 2), "7"))
+    served = open_served(settings, environ)
+
+    assert (served.version, served.from_cache) == ("7", True)
+
+
+def test_without_a_cache_a_registry_that_hangs_is_an_error_in_time(silent_port: int, tmp_path: Path) -> None:
+    environ = {**os.environ, "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{silent_port}"}
+    settings = Settings(fleet_uri=CHAMPION, cache_dir=tmp_path, fetch_timeout_s=2)
+
+    with pytest.raises(FleetUnavailableError, match="STORECAST_FETCH_TIMEOUT_S"):
+        open_served(settings, environ)
+
+
+def test_two_registries_never_share_a_cached_version(tmp_path: Path) -> None:
+    places = [
+        FleetCache.of(tmp_path, {"MLFLOW_TRACKING_URI": uri}).place_of(NAME, "1", "0")
+        for uri in ("http://one", "http://two", "sqlite:///mlflow.db")
+    ]
+
+    assert len(set(places)) == 3
+
+
+def test_a_version_that_left_the_cache_is_not_remembered(tmp_path: Path) -> None:
+    cache = FleetCache(tmp_path)
+    path = small_fleet(cache.place_of(NAME, "1", "0"), 1)
+    cache.remember(CHAMPION, CachedVersion(path, "1"))
+    assert cache.last_used(CHAMPION) is not None
+    shutil.rmtree(path)
+
+    assert cache.last_used(CHAMPION) is None
