@@ -1,0 +1,166 @@
+"""What every Seldon class of this room shares: settings, the fleet, health, feedback, counts, and the last door."""
+
+from __future__ import annotations
+
+import logging
+import os
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
+
+from model_wrapper.contract.answers import refusal_message
+from model_wrapper.counters import (
+    FEEDBACK,
+    FLEET_FROM_CACHE,
+    FLEET_INFO,
+    FLEET_STORES,
+    REFUSED,
+    REQUESTS,
+    Counters,
+    gauge,
+)
+from model_wrapper.errors import BadRequestError, FleetUnavailableError
+from model_wrapper.fleet_source import open_served
+from model_wrapper.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flask import Blueprint
+
+    from fleet import StorecastError
+    from model_wrapper.served_fleet import ServedFleet
+
+_logger: Final = logging.getLogger(__name__)
+
+INTERNAL_REASON: Final = "STORECAST_INTERNAL_ERROR"
+UNAVAILABLE_REASON: Final = "STORECAST_FLEET_UNAVAILABLE"
+
+
+def today_utc() -> date:
+    """Return today's day in UTC."""
+    return datetime.now(UTC).date()
+
+
+class Component:
+    """A Seldon user class that serves a fleet."""
+
+    paths: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, settings: Settings | None = None, today: Callable[[], date] = today_utc) -> None:
+        self.settings = settings if settings is not None else Settings.from_env(os.environ)
+        self.today = today
+        self.counters = Counters()
+        self._served: ServedFleet | None = None
+
+    def load(self) -> None:
+        """Open the fleet; Seldon calls this once in every worker.
+
+        Raises: FleetUnavailableError: and the worker does not start. No other error leaves, because Seldon takes an
+                AttributeError or NotImplementedError here for "nothing to load" and serves without a fleet.
+        """
+        try:
+            self._served = open_served(self.settings, os.environ)
+        except Exception as error:
+            _logger.exception("wrapper.fleet_failed", extra={"facts": {"uri": self.settings.fleet_uri}})
+            raise FleetUnavailableError(f"{self.settings.fleet_uri}: {error}") from error
+
+    @property
+    def served(self) -> ServedFleet:
+        """The fleet.
+
+        Raises: FleetUnavailableError: `load` has not run, or failed.
+        """
+        if self._served is None:
+            raise FleetUnavailableError("This component has no fleet: wanted load() to have opened one.")
+        return self._served
+
+    @cached_property
+    def model_error_handler(self) -> Blueprint:
+        """The front door, under the name by which Seldon's wrapper registers it."""
+        from model_wrapper.http_door import door  # noqa: PLC0415 (Flask only where there is HTTP)
+
+        return door(self.paths, self.counters)
+
+    def health_status(self) -> dict[str, Any]:
+        """Say which fleet is served; without one, fail with 503."""
+        try:
+            served = self.served
+        except FleetUnavailableError as error:
+            self._raise_to_seldon(error, UNAVAILABLE_REASON)
+        return {
+            "status": "ready",
+            "fleet": {
+                "version": served.version,
+                "stores": served.fleet.n_stores,
+                "trainedThrough": served.trained_through.isoformat(),
+                "fromCache": served.from_cache,
+            },
+        }
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Return what was counted since the last answer, and the state of the fleet."""
+        served = self._served
+        if served is None:
+            return self.counters.drain()
+        return [
+            *self.counters.drain(),
+            gauge(FLEET_INFO, 1, version=served.version),
+            gauge(FLEET_STORES, served.fleet.n_stores),
+            gauge(FLEET_FROM_CACHE, int(served.from_cache)),
+        ]
+
+    def tags(self) -> dict[str, Any]:
+        """Return the tags of answers that are made outside of `predict_raw`."""
+        served = self._served
+        return {} if served is None else {"fleet_version": served.version}
+
+    def init_metadata(self) -> dict[str, Any]:
+        """Describe the component for Seldon's /metadata."""
+        schema = {"messagetype": "jsonData", "schema": {"$ref": "docs/contract/request.schema.json"}}
+        answer = {"messagetype": "jsonData", "schema": {"$ref": "docs/contract/answer.schema.json"}}
+        name = self.settings.unit_id or type(self).__name__
+        return {"name": name, "versions": [], "platform": "storecast", "inputs": [schema], "outputs": [answer]}
+
+    def send_feedback_raw(self, feedback: Any) -> Any:  # noqa: ANN401 (a Feedback in, a SeldonMessage out: protobuf)
+        """Accept a feedback and count it; its reward is counted by Seldon's wrapper."""
+        from seldon_core.proto import prediction_pb2  # noqa: PLC0415 (the protobuf bridge must be in place first)
+
+        self.counters.add(FEEDBACK, rewarded=str(bool(feedback.reward)).lower())
+        return prediction_pb2.SeldonMessage()
+
+    def send_feedback(
+        self,
+        features: object,  # noqa: ARG002 (Seldon's signature, from here on)
+        feature_names: object,  # noqa: ARG002
+        reward: float,
+        truth: object,  # noqa: ARG002
+        routing: int | None = None,  # noqa: ARG002
+    ) -> None:
+        """Do the same for callers without protobuf."""
+        self.counters.add(FEEDBACK, rewarded=str(bool(reward)).lower())
+
+    def _guarded(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Turn every error into an answer: what the client did 400, a missing fleet 503, the rest 500."""
+        try:
+            message = work()
+        except BadRequestError as error:
+            self.counters.add(REQUESTS, outcome="refused")
+            self.counters.add(REFUSED, reason="bad_request")
+            message = refusal_message(error.http_status, str(error), problems=error.problems)
+        except FleetUnavailableError as error:
+            self.counters.add(REQUESTS, outcome="unavailable")
+            message = refusal_message(error.http_status, str(error), UNAVAILABLE_REASON)
+        except Exception as error:
+            self.counters.add(REQUESTS, outcome="failed")
+            _logger.exception("wrapper.request_failed", extra={"facts": {"error": type(error).__name__}})
+            message = refusal_message(500, "The wrapper failed; its log has the reason.", INTERNAL_REASON)
+        else:
+            self.counters.add(REQUESTS, outcome="answered")
+        return message
+
+    @staticmethod
+    def _raise_to_seldon(error: StorecastError, reason: str) -> NoReturn:
+        from seldon_core.flask_utils import SeldonMicroserviceException  # noqa: PLC0415 (as above)
+
+        raise SeldonMicroserviceException(str(error), status_code=error.http_status, reason=reason) from error

@@ -1,0 +1,20 @@
+"""JSON of requests and answers, several times faster than the standard library's on the answers of a whole chain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask.json.provider import DefaultJSONProvider
+from pydantic_core import from_json, to_json
+
+
+class FastJson(DefaultJSONProvider):
+    """Flask's JSON by pydantic's reader and writer; a body nested too deep is a ValueError, no end of the stack."""
+
+    def dumps(self, obj: Any, **kwargs: Any) -> str:  # noqa: ANN401, ARG002 (Flask's signature)
+        """Return the JSON text of an object."""
+        return to_json(obj, fallback=self.default).decode()
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:  # noqa: ANN401, ARG002 (Flask's signature)
+        """Return the object of a JSON text."""
+        return from_json(s)

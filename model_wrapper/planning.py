@@ -1,0 +1,159 @@
+"""From a request that was read to the stores and days that are asked: defaults, limits, every store for ``*``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from fleet import FeatureError
+from fleet.features import CLOSURE_REACH_DAYS
+from model_wrapper.contract.answers import DATE_OUT_OF_RANGE, UNKNOWN_STORE
+from model_wrapper.contract.days import days_between, plus_days
+from model_wrapper.contract.problems import nearest, problem, refusal, told
+from model_wrapper.contract.requests import DEFAULT_DAYS, EVERY_STORE, ForecastItem, ForecastRequest, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import date
+
+    from model_wrapper.contract.requests import Overrides
+    from model_wrapper.errors import Problem
+    from model_wrapper.served_fleet import ServedFleet
+
+_HINTS_PER_REQUEST: Final = 3  # finding the nearest ids reads every id
+
+
+class Fault(NamedTuple):
+    """Why one line has no forecast."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """One item with its defaults filled in."""
+
+    store_id: str
+    begin: date
+    end: date
+    level: float
+    overrides: Overrides | None
+    clipped_from: date | None
+
+    def echo(self, store_id: str) -> dict[str, Any]:
+        """Return the item as it stands in an answer, for one of its stores."""
+        said: dict[str, Any] = {
+            "storeId": store_id,
+            "beginDate": self.begin.isoformat(),
+            "endDate": self.end.isoformat(),
+            "level": self.level,
+        }
+        if self.overrides is not None:
+            said["overrides"] = {
+                column: {day.isoformat(): value for day, value in days.items()}
+                for column, days in self.overrides.items()
+            }
+        if self.clipped_from is not None:
+            said["clippedFrom"] = self.clipped_from.isoformat()
+        return said
+
+
+class Line(NamedTuple):
+    """One store of one item: one entry of the answer."""
+
+    store_id: str
+    asked: Asked
+
+
+def plan(request: ForecastRequest, served: ServedFleet, limits: Limits, today: date) -> list[Line]:
+    """Fill in defaults, check what only the fleet knows, and name every store.
+
+    Raises: BadRequestError: with every problem: overrides, days per item, cells.
+    """
+    problems: list[Problem] = []
+    lines: list[Line] = []
+    cells = 0
+    for index, item in enumerate(request.items):
+        asked = _with_defaults(item, served, today)
+        problems += _item_problems(request, index, asked, served, limits)
+        stores = _stores_of(asked, served)
+        cells += len(stores) * days_between(asked.begin, asked.end)
+        if cells <= limits.max_cells:
+            lines += [Line(store_id, asked) for store_id in stores]
+    if cells > limits.max_cells:
+        wanted = f"at most {limits.max_cells} stores x days (setting STORECAST_MAX_CELLS)"
+        problems.append(told("jsonData" if request.kind == "jsonData" else "data.ndarray", wanted, str(cells)))
+    if problems:
+        raise refusal(problems)
+    return lines
+
+
+def faults_of(lines: list[Line], served: ServedFleet) -> dict[int, Fault]:
+    """Find the lines that cannot be answered: position in `lines` -> code and message."""
+    faults: dict[int, Fault] = {}
+    hints = _HINTS_PER_REQUEST
+    for place, (store_id, asked) in enumerate(lines):
+        if asked.begin < served.first_day or asked.end > served.last_day:
+            faults[place] = Fault(DATE_OUT_OF_RANGE, _out_of_range(asked, served))
+        elif store_id not in served.positions:
+            hint = nearest(store_id, served.positions) if hints > 0 else ""
+            hints -= 1
+            faults[place] = Fault(UNKNOWN_STORE, f"Wanted a store of this fleet, got {store_id!a}{hint}.")
+    return faults
+
+
+def _with_defaults(item: ForecastItem, served: ServedFleet, today: date) -> Asked:
+    begin, end, clipped_from = item.begin_date, item.end_date, None
+    if begin is None:
+        latest = served.last_known_day if end is None else min(served.last_known_day, end)
+        begin = max(served.first_day, min(today, plus_days(latest, 1 - DEFAULT_DAYS)))
+        begin = begin if end is None else min(begin, end)
+        clipped_from = None if begin == today else today
+    if end is None:
+        end = plus_days(begin, DEFAULT_DAYS - 1)
+    return Asked(item.store_id, begin, end, item.level, item.overrides, clipped_from)
+
+
+def _stores_of(asked: Asked, served: ServedFleet) -> tuple[str, ...]:
+    if asked.store_id != EVERY_STORE or asked.begin < served.first_day or asked.end > served.last_day:
+        return (asked.store_id,)
+    return served.fleet.store_ids
+
+
+def _item_problems(
+    request: ForecastRequest, index: int, asked: Asked, served: ServedFleet, limits: Limits
+) -> Iterator[Problem]:
+    days = days_between(asked.begin, asked.end)
+    if days > limits.max_days_per_item:
+        wanted = f"at most {limits.max_days_per_item} days (setting STORECAST_MAX_DAYS_PER_ITEM)"
+        yield told(request.path(index, "endDate"), wanted, f"{days} days")
+    if asked.overrides:
+        yield from _override_problems(request.path(index, "overrides"), asked, asked.overrides, served)
+
+
+def _override_problems(path: str, asked: Asked, overrides: Overrides, served: ServedFleet) -> Iterator[Problem]:
+    known = served.fleet.override_columns
+    first, last = plus_days(asked.begin, -CLOSURE_REACH_DAYS), plus_days(asked.end, CLOSURE_REACH_DAYS)
+    for name, values in overrides.items():
+        if name not in known:
+            wanted = f"one of the calendar columns {', '.join(known)}{nearest(name, known)}"
+            yield told(f"{path}.{name}", wanted, "an unknown column")
+            continue
+        column = served.fleet.calendar.column(name)
+        for day, value in values.items():
+            where = f"{path}.{name}.{day}"
+            if not first <= day <= last:
+                around = f"(the item's days and {CLOSURE_REACH_DAYS} around them, where a closure is still felt)"
+                yield told(where, f"a day from {first} to {last} {around}", str(day))
+            try:
+                column.encode(value)
+            except FeatureError as error:
+                yield problem(where, str(error).partition("wanted ")[2].partition(", got ")[0], value)
+
+
+def _out_of_range(asked: Asked, served: ServedFleet) -> str:
+    return (
+        f"Wanted days from {served.first_day} to {served.last_day} (history ends {served.trained_through}, and "
+        f"STORECAST_MAX_DAYS_AHEAD is {served.max_days_ahead}), got {asked.begin} to {asked.end}."
+    )

@@ -1,0 +1,201 @@
+"""The Seldon classes as plain objects: what they answer, count and refuse without any server."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import date
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import pytest
+from support.fleets import small_fleet
+
+from model_wrapper import FallbackForecaster, StoreForecaster, StoreRouter
+from model_wrapper.errors import BadRequestError, FleetUnavailableError
+from model_wrapper.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from model_wrapper.component import Component
+
+C = TypeVar("C", bound="Component")
+ITEM = {"storeId": "4", "beginDate": "2015-06-20", "endDate": "2015-06-21"}
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_fleet(tmp_path_factory.mktemp("fleet") / "fleet", without_model=[2])
+
+
+def loaded(kind: type[C], path: Path, **settings: Any) -> C:  # noqa: ANN401
+    component = kind(Settings(fleet_uri=str(path), **settings), today=lambda: date(2015, 6, 22))
+    component.load()
+    return component
+
+
+def metric(message: dict[str, Any], key: str) -> dict[str, float]:
+    found = [each for each in message["meta"]["metrics"] if each["key"] == key]
+    return {"/".join(each["tags"].values()): each["value"] for each in found}
+
+
+def test_a_forecaster_alone_answers_a_store_without_model_from_the_fallback(path: Path) -> None:
+    answer = loaded(StoreForecaster, path).predict_raw({"jsonData": [ITEM, {**ITEM, "storeId": "3"}]})
+
+    assert [entry["model"]["source"] for entry in answer["jsonData"]] == ["fleet", "fallback"]
+
+
+def test_behind_a_router_it_leaves_what_is_not_its_own(path: Path) -> None:
+    message = {"jsonData": [ITEM, {**ITEM, "storeId": "3"}, {**ITEM, "storeId": "x"}]}
+    owned = loaded(StoreForecaster, path, behind_router=True).predict_raw(message)["jsonData"]
+    left = loaded(FallbackForecaster, path, behind_router=True).predict_raw(message)["jsonData"]
+
+    assert [entry is not None for entry in owned] == [True, False, True]
+    assert [entry is not None for entry in left] == [False, True, False]
+
+
+def test_shards_share_the_stores_without_overlap(path: Path) -> None:
+    message = {"jsonData": {**ITEM, "storeId": "*"}}
+    shards = [
+        loaded(StoreForecaster, path, behind_router=True, shards=3, shard_index=index).predict_raw(message)["jsonData"]
+        for index in range(3)
+    ]
+    answered = [sum(shard[place] is not None for shard in shards) for place in range(5)]
+
+    assert answered == [1, 1, 0, 1, 1]
+
+
+def test_the_fallback_asked_alone_answers_every_store(path: Path) -> None:
+    answer = loaded(FallbackForecaster, path).predict_raw({"jsonData": {**ITEM, "storeId": "*"}})
+
+    assert {entry["model"]["source"] for entry in answer["jsonData"]} == {"fallback"}
+
+
+def test_one_request_for_many_stores_is_one_call_of_the_fleet(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    component = loaded(StoreForecaster, path)
+    calls: list[int] = []
+    predict = component.served.fleet.predict
+
+    def counted(store_ids: list[str], *arguments: Any) -> Any:  # noqa: ANN401
+        calls.append(len(store_ids))
+        return predict(store_ids, *arguments)
+
+    monkeypatch.setattr(component.served.fleet, "predict", counted)
+    component.predict_raw({"jsonData": [{**ITEM, "storeId": store} for store in ("1", "2", "4", "1")]})
+
+    assert calls == [4]
+
+
+def test_a_model_that_gives_nan_is_an_error_of_its_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    component = loaded(StoreForecaster, path)
+    predict = component.served.fleet.predict
+
+    def broken(*arguments: Any) -> Any:  # noqa: ANN401
+        forecast = predict(*arguments)
+        forecast.value[0, 0] = np.nan
+        return forecast
+
+    monkeypatch.setattr(component.served.fleet, "predict", broken)
+    one, two = component.predict_raw({"jsonData": [ITEM, {**ITEM, "storeId": "1"}]})["jsonData"]
+
+    assert one["error"]["code"] == "FORECAST_FAILED"
+    assert "forecast" in two
+
+
+def test_a_bug_is_answered_once_as_500_without_its_details(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    component = loaded(StoreForecaster, path)
+    calls: list[int] = []
+
+    def broken(*_: object) -> None:
+        calls.append(1)
+        raise TypeError("secret")
+
+    monkeypatch.setattr(component.served.fleet, "predict", broken)
+    answer = component.predict_raw({"jsonData": ITEM})
+
+    assert answer["status"]["code"] == 500
+    assert "secret" not in str(answer)
+    assert len(calls) == 1
+
+
+def test_without_a_fleet_the_answer_is_503(path: Path) -> None:
+    component = StoreForecaster(Settings(fleet_uri=str(path)))
+
+    assert component.predict_raw({"jsonData": ITEM})["status"]["code"] == 503
+    with pytest.raises(FleetUnavailableError):
+        component.predict(ITEM)
+
+
+def test_plain_callers_get_entries_or_rows(path: Path) -> None:
+    component = loaded(StoreForecaster, path)
+    rows = component.predict(np.array([["4", "2015-06-20", "2015-06-20"]]), ["store_id", "begin_date", "end_date"])
+
+    assert rows[0][:2] == ["4", "2015-06-20"]
+    assert component.predict(ITEM)[0]["request"]["storeId"] == "4"
+    with pytest.raises(BadRequestError):
+        component.predict({"storeId": True})
+
+
+def test_items_and_outcomes_are_counted_once(path: Path) -> None:
+    component = loaded(StoreForecaster, path)
+    first = component.predict_raw({"jsonData": [ITEM, {**ITEM, "storeId": "x"}]})
+    second = component.predict_raw({"jsonData": 5})
+
+    assert metric(first, "storecast_items_total") == {"fleet": 1, "error": 1}
+    assert metric(first, "storecast_requests_total") == {"answered": 1}
+    assert metric(second, "storecast_items_total") == {}
+    assert metric(second, "storecast_requests_total") == {"refused": 1}
+
+
+def test_the_requests_tags_and_puid_come_back_but_no_marks(path: Path) -> None:
+    meta = {"puid": "p", "tags": {"mine": 1, "storecast": {"rows": [9]}}, "requestPath": {"before": "i:1"}}
+    answer = loaded(StoreForecaster, path, unit_id="f", unit_image="i:2").predict_raw({"jsonData": ITEM, "meta": meta})
+
+    assert answer["meta"]["puid"] == "p"
+    assert answer["meta"]["tags"]["mine"] == 1
+    assert "storecast" not in answer["meta"]["tags"]
+    assert answer["meta"]["requestPath"] == {"before": "i:1", "f": "i:2"}
+
+
+@pytest.mark.parametrize(
+    ("stores", "child"), [(["4"], 0), (["3"], 1), (["3", "4"], -1), (["x"], 0), (["x", "4"], 0), (["*"], -1)]
+)
+def test_a_route_is_a_built_in_int(path: Path, stores: list[str], child: int) -> None:
+    routed = loaded(StoreRouter, path).route([{**ITEM, "storeId": store} for store in stores])
+
+    assert (routed, type(routed)) == (child, int)
+
+
+@pytest.mark.parametrize("message", [None, 5, [], "x", {"jsonData": []}, {"data": 5}, {"meta": 5, "jsonData": ITEM}])
+def test_what_cannot_be_read_is_routed_to_the_first_child(path: Path, message: object) -> None:
+    assert loaded(StoreRouter, path).route_raw(message)["data"]["ndarray"] == [[0]]
+
+
+def test_rows_are_routed_as_objects_are(path: Path) -> None:
+    router = loaded(StoreRouter, path)
+
+    assert router.route(np.array([["3"], ["3"]]), ["store_id"]) == 1
+
+
+def test_a_router_without_a_fleet_asks_everybody(tmp_path: Path) -> None:
+    router = StoreRouter(Settings(fleet_uri=str(tmp_path / "none")))
+    router.load()
+
+    assert router.route(ITEM) == -1
+
+
+def test_plain_entries_are_merged(path: Path) -> None:
+    message = [ITEM, {**ITEM, "storeId": "3"}]
+    lists = [loaded(kind, path, behind_router=True).predict(message) for kind in (StoreForecaster, FallbackForecaster)]
+
+    assert loaded(StoreRouter, path).aggregate(lists) == loaded(StoreForecaster, path).predict(message)
+
+
+def test_the_contract_is_imported_without_the_serving_classes() -> None:
+    code = (
+        "import sys, model_wrapper.contract; print([m for m in ('flask', 'mlflow', 'seldon_core') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,123 @@
+"""Defaults, limits and days: what is asked once the fleet is known."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from support.fleets import small_fleet
+
+from fleet import Fleet
+from model_wrapper.contract import Limits, parse_request
+from model_wrapper.errors import BadRequestError
+from model_wrapper.planning import faults_of, plan
+from model_wrapper.served_fleet import ServedFleet
+
+if TYPE_CHECKING:
+    from model_wrapper.planning import Line
+
+TODAY = date(2015, 6, 22)
+LONG_AGO, LONG_AFTER = date(2001, 1, 1), date(2026, 11, 20)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> ServedFleet:
+    path = small_fleet(tmp_path_factory.mktemp("fleet") / "fleet", 12, without_model=[2])
+    return ServedFleet(Fleet.open(path), "3", max_days_ahead=365)
+
+
+def lines_of(
+    served: ServedFleet, item: dict[str, Any], today: date = TODAY, limits: Limits | None = None
+) -> list[Line]:
+    return plan(parse_request({"jsonData": item}), served, limits or Limits(), today)
+
+
+@pytest.mark.parametrize(
+    ("today", "begin", "clipped"),
+    [
+        (TODAY, "2015-06-22", None),
+        (date(2015, 7, 25), "2015-07-25", None),
+        (date(2015, 7, 26), "2015-07-25", "2015-07-26"),
+        (LONG_AFTER, "2015-07-25", "2026-11-20"),
+        (LONG_AGO, "2014-01-01", "2001-01-01"),
+    ],
+)
+def test_the_default_begin_is_today_clipped_so_that_a_week_fits(
+    served: ServedFleet, today: date, begin: str, clipped: str | None
+) -> None:
+    echo = lines_of(served, {"storeId": "4"}, today)[0].asked.echo("4")
+
+    assert echo["beginDate"] == begin
+    assert echo.get("clippedFrom") == clipped
+
+
+def test_the_default_end_is_a_week_inclusive(served: ServedFleet) -> None:
+    assert lines_of(served, {"storeId": "4", "beginDate": "2015-06-20"})[0].asked.end == date(2015, 6, 26)
+
+
+def test_an_end_alone_gets_a_begin_that_is_not_after_it(served: ServedFleet) -> None:
+    asked = lines_of(served, {"storeId": "4", "endDate": "2015-03-10"})[0].asked
+
+    assert (asked.begin, asked.clipped_from) == (date(2015, 3, 4), TODAY)
+
+
+def test_an_end_before_the_history_is_an_error_of_the_line(served: ServedFleet) -> None:
+    lines = lines_of(served, {"storeId": "4", "endDate": "2013-03-10"})
+
+    assert faults_of(lines, served)[0].code == "DATE_OUT_OF_RANGE"
+
+
+def test_a_star_means_every_store_in_the_fleets_order(served: ServedFleet) -> None:
+    assert [line.store_id for line in lines_of(served, {"storeId": "*"})] == list(served.fleet.store_ids)
+
+
+def test_a_star_out_of_range_is_one_line(served: ServedFleet) -> None:
+    lines = lines_of(served, {"storeId": "*", "beginDate": "2020-01-01"})
+
+    assert [line.store_id for line in lines] == ["*"]
+    assert faults_of(lines, served)[0].code == "DATE_OUT_OF_RANGE"
+
+
+def test_the_last_day_that_is_forecast_is_a_setting(served: ServedFleet) -> None:
+    inside = lines_of(served, {"storeId": "4", "beginDate": "2016-06-12"})
+    outside = lines_of(served, {"storeId": "4", "beginDate": "2016-06-13"})
+
+    assert faults_of(inside, served) == {}
+    assert "2016-06-18" in faults_of(outside, served)[0].message
+
+
+def test_an_unknown_store_is_answered_with_the_nearest_id(served: ServedFleet) -> None:
+    fault = faults_of(lines_of(served, {"storeId": "112"}), served)[0]
+
+    assert (fault.code, "did you mean 12?" in fault.message) == ("UNKNOWN_STORE", True)
+
+
+@pytest.mark.parametrize(
+    ("limits", "setting"),
+    [(Limits(max_cells=83), "STORECAST_MAX_CELLS"), (Limits(max_days_per_item=6), "STORECAST_MAX_DAYS_PER_ITEM")],
+)
+def test_a_limit_names_its_setting(served: ServedFleet, limits: Limits, setting: str) -> None:
+    with pytest.raises(BadRequestError, match=setting):
+        lines_of(served, {"storeId": "*"}, limits=limits)
+
+
+def test_just_as_many_cells_as_allowed_are_answered(served: ServedFleet) -> None:
+    assert len(lines_of(served, {"storeId": "*"}, limits=Limits(max_cells=84))) == 12
+
+
+def test_overrides_must_fit_the_fleets_calendar(served: ServedFleet) -> None:
+    overrides = {"promo": {"2015-06-22": 2}, "state_holiday": {"2015-06-22": "q"}, "prom": {"2015-06-22": 1}}
+    with pytest.raises(BadRequestError) as caught:
+        lines_of(served, {"storeId": "4", "overrides": overrides})
+
+    wanted = {problem["path"]: problem["wanted"] for problem in caught.value.problems}
+    assert wanted["jsonData.overrides.promo.2015-06-22"] == "0 or 1"
+    assert wanted["jsonData.overrides.state_holiday.2015-06-22"] == "one of 0, a, b, c"
+    assert "did you mean promo?" in wanted["jsonData.overrides.prom"]
+
+
+def test_a_closure_near_the_days_may_be_overridden(served: ServedFleet) -> None:
+    overrides = {"open": {"2015-07-04": 0}}
+
+    assert lines_of(served, {"storeId": "4", "beginDate": "2015-06-20", "overrides": overrides})
