@@ -66,7 +66,7 @@ class NodeClient:
         self._session = session
         self._metrics = metrics
         self._timeout_s = timeout_s
-        self._urls: dict[tuple[Node, str], URL] = {}
+        self._urls: dict[tuple[Node, str], tuple[URL, str]] = {}
         self._last_call: tuple[Node, str] | None = None
 
     async def call(self, node: Node, path: str, payload: Payload | None, headers: Headers) -> Payload:
@@ -75,13 +75,13 @@ class NodeClient:
         Raises: CallFailedError: any other status, with the node's answer; or no answer, with Go's text for why.
                 ExecutorPanicError: the node has no endpoint.
         """
-        url = self._url(node, path)
+        url, text = self._url(node, path)
         self._last_call = (node, path)
         if payload is None:
-            hop = Hop("GET", url, for_call(headers, None), None, None)
+            hop = Hop("GET", url, text, for_call(headers, None), None, None)
         else:
             call_headers = for_call(headers, payload.content_type, payload.content_encoding)
-            hop = Hop("POST", url, call_headers, payload.body, payload.body)
+            hop = Hop("POST", url, text, call_headers, payload.body, payload.body)
         return await _Exchange(self._session, self._metrics, (node, path)).run(hop, self._timeout_s)
 
     async def probe(self, url: str) -> int:
@@ -95,24 +95,25 @@ class NodeClient:
         labels = self._last_call if self._timeout_s is None else None
         exchange = _Exchange(self._session, self._metrics, labels)
         try:
-            await exchange.run(Hop("GET", URL(url, encoded=True), for_call((), None), None, None), None)
+            await exchange.run(Hop("GET", URL(url, encoded=True), url, for_call((), None), None, None), None)
         except CallFailedError as error:
             if exchange.status is None:
                 raise
             return error.status
         return OK
 
-    def _url(self, node: Node, path: str) -> URL:
-        url = self._urls.get((node, path))
-        if url is None:
+    def _url(self, node: Node, path: str) -> tuple[URL, str]:
+        known = self._urls.get((node, path))
+        if known is None:
             if node.address is None:
                 raise ExecutorPanicError(f"node {node.name} is called but has no endpoint")
+            text = f"http://{node.address}{path}"
             try:
-                url = URL(f"http://{node.address}{path}", encoded=True)
+                known = URL(text, encoded=True), text
             except ValueError as error:
-                raise CallFailedError(f'parse "http://{node.address}{path}": {error}') from error
-            self._urls[node, path] = url
-        return url
+                raise CallFailedError(f'parse "{text}": {error}') from error
+            self._urls[node, path] = known
+        return known
 
 
 class _Exchange:
@@ -123,7 +124,7 @@ class _Exchange:
         self._metrics = metrics
         self._labels = labels
         self._operation = ""
-        self._url = URL()
+        self._url = ""
         self.status: int | None = None
 
     async def run(self, hop: Hop, timeout_s: float | None) -> Payload:
@@ -131,7 +132,6 @@ class _Exchange:
         transparent = "Accept-Encoding" not in hop.headers and "Range" not in hop.headers
         if transparent:
             hop.headers["Accept-Encoding"] = "gzip"
-        asked = hop.url
         try:
             async with asyncio.timeout(timeout_s):
                 response = await self._final_response(hop)
@@ -140,7 +140,7 @@ class _Exchange:
             raise self._timed_out() from None
         payload = _payload(response.headers, body, transparent=transparent)
         if response.status != OK:
-            info = f"Internal service call from executor failed calling {asked} status code {response.status}"
+            info = f"Internal service call from executor failed calling {hop.text} status code {response.status}"
             raise CallFailedError(info, status=response.status, payload=payload)
         return payload
 
@@ -159,7 +159,7 @@ class _Exchange:
         return response
 
     async def _send(self, hop: Hop) -> aiohttp.ClientResponse:
-        self._url = hop.url
+        self._url = hop.text
         started = time.perf_counter()
         try:
             response = await self._session.request(

@@ -57,7 +57,7 @@ class Engine:
             metrics = Metrics(config.deployment, config.predictor.name, version)
             client = NodeClient(session, metrics, self._limits.call_timeout_s)
             # The port is known only when the socket is bound, and every event names it.
-            event_log = self._event_log()
+            event_log = self._event_log(metrics)
             event_log.start()
             stack.push_async_callback(event_log.stop, min(_LOG_FLUSH_TIMEOUT_S, config.graceful_timeout_s))
             server = Server(config, self._root, client=client, event_log=event_log, metrics=metrics)
@@ -74,11 +74,12 @@ class Engine:
         await self._open.aclose()
         logger.info("engine.stopped", extra={"facts": {"port": self._port}})
 
-    def _event_log(self) -> EventLog:
+    def _event_log(self, metrics: Metrics) -> EventLog:
         config = self._config
         source = EventSource(config.hostname, config.deployment, config.namespace, config.predictor.name)
         return EventLog(
             source,
+            metrics,
             workers=config.log_workers,
             queue_size=self._limits.log_queue_size,
             write_timeout_s=self._limits.log_write_timeout_s,

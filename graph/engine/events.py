@@ -15,6 +15,7 @@ import aiohttp
 
 from graph.engine import goerrors
 from graph.engine.errors import CallFailedError
+from graph.engine.metrics import Metrics
 from graph.engine.nodes import Node
 from graph.engine.payload import Payload
 
@@ -54,13 +55,17 @@ class EventLog:
 
     Args:
         source: attributes of every event.
+        metrics: where sent and dropped events are counted.
         workers: events sent at the same time.
         queue_size: events waiting.
         write_timeout_s: how long an event waits for a place in the queue; 0 or less = not at all.
     """
 
-    def __init__(self, source: EventSource, *, workers: int, queue_size: int, write_timeout_s: float) -> None:
+    def __init__(
+        self, source: EventSource, metrics: Metrics, *, workers: int, queue_size: int, write_timeout_s: float
+    ) -> None:
         self._source = source
+        self._metrics = metrics
         self._source_url = ""
         self._worker_count = workers
         self._queue: asyncio.Queue[_Event] = asyncio.Queue(max(queue_size, 1))
@@ -134,7 +139,7 @@ class EventLog:
             event = await self._queue.get()
             try:
                 await self._send(session, event)
-            except (aiohttp.ClientError, OSError, ValueError) as error:
+            except Exception as error:  # noqa: BLE001 - a worker that died would send nothing any more
                 self._drop(str(error) or type(error).__name__)
             finally:
                 self._queue.task_done()
@@ -146,6 +151,8 @@ class EventLog:
         async with session.post(event.url, data=body, headers=self._headers(event)) as response:
             if response.status >= _FIRST_FAILURE:
                 self._drop(f"the sink answered {response.status}")
+            else:
+                self._metrics.payload_event("sent")
 
     def _headers(self, event: _Event) -> dict[str, str]:
         headers = {
@@ -168,6 +175,7 @@ class EventLog:
     def _drop(self, reason: str) -> None:
         """Count a lost event; say so at most once a second, because a dead sink loses one per request."""
         self._dropped += 1
+        self._metrics.payload_event("dropped")
         now = time.monotonic()
         if now - self._reported_at >= _REPORT_EVERY_S:
             self._reported_at = now

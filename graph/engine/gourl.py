@@ -6,6 +6,15 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2}).{0,2}")
 _BAD_HOST = re.compile(r"[^A-Za-z0-9\-._~!$&'()*+,;=:\[\]<>\"%\x80-\U0010ffff]")
+_SHORT_CONTROLS = {
+    "\a": "\\a",
+    "\b": "\\b",
+    "\t": "\\t",
+    "\n": "\\n",
+    "\v": "\\v",
+    "\f": "\\f",
+    "\r": "\\r",
+}
 _PORT = re.compile(r":[0-9]*")
 
 
@@ -18,8 +27,13 @@ def url_error(url: str) -> str:
     return f'parse "{_quotable(url)}": {problem}' if problem else ""
 
 
+def _escaped_control(match: re.Match[str]) -> str:
+    sign = match.group()
+    return _SHORT_CONTROLS.get(sign) or f"\\x{ord(sign):02x}"
+
+
 def _quotable(url: str) -> str:
-    return _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", url.replace("\\", "\\\\").replace('"', '\\"'))
+    return _CONTROL.sub(_escaped_control, url.replace("\\", "\\\\").replace('"', '\\"'))
 
 
 def _problem(url: str) -> str:

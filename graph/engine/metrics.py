@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, PlatformCollector, ProcessCollector, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
@@ -119,6 +119,18 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._registry.register(self._server)
         self._registry.register(self._client)
+        self._events = Counter(
+            "storecast_engine_payload_events",
+            "Payload events by what became of them",
+            ["outcome"],
+            registry=self._registry,
+        )
+        self._panics = Counter(
+            "storecast_engine_executor_panics",
+            "Requests that make the real executor panic; fatal = its whole process would have died",
+            ["fatal"],
+            registry=self._registry,
+        )
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
 
@@ -131,6 +143,14 @@ class Metrics:
         self._client.observe(
             (*self._common, path, method.lower(), str(status), node.name, node.image, node.image_version), seconds
         )
+
+    def payload_event(self, outcome: str) -> None:
+        """Count one payload event: `sent` or `dropped`."""
+        self._events.labels(outcome).inc()
+
+    def panicked(self, *, kills_process: bool) -> None:
+        """Count one request that the real executor would not have survived."""
+        self._panics.labels(str(kills_process).lower()).inc()
 
     def exposition(self) -> bytes:
         """All of it in Prometheus' text format 0.0.4."""

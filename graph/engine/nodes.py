@@ -143,7 +143,7 @@ def _ratio(unit: PredictiveUnit) -> Ratio:
         return Ratio(_FAIR, f'strconv.ParseFloat: parsing "{text}": invalid syntax')
     share = float(text)
     try:
-        struct.pack("f", share)
+        struct.pack("<f", share)
     except OverflowError:
         return Ratio(_FAIR, f'strconv.ParseFloat: parsing "{text}": value out of range')
     if math.isinf(share) and "inf" not in text.lower():

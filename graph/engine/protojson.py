@@ -209,7 +209,7 @@ def _field_value(field: Field, raw: object) -> object:
 
 _INT32, _INT64 = _integer(32), _integer(64)
 _UINT32, _UINT64 = _integer(32, signed=False), _integer(64, signed=False)
-_FLOAT, _DOUBLE = _floating("f"), _floating("d")
+_FLOAT, _DOUBLE = _floating("<f"), _floating("<d")
 
 _TENSOR = message((Field("shape", _INT32, shape="list"), Field("values", _DOUBLE, shape="list")))
 

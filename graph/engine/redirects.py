@@ -22,10 +22,14 @@ class RedirectError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One HTTP request of a node call. `first_body` is what 307 and 308 send again."""
+    """One HTTP request of a node call.
+
+    `text` is the url as it was written, which Go's errors show; `first_body` is what 307 and 308 send again.
+    """
 
     method: str
     url: URL
+    text: str
     headers: CIMultiDict[str]
     body: bytes | None
     first_body: bytes | None
@@ -43,14 +47,15 @@ def next_hop(hop: Hop, status: int, location: str) -> Hop | None:
     if status not in _TO_GET and not (status in _KEEPING and location):
         return None
     if not location:
-        raise RedirectError(f"{status} response missing Location header", str(hop.url))
+        raise RedirectError(f"{status} response missing Location header", hop.text)
     if hop.count >= _MAX_HOPS:
         raise RedirectError(f"stopped after {_MAX_HOPS} redirects", location)
-    url = _joined(hop.url, location)
+    url = _joined(hop, location)
     keeping = status in _KEEPING
     return Hop(
         method=hop.method if keeping or hop.method == "HEAD" else "GET",
         url=url,
+        text=location if "://" in location else str(url),
         headers=_following(hop, url),
         body=hop.first_body if keeping else None,
         first_body=hop.first_body,
@@ -58,13 +63,13 @@ def next_hop(hop: Hop, status: int, location: str) -> Hop | None:
     )
 
 
-def _joined(base: URL, location: str) -> URL:
+def _joined(hop: Hop, location: str) -> URL:
     try:
-        url = base.join(URL(location, encoded=True))
+        url = hop.url.join(URL(location, encoded=True))
         if url.scheme in ("http", "https") and url.port:
             return url
     except ValueError as error:
-        raise RedirectError(f'failed to parse Location header "{location}": {error}', str(base)) from error
+        raise RedirectError(f'failed to parse Location header "{location}": {error}', hop.text) from error
     raise RedirectError(f'unsupported protocol scheme "{url.scheme}"', str(url))
 
 
@@ -74,7 +79,7 @@ def _following(hop: Hop, url: URL) -> CIMultiDict[str]:
         for name in _PRIVATE:
             headers.popall(name, None)
     if not (hop.url.scheme == "https" and url.scheme == "http"):
-        headers["Referer"] = str(hop.url)
+        headers["Referer"] = hop.text
     return headers
 
 

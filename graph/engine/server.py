@@ -8,8 +8,8 @@ from http import HTTPStatus
 from aiohttp import web
 from multidict import CIMultiDict
 
+from graph.engine import goerrors, replies
 from graph.engine import metrics as metric_page
-from graph.engine import replies
 from graph.engine.client import NodeClient
 from graph.engine.config import EngineConfig
 from graph.engine.errors import CallFailedError, ExecutorPanicError
@@ -73,6 +73,7 @@ class Server:
         except ExecutorPanicError as panic:
             event = "engine.executor_would_die" if panic.kills_process else "engine.executor_would_panic"
             logger.error(event, extra={"facts": {"reason": panic.reason, "path": request.path}})  # noqa: TRY400
+            self._metrics.panicked(kills_process=panic.kills_process)
         except Exception:
             logger.exception("engine.request_crashed", extra={"facts": {"path": request.path}})
         return _closed(request)
@@ -155,8 +156,15 @@ def _target(request: web.Request) -> str:
 
 
 async def _message(request: web.Request) -> Payload:
-    """The client's message. Its Content-Encoding stays a header: the executor does not look at it."""
-    return Payload(await request.read(), request.headers.get("Content-Type", ""))
+    """The client's message. Its Content-Encoding stays a header: the executor does not look at it.
+
+    Raises: CallFailedError: the body ends early.
+    """
+    try:
+        body = await request.read()
+    except (web.RequestPayloadError, ConnectionError) as error:
+        raise CallFailedError(goerrors.EARLY_END) from error
+    return Payload(body, request.headers.get("Content-Type", ""))
 
 
 def _closed(request: web.Request) -> web.Response:

@@ -1,0 +1,162 @@
+"""The engine beyond the recorded cases: its start and stop, bad luck with connections, a payload log that hangs."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from support.raw_http import Message, ask
+from support.scripted_nodes import ScriptedNodes
+
+from graph.engine import Engine, EngineConfig
+from graph.errors import ComponentError, UsageError
+from graph.spec import Predictor
+
+PREDICTIONS = "/api/v1.0/predictions"
+
+
+def config(unit: Mapping[str, Any], port: int = 0, **options: Any) -> EngineConfig:  # noqa: ANN401 - any setting
+    predictor = Predictor.from_wire({"name": "mypred", "graph": unit})
+    return EngineConfig(predictor=predictor, deployment="mydep", namespace="myns", port=port, **options)
+
+
+def model(port: int, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - any member of a node
+    endpoint = {"service_host": "127.0.0.1", "service_port": port, "httpPort": port, "grpcPort": port}
+    return {"name": "m", "type": "MODEL", "endpoint": endpoint, **more}
+
+
+@asynccontextmanager
+async def running(settings: EngineConfig) -> AsyncIterator[Engine]:
+    engine = Engine(settings)
+    await engine.start()
+    try:
+        yield engine
+    finally:
+        await engine.stop()
+
+
+@asynccontextmanager
+async def scripted(scripts: Mapping[str, Mapping[str, Any]]) -> AsyncIterator[ScriptedNodes]:
+    nodes = ScriptedNodes(scripts)
+    await nodes.start()
+    try:
+        yield nodes
+    finally:
+        await nodes.stop()
+
+
+async def predict(engine: Engine) -> Message:
+    return await ask(engine.port, "POST", PREDICTIONS, [], b"{}", chunked=False)
+
+
+def test_a_taken_port_is_said_with_its_number() -> None:
+    async def run() -> str:
+        async with running(config({"name": "x"})) as first:
+            second = Engine(config({"name": "x"}, port=first.port))
+            with pytest.raises(ComponentError) as failed:
+                await second.start()
+            await second.stop()
+            return str(failed.value).replace(str(first.port), "PORT")
+
+    assert asyncio.run(run()).startswith("engine: wanted to listen on 127.0.0.1:PORT, got ")
+
+
+def test_the_port_is_known_only_after_the_start() -> None:
+    with pytest.raises(UsageError, match=r"call start\(\) first"):
+        _ = Engine(config({"name": "x"})).port
+
+
+def test_a_stopped_engine_can_be_started_again() -> None:
+    async def run() -> list[str]:
+        engine = Engine(config({"name": "x"}))
+        statuses = []
+        for _ in range(2):
+            await engine.start()
+            statuses.append((await predict(engine)).start[1])
+            await engine.stop()
+        return statuses
+
+    assert asyncio.run(run()) == ["200", "200"]
+
+
+def test_calls_one_after_the_other_share_a_connection() -> None:
+    ports = set()
+
+    async def node(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ports.add(writer.get_extra_info("peername")[1])
+        while not reader.at_eof() and await reader.readline():
+            await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(2)
+            writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n")
+        writer.close()
+
+    async def run() -> list[bytes]:
+        server = await asyncio.start_server(node, "127.0.0.1", 0)
+        async with running(config(model(server.sockets[0].getsockname()[1]))) as engine:
+            bodies = [(await predict(engine)).body for _ in range(3)]
+        server.close()
+        return bodies
+
+    assert asyncio.run(run()) == [b"[]"] * 3
+    assert len(ports) == 1
+
+
+def test_a_client_that_hangs_up_in_the_middle_of_its_body_harms_nobody() -> None:
+    async def run() -> str:
+        async with running(config({"name": "x"})) as engine:
+            _, writer = await asyncio.open_connection("127.0.0.1", engine.port)
+            writer.write(f"POST {PREDICTIONS} HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n{{".encode())
+            await writer.drain()
+            writer.close()
+            await writer.wait_closed()
+            return (await predict(engine)).start[1]
+
+    assert asyncio.run(run()) == "200"
+
+
+def test_a_payload_log_that_hangs_drops_events_and_holds_up_no_request() -> None:
+    async def run() -> tuple[set[str], str]:
+        scripts: dict[str, dict[str, Any]] = {
+            "m": {"/predict": {"body": "{}"}},
+            "sink": {"*": {"body": "", "delay_ms": 60_000}},
+        }
+        async with scripted(scripts) as nodes:
+            settings = config(
+                model(nodes.ports["m"], logger={"mode": "all", "url": f"http://127.0.0.1:{nodes.ports['sink']}/"}),
+                log_workers=1,
+                log_queue_size=1,
+                log_write_timeout_ms=0,
+                graceful_timeout_s=0.1,
+            )
+            async with running(settings) as engine:
+                statuses = {(await predict(engine)).start[1] for _ in range(5)}
+                page = await ask(engine.port, "GET", "/prometheus", [], None, chunked=False)
+            return statuses, page.body.decode()
+
+    statuses, page = asyncio.run(run())
+    assert statuses == {"200"}
+    assert 'storecast_engine_payload_events_total{outcome="dropped"} 8' in page
+
+
+def test_what_the_executor_would_not_survive_is_counted() -> None:
+    async def run() -> str:
+        lost = {"name": "lost", "type": "MODEL"}
+        async with (
+            scripted({"m": {"/predict": {"body": "{}"}}}) as nodes,
+            running(config(model(nodes.ports["m"], children=[lost]))) as engine,
+        ):
+            with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+                await predict(engine)
+            return (await ask(engine.port, "GET", "/prometheus", [], None, chunked=False)).body.decode()
+
+    assert 'storecast_engine_executor_panics_total{fatal="true"} 1.0' in asyncio.run(run())
+
+
+def test_answers_come_back_to_the_clients_that_asked() -> None:
+    async def run() -> list[bytes]:
+        async with running(config({"name": "x"})) as engine:
+            asked = (ask(engine.port, "POST", PREDICTIONS, [], b"%d" % number, chunked=False) for number in range(50))
+            return [answer.body for answer in await asyncio.gather(*asked)]
+
+    assert asyncio.run(run()) == [b"%d" % number for number in range(50)]
