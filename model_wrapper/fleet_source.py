@@ -85,19 +85,29 @@ def _fetch(uri: str, cache: FleetCache, timeout_s: float, environ: Mapping[str, 
     command = [sys.executable, "-m", "model_wrapper.fetch", uri, str(cache.root)]
     # A session of its own, so that what it may have started ends with it.
     with subprocess.Popen(  # noqa: S603 (our own module, the URI is one argument)
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(environ), start_new_session=True
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_with_our_path(environ), start_new_session=True
     ) as process:
         try:
             output, problems = process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
             raise FleetUnavailableError(
                 f"{uri}: the registry gave no fleet within {timeout_s:g} s (setting STORECAST_FETCH_TIMEOUT_S)"
             ) from None
+        finally:
+            # Also where the worker itself is told to end while it waits.
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
     if process.returncode != 0:
         raise FleetUnavailableError(f"{uri}: the registry gave no fleet: {_last_line(problems)}")
     said = json.loads(output.splitlines()[-1])
     return CachedVersion(Path(said["path"]), said["version"])
+
+
+def _with_our_path(environ: Mapping[str, str]) -> dict[str, str]:
+    # The process must find this package wherever the worker found it.
+    ours = str(Path(__file__).resolve().parents[1])
+    before = environ.get("PYTHONPATH", "")
+    return {**environ, "PYTHONPATH": f"{ours}{os.pathsep}{before}" if before else ours}
 
 
 def _last_line(problems: bytes) -> str:
