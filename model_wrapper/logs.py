@@ -46,8 +46,8 @@ def event_of(record: logging.LogRecord) -> str:
 
 
 def keeps_payloads_out(record: logging.LogRecord) -> bool:
-    """Refuse Seldon's debug records, which hold whole requests and answers."""
-    return not (record.name.startswith(_SELDON) and record.levelno < logging.INFO)
+    """Refuse Seldon's records below WARNING: they hold whole requests, answers and configurations."""
+    return not (record.name.startswith(_SELDON) and record.levelno < logging.WARNING)
 
 
 def configure(level: str, unit: str = "") -> None:

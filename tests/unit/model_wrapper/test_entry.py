@@ -53,7 +53,8 @@ def test_a_log_line_is_one_json_object_with_its_facts() -> None:
 def test_seldons_records_that_quote_requests_lose_the_quote() -> None:
     assert event_of(record("seldon_core.wrapper", logging.ERROR, "{'info': 'payload'}")) == "seldon.error"
     assert not keeps_payloads_out(record("seldon_core.wrapper", logging.DEBUG, "REST Response: payload"))
-    assert keeps_payloads_out(record("seldon_core.wrapper", logging.INFO, "App Config"))
+    assert not keeps_payloads_out(record("seldon_core.wrapper", logging.INFO, "App Config: ..."))
+    assert keeps_payloads_out(record("model_wrapper.router", logging.DEBUG, "wrapper.anything"))
 
 
 def test_the_bridge_makes_seldons_messages_work_and_changes_no_file() -> None:
