@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import settings as effort
 from support.fleets import small_fleet
+from support.hostile_messages import MESSAGES
 
 from model_wrapper import FallbackForecaster, StoreForecaster, StoreRouter
 from model_wrapper.errors import BadRequestError, FleetUnavailableError
@@ -22,6 +25,12 @@ if TYPE_CHECKING:
 
 C = TypeVar("C", bound="Component")
 ITEM = {"storeId": "4", "beginDate": "2015-06-20", "endDate": "2015-06-21"}
+
+
+@pytest.fixture(scope="module")
+def graph(path: Path) -> tuple[StoreRouter, list[StoreForecaster]]:
+    children = [loaded(kind, path, behind_router=True) for kind in (StoreForecaster, FallbackForecaster)]
+    return loaded(StoreRouter, path), children
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +179,24 @@ def test_a_route_is_a_built_in_int(path: Path, stores: list[str], child: int) ->
 @pytest.mark.parametrize("message", [None, 5, [], "x", {"jsonData": []}, {"data": 5}, {"meta": 5, "jsonData": ITEM}])
 def test_what_cannot_be_read_is_routed_to_the_first_child(path: Path, message: object) -> None:
     assert loaded(StoreRouter, path).route_raw(message)["data"]["ndarray"] == [[0]]
+
+
+@effort(max_examples=300, deadline=None)
+@given(message=MESSAGES)
+def test_nothing_that_a_client_sends_is_a_500_or_an_impossible_route(
+    graph: tuple[StoreRouter, list[StoreForecaster]], message: object
+) -> None:
+    router, children = graph
+    child = router.route_raw(message)["data"]["ndarray"][0][0]
+    answers = [each.predict_raw(message) for each in (children if child == -1 else [children[child]])]
+    codes = {answer.get("status", {}).get("code", 200) for answer in answers}
+
+    assert child in {-1, 0, 1}
+    assert codes in ({200}, {400})
+    if codes == {200}:
+        merged = router.aggregate_raw(answers)
+        assert merged["meta"]["routing"] == {"router": child}
+        assert "NOT_ANSWERED" not in str(merged)
 
 
 def test_rows_are_routed_as_objects_are(path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.hostile_messages import MESSAGES
 from support.malformed import MALFORMED
 
 from model_wrapper.contract import (
@@ -31,27 +32,6 @@ NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 LEVELS = st.floats(0.5, 0.99)
 OVERRIDES = st.dictionaries(NAMES, st.dictionaries(DAYS, NUMBERS | st.integers(-9, 9) | NAMES, max_size=3), max_size=3)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=20,
-)
-NEAR_MISS = st.fixed_dictionaries(
-    {},
-    optional=dict.fromkeys(
-        ("storeId", "store_id", "beginDate", "begin_date", "endDate", "level", "overrides", "other"), JSON
-    ),
-)
-NEAR_TABLE = st.fixed_dictionaries(
-    {},
-    optional={
-        "names": JSON | st.lists(st.sampled_from(["store_id", "begin_date", "level", "x"])),
-        "ndarray": JSON | st.lists(st.lists(JSON, max_size=3), max_size=3),
-    },
-)
-
-PAYLOADS = {"jsonData": JSON | NEAR_MISS | st.lists(NEAR_MISS), "data": NEAR_TABLE, "meta": JSON}
-MESSAGES = JSON | st.fixed_dictionaries({}, optional=PAYLOADS)
 
 
 def problems_of(message: object) -> tuple[list[Any], str]:
