@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from fleet.arrays import BoolArray, FloatArray, weekdays
+from fleet.arrays import BoolArray, FloatArray, IntArray, weekdays
 from fleet.calendar import Calendar, Overrides, Window
 from fleet.errors import FeatureError
 
@@ -67,15 +67,13 @@ def _next_to_closure(window: Window, side: int, min_days: int) -> FloatArray:
     return (neighbour & window.is_open).astype(np.float64)
 
 
-def _run_lengths(closed: BoolArray) -> FloatArray:
+def _run_lengths(closed: BoolArray) -> IntArray:
     """Length of the closed run that each closed day belongs to, 0 on open days."""
-    forward, backward = np.zeros(closed.shape), np.zeros(closed.shape)
     n_days = closed.shape[1]
-    for day in range(n_days):
-        forward[:, day] = closed[:, day] * (1 + (forward[:, day - 1] if day else 0))
-    for day in range(n_days - 1, -1, -1):
-        backward[:, day] = closed[:, day] * (1 + (backward[:, day + 1] if day < n_days - 1 else 0))
-    return np.asarray(np.maximum(forward + backward - 1, 0))
+    place = np.arange(n_days)
+    open_before = np.maximum.accumulate(np.where(closed, -1, place), axis=1)
+    open_after = np.minimum.accumulate(np.where(closed, n_days, place)[:, ::-1], axis=1)[:, ::-1]
+    return np.asarray(np.where(closed, open_after - open_before - 1, 0))
 
 
 def _month_day(window: Window, first: int, last: int) -> FloatArray:

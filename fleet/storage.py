@@ -90,7 +90,8 @@ class ArrayDirectory(Mapping[str, AnyArray]):
             file = self.path / entry["file"]
             if _sha256(file) != entry["sha256"]:
                 raise FleetFormatError(f"{file} does not have the checksum of its manifest: fetch the fleet again")
-            self._open[name] = np.load(file, mmap_mode="r", allow_pickle=False)
+            # A plain view of the map: indexing a memmap object costs several times the indexing itself.
+            self._open[name] = np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
         return self._open[name]
 
     def __iter__(self) -> Any:  # noqa: ANN401 - an iterator of names, as Mapping wants it

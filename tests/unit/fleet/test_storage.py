@@ -39,7 +39,8 @@ def test_an_array_is_memory_mapped_and_read_only_when_asked_for(path: Path) -> N
     (path / "fallback.npy").write_bytes(bytes((path / "fallback.npy").stat().st_size))
     fleet = Fleet.open(path)
     assert fleet.predict(["1"], DAYS).value.shape == (1, 42)
-    assert isinstance(fleet._arrays["beta"], np.memmap)
+    assert isinstance(fleet._arrays["beta"].base, np.memmap)
+    assert not fleet._arrays["beta"].flags.writeable
     with pytest.raises(FleetFormatError, match=r"fallback\.npy does not have the checksum"):
         fleet.fallback(["1"], DAYS)
     with pytest.raises(FleetFormatError, match=r"fallback\.npy"):
