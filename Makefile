@@ -1,0 +1,65 @@
+# Every target sets up what it needs: a virtual environment in .venv with the locked packages, nothing global.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+ROOMS := fleet training model_wrapper graph storecast tests benchmarks
+UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+	--generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: $(READY) ## install the locked packages into .venv
+
+demo: $(READY) ## the whole way on synthetic data: train, register, serve, ask, plot
+	@$(BIN)/storecast demo
+
+serve: $(READY) ## the same, and the graph stays up until Ctrl-C
+	@$(BIN)/storecast demo --keep
+
+test: $(READY) ## every test: fast ones first, then contracts, then real parts
+	$(BIN)/pytest tests/unit
+	$(BIN)/pytest --numprocesses 2 --dist loadfile tests/contract tests/e2e
+
+unit: $(READY) ## the fast tests alone
+	$(BIN)/pytest tests/unit
+
+check: $(READY) ## lint, format, types, import directions, rendered files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/storecast graph validate manifests/graphs/*.yaml
+
+bench: $(READY) ## figures against peers, as ratios
+	$(BIN)/python benchmarks/predict.py
+
+render: $(READY) ## write the committed graph anew
+	$(BIN)/storecast graph render --out manifests/graphs/storecast.yaml
+
+lock: $(READY) ## resolve all locks anew
+	$(UV_COMPILE) $(UPGRADE) requirements/bootstrap.in -o requirements/bootstrap.txt
+	$(UV_COMPILE) $(UPGRADE) requirements/dev.in -o requirements/dev.txt
+	$(UV_COMPILE) -c requirements/dev.txt requirements/training.in -o requirements/training.txt
+	$(UV_COMPILE) -c requirements/dev.txt requirements/serving.in -o base_requirements.txt
+
+audit: $(READY) ## known vulnerabilities of the locked packages, where the service can be reached
+	$(BIN)/pip-audit --require-hashes --disable-pip --requirement requirements/dev.txt
+
+clean: ## remove the environment, the local registry and caches
+	rm -rf $(VENV) .storecast .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find $(ROOMS) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "wanted Python 3.11 or newer, got %d.%d: make PYTHON=python3.11" % sys.version_info[:2])'
+	@echo "setting up $(VENV): the locked packages, about a minute the first time"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/bootstrap.txt
+	@$(BIN)/uv pip install --quiet --python $(VENV) --no-deps --require-hashes --compile-bytecode -r requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --python $(VENV) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: help setup demo serve test unit check bench render lock audit clean

@@ -1,0 +1,1 @@
+"""The one command line: thin, every verb hands over to a room."""

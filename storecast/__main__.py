@@ -1,0 +1,61 @@
+"""`storecast VERB ...`: parse, hand over, turn errors into exit codes."""
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from fleet import StorecastError
+from graph.errors import GraphError
+from model_wrapper import logs
+from storecast import demo, exit_codes, forecast, graph_verbs, serve, settings, synth, train
+
+VERBS = (synth, train, forecast, serve, graph_verbs, demo, settings)
+
+_EXAMPLES = """examples:
+  storecast demo                                                the whole way, on synthetic data
+  storecast train --data train.csv --stores store.csv --calendar calendar.csv
+  storecast forecast --store 4 --days 7
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """All verbs with their options."""
+    codes = "".join(f"  {code}  {meaning}\n" for code, meaning in exit_codes.MEANINGS.items())
+    top = argparse.ArgumentParser(
+        prog="storecast",
+        description="Demand forecasts for every store of a chain: train, register, serve, ask.",
+        epilog=f"exit codes:\n{codes}\n{_EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for verb in VERBS:
+        verb.add(verbs)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    args = parser().parse_args(argv)
+    logs.configure(os.environ.get("STORECAST_LOG_LEVEL", "INFO").upper())
+    try:
+        return int(args.run(args))
+    except (StorecastError, GraphError) as error:
+        print(f"storecast {args.verb}: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(f"storecast {args.verb}: ended by Ctrl-C", file=sys.stderr)
+        return exit_codes.BUG
+    except BrokenPipeError:
+        # The reader of our output has gone, as `head` does; that is no fault.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exit_codes.OK
+    except Exception:  # noqa: BLE001 - the one place that turns anything else into "our fault"
+        traceback.print_exc()
+        print(f"storecast {args.verb}: this is a fault of storecast; the traceback is above", file=sys.stderr)
+        return exit_codes.BUG
+
+
+if __name__ == "__main__":
+    sys.exit(main())

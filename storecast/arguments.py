@@ -1,0 +1,80 @@
+"""Options and argument types that several verbs share."""
+
+import argparse
+import datetime as dt
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fleet.formula import MAX_LEVEL, MIN_LEVEL
+
+HOME_VARIABLE = "STORECAST_HOME"
+DEFAULT_HOME = ".storecast"
+
+Verbs = Any  # argparse keeps the type of its subparsers to itself
+
+
+def verb(verbs: Verbs, name: str, summary: str, run: Callable[[argparse.Namespace], int], examples: str) -> Any:  # noqa: ANN401 - a parser
+    """Add one verb; its help ends with commands that work."""
+    lines = "".join(f"  {line.strip()}\n" for line in examples.strip().splitlines())
+    added = verbs.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=f"examples:\n{lines}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    added.set_defaults(run=run)
+    return added
+
+
+def add_home(parser: argparse.ArgumentParser) -> None:
+    """`--home`: where the registry, caches and logs of this machine are kept."""
+    default = Path(os.environ.get(HOME_VARIABLE) or DEFAULT_HOME)
+    parser.add_argument(
+        "--home",
+        type=Path,
+        default=default,
+        help=f"folder for the registry, caches and logs (${HOME_VARIABLE}; {default})",
+    )
+
+
+def positive(text: str) -> int:
+    """An integer of 1 or more."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"wanted 1 or more, got {text}")
+    return number
+
+
+def not_negative(text: str) -> int:
+    """An integer of 0 or more."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"wanted 0 or more, got {text}")
+    return number
+
+
+def share(text: str) -> float:
+    """A share from 0 to 1."""
+    number = float(text)
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"wanted a share from 0 to 1, got {text}")
+    return number
+
+
+def level(text: str) -> float:
+    """An interval level that the fleet can answer."""
+    number = float(text)
+    if not MIN_LEVEL <= number <= MAX_LEVEL:
+        raise argparse.ArgumentTypeError(f"wanted a level from {MIN_LEVEL} to {MAX_LEVEL}, got {text}")
+    return number
+
+
+def date(text: str) -> dt.date:
+    """A day such as 2015-06-20."""
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"wanted a date such as 2015-06-20, got {text}") from None

@@ -1,0 +1,158 @@
+"""`storecast demo`: the whole way on synthetic data, in front of your eyes."""
+
+import argparse
+import asyncio
+import dataclasses
+import datetime as dt
+import json
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from graph import GraphOptions, SeldonDeployment, render
+from graph.local import LocalGraph, serve
+from graph.plan import LocalOptions
+from storecast import exit_codes
+from storecast.arguments import DEFAULT_HOME, HOME_VARIABLE, Verbs, not_negative, positive, verb
+from storecast.asking import PREDICTIONS, Question, ask_graph, body_of
+from storecast.forecast import table
+from storecast.progress import Progress
+from storecast.serve import local_options
+from training.registry import load_fleet, tracking_uri
+from training.run import TrainingOptions, train
+from training.stan import StanEngine
+from training.synth import write_chain
+
+PLOT_DAYS = 42
+FIRST_DAY = dt.date(2013, 1, 1)
+FALLBACK_STORE_FROM_END = 4  # the new store of a synthetic chain: no history, so the fallback answers it
+
+
+def add(verbs: Verbs) -> None:
+    """Add the verb."""
+    parser = verb(
+        verbs,
+        "demo",
+        "synthetic chain -> train -> register -> serve -> ask -> plot; it ends by itself",
+        run,
+        """
+        storecast demo
+        storecast demo --keep
+        storecast demo --stores 20 --days 400 --port 0
+        """,
+    )
+    parser.add_argument("--stores", type=positive, default=60, help="number of stores (60)")
+    parser.add_argument("--days", type=positive, default=900, help="days of history (900)")
+    parser.add_argument("--port", type=not_negative, default=8000, help="port of the graph; 0 takes a free one (8000)")
+    parser.add_argument("--keep", action="store_true", help="stay up until Ctrl-C")
+    # A home of its own: a demo must never move the alias of a real registry.
+    home = Path(os.environ.get(HOME_VARIABLE) or DEFAULT_HOME) / "demo"
+    parser.add_argument("--home", type=Path, default=home, help=f"folder for all that it makes ({home})")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo; with `--keep`, until Ctrl-C or SIGTERM."""
+    begun = time.perf_counter()
+    # The numbered steps tell the story; only what goes wrong may interrupt it.
+    logging.getLogger().setLevel(logging.WARNING)
+    _say(1, f"a synthetic chain of {args.stores} stores and {args.days} days")
+    paths = write_chain(args.home / "chain", args.stores, args.days, first=FIRST_DAY, seed=1)
+    print(f"   {paths['train']}")
+    _train(args.home, paths)
+    _say(3, "serve: router, forecaster and fallback, each a Seldon wrapper process, behind the engine")
+    deployment = render(GraphOptions())
+    options = local_options(args.home, os.environ, port=_port(args.port), free_ports=True, uri=_uri(args.home))
+    question = _question(args.stores, args.days)
+
+    def show(graph: LocalGraph) -> None:
+        _show(args.home, graph, question)
+        print(f"\nall of it took {time.perf_counter() - begun:.0f} s", flush=True)
+        if args.keep:
+            print(f"the graph stays up at {graph.base_url}; Ctrl-C ends it", flush=True)
+
+    if args.keep:
+        # The graph lives in this thread's event loop; asking it must not stop it.
+        return serve(
+            deployment, options, lambda graph: threading.Thread(target=show, args=(graph,), daemon=True).start()
+        )
+    asyncio.run(_once(deployment, options, show))
+    print("everything that was started has been stopped")
+    return exit_codes.OK
+
+
+async def _once(deployment: SeldonDeployment, options: LocalOptions, show: Callable[[LocalGraph], None]) -> None:
+    async with LocalGraph(deployment, options) as graph:
+        await asyncio.to_thread(show, graph)
+
+
+def _say(step: int, text: str) -> None:
+    print(f"\n{step}. {text}", flush=True)
+
+
+def _uri(home: Path) -> str:
+    """The demo's own registry, whatever MLFLOW_TRACKING_URI says."""
+    return tracking_uri({}, home)
+
+
+def _port(asked: int) -> int:
+    """The port asked for, or a free one where something else listens there."""
+    with socket.socket() as probe:
+        taken = asked != 0 and probe.connect_ex(("127.0.0.1", asked)) == 0
+    if taken:
+        print(f"   port {asked} is taken, so a free one is used", flush=True)
+    return 0 if taken else asked
+
+
+def _train(home: Path, paths: Mapping[str, Path]) -> None:
+    _say(2, "train one Prophet model a store, judge them on the last 42 days, register them as one version")
+    options = TrainingOptions(paths["train"], paths["store"], paths["calendar"], home, _uri(home))
+    progress = Progress()
+    try:
+        result = train(options, StanEngine(), progress)
+    finally:
+        progress.close()
+    scores, stores, registered = result["backtest"], result["stores"], result["registered"]
+    print(f"   {stores['fitted']} of {stores['total']} stores fitted, the others have the fallback")
+    print(f"   WAPE {scores['wape']:.1%}, the naive baseline {scores['baseline_wape']:.1%}", end="; ")
+    print(f"{scores['stores_better_than_baseline']} of {scores['stores_judged']} stores beat it")
+    print(f"   registered as storecast-fleet version {registered['version']}, alias {registered['alias']}", flush=True)
+
+
+def _question(n_stores: int, n_days: int) -> Question:
+    """Three stores, one of them without a model, over the first week of the days ahead."""
+    rows = (7, 17, n_stores - FALLBACK_STORE_FROM_END)
+    ids = dict.fromkeys(str(min(max(row, 1), n_stores)) for row in rows)
+    return Question(tuple(ids), FIRST_DAY + dt.timedelta(days=n_days), 7, 0.8)
+
+
+def _show(home: Path, graph: LocalGraph, question: Question) -> None:
+    url = graph.base_url
+    _say(4, f"ask {len(question.store_ids)} stores over HTTP, as anybody could:")
+    print(f"   curl -s {url}{PREDICTIONS} -H 'Content-Type: application/json' -d '{json.dumps(body_of(question))}'\n")
+    answer = ask_graph(question, url)
+    print(table(answer.rows))
+    picture = home / "forecast.png"
+    _say(5, "draw it, with the weeks before")
+    _draw(home, url, question, picture)
+    print(f"   {picture}")
+    _say(6, "look around")
+    for name, page in graph.metrics_urls.items():
+        print(f"   metrics   {page}  ({name})")
+    print(f"   logs      {graph.log_dir}")
+    print(f"   MLflow    .venv/bin/mlflow ui --backend-store-uri {_uri(home)}")
+    print("\ntry next:")
+    print(f"   .venv/bin/storecast forecast --home {home} --store 7 --days 14")
+    print(f"   .venv/bin/storecast forecast --home {home} --all --days 42 --out {home / 'forecasts.csv'}")
+    print(f"   .venv/bin/storecast serve --home {home}")
+
+
+def _draw(home: Path, url: str, question: Question, picture: Path) -> None:
+    from storecast.plot import plot  # noqa: PLC0415 - a second of imports, while the graph already answers
+
+    longer = ask_graph(dataclasses.replace(question, n_days=PLOT_DAYS), url)
+    fleet, _ = load_fleet(_uri(home), home)
+    plot(longer.rows, fleet, picture, question.level)

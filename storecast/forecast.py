@@ -1,0 +1,106 @@
+"""`storecast forecast`: ask a running graph, or the registry."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from fleet import Fleet, StorecastError
+from storecast import exit_codes
+from storecast.arguments import Verbs, add_home, date, level, positive, verb
+from storecast.asking import EVERY_STORE, Answer, Question, ask_graph, ask_registry
+from training.registry import tracking_uri
+
+DEFAULT_DAYS = 7
+FILE_COLUMNS = ["store_id", "timestamp", "value", "lower", "upper", "source"]
+
+
+class ForecastUsageError(StorecastError):
+    """The options of `storecast forecast` do not go together."""
+
+    exit_code = 2
+
+
+def add(verbs: Verbs) -> None:
+    """Add the verb."""
+    parser = verb(
+        verbs,
+        "forecast",
+        "forecast stores, from the registry or through a running graph",
+        run,
+        """
+        storecast forecast --store 4 --from 2015-06-20 --days 7
+        storecast forecast --store 4 --store 17 --url http://127.0.0.1:8000
+        storecast forecast --all --from 2015-06-20 --days 42 --out forecasts.parquet
+        storecast forecast --store 4 --days 42 --plot store-4.png
+        """,
+    )
+    stores = parser.add_mutually_exclusive_group(required=True)
+    stores.add_argument("--store", action="append", help="store id; may be repeated")
+    stores.add_argument("--all", action="store_true", help="every store of the fleet")
+    parser.add_argument("--from", type=date, dest="begin", help="first day (the day after the history)")
+    parser.add_argument("--days", type=positive, help=f"number of days ({DEFAULT_DAYS})")
+    parser.add_argument("--level", type=level, default=0.8, help="share of days that the interval holds (0.8)")
+    parser.add_argument("--url", help="a running graph; without it the registry answers")
+    parser.add_argument("--json", action="store_true", help="print JSON rows in place of a table")
+    parser.add_argument("--out", type=Path, help="write a .csv or .parquet file in place of printing")
+    parser.add_argument("--plot", type=Path, help="draw a .png, .svg or .pdf file")
+    add_home(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Ask, then print, write or draw."""
+    if args.out and args.out.suffix not in (".csv", ".parquet"):
+        raise ForecastUsageError(f"--out wants a file that ends with .csv or .parquet, got {args.out}")
+    if args.url and args.days and not args.begin:
+        raise ForecastUsageError(
+            "--days with --url wants --from too: a graph chooses the first day only for a plain week"
+        )
+    stores = (EVERY_STORE,) if args.all else tuple(args.store)
+    question = Question(stores, args.begin, args.days or DEFAULT_DAYS, args.level)
+    fleet: Fleet | None = None
+    if args.url:
+        answer = ask_graph(question, args.url)
+    else:
+        answer, fleet = ask_registry(question, tracking_uri(os.environ, args.home), args.home)
+    _show(answer, args)
+    if args.plot and not answer.rows.empty:
+        from storecast.plot import plot  # noqa: PLC0415 - a second of imports that only a picture needs
+
+        plot(answer.rows, fleet, args.plot, args.level)
+        print(f"drawn: {args.plot}", file=sys.stderr)
+    for error in answer.errors:
+        print(error, file=sys.stderr)
+    return exit_codes.SOME_FAILED if answer.errors else exit_codes.OK
+
+
+def _show(answer: Answer, args: argparse.Namespace) -> None:
+    if args.out:
+        write(answer.rows, args.out)
+        print(f"written: {len(answer.rows)} rows to {args.out}", file=sys.stderr)
+    elif args.json:
+        print(answer.rows.to_json(orient="records", indent=1, double_precision=15))
+    elif not answer.rows.empty:
+        print(table(answer.rows))
+
+
+def write(rows: pd.DataFrame, path: Path) -> None:
+    """Write the rows to CSV or Parquet, by the file's ending."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept = rows[FILE_COLUMNS]
+    if path.suffix == ".parquet":
+        kept.to_parquet(path, index=False)
+    else:
+        kept.to_csv(path, index=False)
+
+
+def table(rows: pd.DataFrame) -> str:
+    """The rows as text, whole sales and the day of the week."""
+    weekday = pd.to_datetime(rows["timestamp"]).dt.day_name().str[:3]
+    numbers = {name: rows[name].map("{:,.0f}".format) for name in ("value", "lower", "upper")}
+    shown = rows.assign(day=weekday, **numbers)[
+        ["store_id", "timestamp", "day", "value", "lower", "upper", "source", "note"]
+    ]
+    return shown.to_string(index=False)

@@ -1,0 +1,40 @@
+"""Progress of a training: a bar on a terminal, one log line a stage in a pipe."""
+
+import logging
+import sys
+
+from tqdm import tqdm
+
+logger = logging.getLogger(__name__)
+
+
+class Progress:
+    """A `training.run.Reporter` for the command line."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[None] | None = None
+        self._failed = 0
+
+    def stage(self, name: str, n_stores: int) -> None:
+        """Begin a stage; the bar of the one before ends."""
+        self.close()
+        self._failed = 0
+        if sys.stderr.isatty():
+            bar_format = None if n_stores else "{desc} ..."
+            self._bar = tqdm(total=n_stores or None, desc=f"{name:9}", unit=" stores", bar_format=bar_format)
+        else:
+            logger.info("training.stage", extra={"facts": {"stage": name, "n_stores": n_stores}})
+
+    def advance(self, done: int, failed: int) -> None:
+        """Count stores."""
+        self._failed += failed
+        if self._bar is not None:
+            self._bar.update(done)
+            if self._failed:
+                self._bar.set_postfix(failed=self._failed)
+
+    def close(self) -> None:
+        """End the bar, if there is one."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None

@@ -1,0 +1,96 @@
+"""`storecast serve`: run a SeldonDeployment on this machine."""
+
+import argparse
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from graph import GraphOptions, SeldonDeployment, render, validate
+from graph.documents import load
+from graph.local import LocalGraph, serve
+from graph.plan import LocalOptions
+from storecast.arguments import Verbs, add_home, not_negative, verb
+from storecast.graph_verbs import COMMITTED
+from training.registry import tracking_uri
+
+
+def add(verbs: Verbs) -> None:
+    """Add the verb."""
+    parser = verb(
+        verbs,
+        "serve",
+        "run an inference graph here, as a cluster would: its components as processes, its engine on one port",
+        run,
+        f"""
+        storecast serve
+        storecast serve {COMMITTED} --port 0
+        storecast serve --fleet-uri models:/storecast-fleet/3
+        """,
+    )
+    parser.add_argument("file", nargs="?", type=Path, help="a SeldonDeployment (the one that `graph render` writes)")
+    parser.add_argument("--port", type=not_negative, default=8000, help="port of the engine; 0 takes free ports (8000)")
+    parser.add_argument("--host", default="127.0.0.1", help="address the engine listens on (127.0.0.1)")
+    parser.add_argument("--predictor", default="", help="which predictor to run (the first)")
+    parser.add_argument("--fleet-uri", help="serve this fleet in place of the one that the file names")
+    add_home(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until Ctrl-C or SIGTERM."""
+    deployment = deployment_of(args.file)
+    options = local_options(
+        args.home, os.environ, port=args.port, host=args.host, predictor=args.predictor, fleet_uri=args.fleet_uri
+    )
+    return serve(deployment, options, tell)
+
+
+def deployment_of(path: Path | None) -> SeldonDeployment:
+    """The one SeldonDeployment of a file; ours where no file is given.
+
+    Raises: ValidationError: every problem of it.  UsageError: the file cannot be read.
+    """
+    if path is None:
+        return render(GraphOptions())
+    return validate(load(path)[0])
+
+
+def local_options(
+    home: Path,
+    environ: Mapping[str, str],
+    *,
+    port: int,
+    host: str = "127.0.0.1",
+    predictor: str = "",
+    fleet_uri: str | None = None,
+    uri: str | None = None,
+    free_ports: bool = False,
+) -> LocalOptions:
+    """How the graph runs on this machine: the registry and the cache of `home`, and logs below it."""
+    overrides = {"STORECAST_CACHE_DIR": str(home.absolute() / "cache")}
+    if fleet_uri:
+        overrides["STORECAST_FLEET_URI"] = fleet_uri
+    return LocalOptions(
+        environ={**environ, "MLFLOW_TRACKING_URI": uri or tracking_uri(environ, home)},
+        log_dir=home.absolute() / "logs",
+        host=host,
+        port=port,
+        free_ports=free_ports or port == 0,
+        predictor=predictor,
+        env=overrides,
+    )
+
+
+def tell(graph: LocalGraph) -> None:
+    """Say where everything is."""
+    print(f"predictions  {graph.base_url}/api/v1.0/predictions")
+    for name, url in graph.metrics_urls.items():
+        print(f"metrics      {url}   ({name})")
+    print(f"logs         {graph.log_dir}")
+    print(
+        "\nask it:\n"
+        f"  storecast forecast --store 4 --url {graph.base_url}\n"
+        f"  curl -s {graph.base_url}/api/v1.0/predictions -H 'Content-Type: application/json' \\\n"
+        """       -d '{"jsonData": {"storeId": "4"}}'\n"""
+        "Ctrl-C ends it.",
+        flush=True,
+    )

@@ -1,0 +1,36 @@
+"""`storecast synth`: write a synthetic chain."""
+
+import argparse
+import datetime as dt
+import json
+from pathlib import Path
+
+from storecast import exit_codes
+from storecast.arguments import Verbs, date, positive, verb
+from training.synth import write_chain
+
+
+def add(verbs: Verbs) -> None:
+    """Add the verb."""
+    parser = verb(
+        verbs,
+        "synth",
+        "write a seeded synthetic chain in Kaggle's Rossmann layout",
+        run,
+        """
+        storecast synth --stores 60 --days 900 --out chain
+        storecast synth --stores 1000 --days 942 --seed 7 --out big-chain
+        """,
+    )
+    parser.add_argument("--stores", type=positive, required=True, help="number of stores")
+    parser.add_argument("--days", type=positive, required=True, help="days of history; 42 days ahead are added")
+    parser.add_argument("--out", type=Path, required=True, help="folder for train.csv, store.csv and calendar.csv")
+    parser.add_argument("--first", type=date, default=dt.date(2013, 1, 1), help="first day of history (2013-01-01)")
+    parser.add_argument("--seed", type=int, default=1, help="same seed, same bytes (1)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the tables and print where they are."""
+    paths = write_chain(args.out, args.stores, args.days, first=args.first, seed=args.seed)
+    print(json.dumps({name: str(path) for name, path in paths.items()}, indent=1))
+    return exit_codes.OK

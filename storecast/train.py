@@ -1,0 +1,76 @@
+"""`storecast train`: from tables to a registered fleet."""
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+from storecast import exit_codes
+from storecast.arguments import Verbs, add_home, not_negative, positive, share, verb
+from storecast.progress import Progress
+from training.engine import Priors
+from training.mapping import ROSSMANN, read_mapping
+from training.registry import tracking_uri
+from training.run import TrainingOptions
+from training.run import train as train_chain
+from training.stan import StanEngine
+
+ENGINES = {"stan": StanEngine}
+
+
+def add(verbs: Verbs) -> None:
+    """Add the verb."""
+    parser = verb(
+        verbs,
+        "train",
+        "fit every store, judge the fits, and register them as one fleet",
+        run,
+        """
+        storecast train --data train.csv.gz --stores store.csv --calendar calendar.csv.gz
+        storecast train --data sales.parquet --mapping columns.toml --test-days 28
+        storecast train --data train.csv --stores store.csv --calendar calendar.csv --register-stores 4,17
+        storecast train --data train.csv --stores store.csv --calendar calendar.csv --dry-run
+        """,
+    )
+    parser.add_argument("--data", type=Path, required=True, help="sales history: CSV (also .gz) or Parquet")
+    parser.add_argument("--stores", type=Path, help="store table: id and attributes to group stores by")
+    parser.add_argument("--calendar", type=Path, help="the days ahead: opening, promotions, holidays")
+    parser.add_argument("--mapping", type=Path, help="TOML file that names the columns (Kaggle's Rossmann names)")
+    parser.add_argument("--engine", choices=sorted(ENGINES), default="stan", help="how models are fitted (stan)")
+    parser.add_argument("--workers", type=positive, help="processes that fit (one a core)")
+    parser.add_argument("--test-days", type=not_negative, default=42, help="days held back to judge by; 0: none (42)")
+    parser.add_argument(
+        "--changepoint-prior", type=float, default=Priors().changepoint, help="how fast trends may bend"
+    )
+    parser.add_argument("--growth", choices=["linear", "flat"], default="linear", help="shape of the trend (linear)")
+    parser.add_argument("--transform", choices=["log1p", "identity"], default="log1p", help="scale of the fit (log1p)")
+    parser.add_argument("--register-stores", default="", help="stores to register as stock Prophet models too: 4,17")
+    parser.add_argument("--max-failed-share", type=share, default=0.1, help="share of stores that may fail (0.1)")
+    parser.add_argument("--dry-run", action="store_true", help="read, fit and judge, but register nothing")
+    add_home(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, and print one JSON result."""
+    progress = Progress()
+    options = TrainingOptions(
+        data=args.data,
+        stores=args.stores,
+        calendar=args.calendar,
+        home=args.home,
+        tracking_uri=tracking_uri(os.environ, args.home),
+        mapped=read_mapping(args.mapping) if args.mapping else ROSSMANN,
+        test_days=args.test_days,
+        priors=Priors(changepoint=args.changepoint_prior),
+        growth=args.growth,
+        transform=args.transform,
+        register_stores=tuple(store.strip() for store in args.register_stores.split(",") if store.strip()),
+        max_failed_share=args.max_failed_share,
+        dry_run=args.dry_run,
+    )
+    try:
+        result = train_chain(options, ENGINES[args.engine](args.workers), progress)
+    finally:
+        progress.close()
+    print(json.dumps(result, indent=1))
+    return exit_codes.SOME_FAILED if result["stores"]["failed"] else exit_codes.OK

@@ -1,0 +1,168 @@
+"""The way of a newcomer, with real processes: synth, train, forecast, serve, demo."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import requests
+
+ROOT = Path(__file__).parents[2]
+STORECAST = [sys.executable, "-m", "storecast"]
+
+
+def environ(home: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("STORECAST_", "MLFLOW_"))}
+    return {**kept, "STORECAST_HOME": str(home)}
+
+
+def run(home: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*STORECAST, *words], cwd=ROOT, env=environ(home), capture_output=True, text=True, check=False, timeout=240
+    )
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a trained chain of ten stores; store 8 has too little history for a model."""
+    folder = tmp_path_factory.mktemp("home")
+    chain = folder / "chain"
+    made = run(folder, "synth", "--stores", "10", "--days", "200", "--out", str(chain))
+    assert made.returncode == 0, made.stderr
+    tables = ("--data", f"{chain}/train.csv", "--stores", f"{chain}/store.csv", "--calendar", f"{chain}/calendar.csv")
+    trained = run(folder, "train", *tables, "--test-days", "28", "--register-stores", "4")
+    assert trained.returncode == 0, trained.stderr
+    (folder / "result.json").write_text(trained.stdout)
+    (folder / "train.log").write_text(trained.stderr)
+    return folder
+
+
+def test_training_prints_one_json_result_and_logs_lines_of_json(home: Path) -> None:
+    result = json.loads((home / "result.json").read_text())
+    assert result["stores"] == {"total": 10, "fitted": 8, "fallback_too_short": 2, "failed": 0}
+    assert result["registered"]["store_models"] == {"prophet-retail-forecaster-store-4": "1"}
+    assert set(result["seconds"]) == {"read", "backtest", "fit", "register"}
+    assert result["backtest"]["stores_judged"] == 8
+    for line in (home / "train.log").read_text().splitlines():
+        assert json.loads(line)["event"] == "training.stage"
+
+
+def test_a_dry_run_registers_nothing(home: Path) -> None:
+    chain = home / "chain"
+    done = run(home / "other", "train", "--data", f"{chain}/train.csv", "--test-days", "0", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "registered" not in json.loads(done.stdout)
+    assert not (home / "other" / "mlflow.db").exists()
+
+
+def test_the_registry_answers_as_a_table_as_json_as_files_and_as_a_picture(home: Path) -> None:
+    table = run(home, "forecast", "--store", "4", "--store", "8")
+    assert table.returncode == 0, table.stderr
+    assert len(table.stdout.splitlines()) == 15
+    assert "fallback" in table.stdout
+    rows = json.loads(run(home, "forecast", "--store", "4", "--days", "3", "--json").stdout)
+    assert [row["timestamp"] for row in rows] == ["2013-07-20", "2013-07-21", "2013-07-22"]
+    assert (rows[1]["value"], rows[1]["note"]) == (0, "closed")
+    for name in ("all.csv", "all.parquet"):
+        done = run(home, "forecast", "--all", "--from", "2013-07-20", "--days", "42", "--out", str(home / name))
+        assert done.returncode == 0, done.stderr
+        assert "420 rows" in done.stderr
+    csv = pd.read_csv(home / "all.csv", dtype={"store_id": str})
+    parquet = pd.read_parquet(home / "all.parquet")
+    assert list(csv.columns) == ["store_id", "timestamp", "value", "lower", "upper", "source"]
+    assert csv["store_id"].unique().tolist() == [str(i) for i in range(1, 11)]
+    np.testing.assert_allclose(csv["value"], parquet["value"], rtol=1e-12)
+    picture = home / "picture.png"
+    assert run(home, "forecast", "--store", "4", "--days", "42", "--plot", str(picture)).returncode == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_unknown_store_is_told_and_the_others_are_answered(home: Path) -> None:
+    done = run(home, "forecast", "--store", "4", "--store", "nobody", "--days", "2")
+    assert done.returncode == 4
+    assert "'nobody': unknown" in done.stderr
+    assert len(done.stdout.splitlines()) == 3
+
+
+@pytest.fixture(scope="module")
+def graph(home: Path) -> Iterator[str]:
+    """Base URL of the graph, run by the real command from the committed manifest."""
+    words = ["serve", "manifests/graphs/storecast.yaml", "--port", "0"]
+    process = subprocess.Popen([*STORECAST, *words], cwd=ROOT, env=environ(home), stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        first = process.stdout.readline().split()
+        assert first[0] == "predictions"
+        yield first[1].removesuffix("/api/v1.0/predictions")
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+
+
+def test_the_graph_gives_the_same_numbers_as_the_registry(home: Path, graph: str) -> None:
+    words = ("forecast", "--store", "8", "--store", "4", "--from", "2013-07-20", "--days", "42", "--json")
+    here, there = (json.loads(run(home, *words, *extra).stdout) for extra in ((), ("--url", graph)))
+    assert here == there
+    assert {row["source"] for row in there} == {"fleet", "fallback"}
+
+
+def test_the_graph_answers_every_store_at_once_and_names_its_route(graph: str) -> None:
+    item = {"storeId": "*", "beginDate": "2013-07-20", "endDate": "2013-08-30"}
+    body = requests.post(f"{graph}/api/v1.0/predictions", json={"jsonData": item}, timeout=30).json()
+    assert [entry["request"]["storeId"] for entry in body["jsonData"]] == [str(i) for i in range(1, 11)]
+    assert {len(entry["forecast"]) for entry in body["jsonData"]} == {42}
+    assert body["meta"]["routing"] == {"router": -1}
+    one = requests.post(f"{graph}/api/v1.0/predictions", json={"jsonData": {"storeId": "4"}}, timeout=30).json()
+    assert one["meta"]["routing"] == {"router": 0}
+    rows = {"names": ["store_id", "begin_date", "end_date"], "ndarray": [["4", "2013-07-20", "2013-07-21"]]}
+    table = requests.post(f"{graph}/api/v1.0/predictions", json={"data": rows}, timeout=30).json()
+    assert [row[:2] for row in table["data"]["ndarray"]] == [["4", "2013-07-20"], ["4", "2013-07-21"]]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "told"),
+    [
+        (b"{not json", "application/json", "JSON"),
+        (b'{"jsonData": {"storeId": "4"}}', "text/plain", "JSON"),
+        (b'{"jsonData": {"storeId": "4", "beginDate": "2015-13-01", "level": 7}}', "application/json", "jsonData"),
+        (b'{"jsonData": []}', "application/json", "jsonData"),
+    ],
+)
+def test_what_cannot_be_read_is_a_useful_400_through_the_whole_graph(
+    graph: str, body: bytes, content_type: str, told: str
+) -> None:
+    answer = requests.post(
+        f"{graph}/api/v1.0/predictions", data=body, headers={"Content-Type": content_type}, timeout=30
+    )
+    assert answer.status_code == 400
+    assert told in answer.json()["status"]["info"]
+
+
+def test_every_metrics_page_of_the_graph_can_be_read(graph: str) -> None:
+    page = requests.get(f"{graph}/prometheus", timeout=10).text
+    assert 'seldon_api_executor_server_requests_seconds_count{code="200"' in page
+
+
+def test_the_demo_goes_the_whole_way_and_ends_by_itself(tmp_path: Path) -> None:
+    begun = time.time()
+    done = run(tmp_path, "demo", "--stores", "12", "--days", "320", "--port", "0")
+    assert done.returncode == 0, done.stderr
+    for told in (
+        "WAPE",
+        "curl -s http://127.0.0.1:",
+        "forecast.png",
+        "/prometheus",
+        "mlflow ui",
+        "try next",
+        "stopped",
+    ):
+        assert told in done.stdout
+    assert (tmp_path / "demo" / "forecast.png").stat().st_mtime > begun
+    assert done.stderr == ""

@@ -1,0 +1,112 @@
+"""The command line: helps that work, options that are checked, errors that end with their code."""
+
+import argparse
+import re
+import shlex
+
+import pandas as pd
+import pytest
+
+from storecast import __main__ as command_line
+from storecast import exit_codes
+from storecast.asking import GraphAnswerError, Question, answer_of, body_of
+from storecast.forecast import table
+
+
+def helps(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    """Every parser below one, itself included."""
+    found = [parser]
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            found += [below for child in action.choices.values() for below in helps(child)]
+    return found
+
+
+def examples() -> list[str]:
+    texts = [parser.format_help() for parser in helps(command_line.parser())]
+    return sorted({line.strip() for text in texts for line in re.findall(r"^  (storecast .*)$", text, re.MULTILINE)})
+
+
+@pytest.mark.parametrize("line", examples())
+def test_every_example_of_a_help_text_is_a_command_that_parses(line: str) -> None:
+    words = shlex.split(line.split("  ", maxsplit=1)[0])
+    assert command_line.parser().parse_args(words[1:]).verb == words[1]
+
+
+def test_the_help_lists_every_exit_code() -> None:
+    text = command_line.parser().format_help()
+    for code, meaning in exit_codes.MEANINGS.items():
+        assert f"  {code}  {meaning}" in text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "forecast --store 4 --level 1",
+        "forecast --store 4 --from 20-06-2015",
+        "forecast --store 4 --all",
+        "forecast",
+        "synth --stores 0 --days 9 --out x",
+        "train --data x --max-failed-share 2",
+        "train",
+        "nonsense",
+    ],
+)
+def test_a_wrong_option_is_a_usage_error(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        command_line.main(words.split())
+    assert caught.value.code == exit_codes.USAGE
+    assert "error:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        ("train --data nowhere.csv --home {tmp}", 2, "cannot read nowhere.csv"),
+        ("train --data nowhere.csv --mapping nowhere.toml --home {tmp}", 2, "cannot read the column mapping"),
+        ("forecast --store 4 --out x.xlsx --home {tmp}", 2, "wants a file that ends with .csv or .parquet"),
+        ("forecast --store 4 --days 9 --url http://127.0.0.1:1", 2, "wants --from too"),
+        ("forecast --store 4 --url http://127.0.0.1:1", 3, "start one with `storecast serve`"),
+        ("graph validate nowhere.yaml", 2, "nowhere.yaml"),
+        ("serve nowhere.yaml", 2, "nowhere.yaml"),
+    ],
+)
+def test_an_error_says_what_to_do_and_ends_with_its_code(
+    words: str, code: int, told: str, tmp_path: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command_line.main(words.format(tmp=tmp_path).split()) == code
+    captured = capsys.readouterr()
+    assert told in captured.err
+    assert "Traceback" not in captured.err
+    assert captured.out == ""
+
+
+def test_settings_are_listed_and_a_wrong_one_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert command_line.main(["settings"]) == exit_codes.OK
+    assert "STORECAST_FLEET_URI" in capsys.readouterr().out
+    monkeypatch.setenv("STORECAST_MAX_ITEMS", "many")
+    assert command_line.main(["settings"]) == exit_codes.USAGE
+    assert "STORECAST_MAX_ITEMS" in capsys.readouterr().err
+
+
+def test_a_question_without_a_first_day_leaves_it_to_the_graph() -> None:
+    assert body_of(Question(("4",), None, 7, 0.8)) == {"jsonData": [{"storeId": "4", "level": 0.8}]}
+
+
+def test_an_answer_becomes_rows_and_errors() -> None:
+    day = {"timestamp": "2015-06-21", "value": 0.0, "lower": 0.0, "upper": 0.0, "note": "closed"}
+    good = {"request": {"storeId": "4"}, "forecast": [day], "model": {"source": "fleet"}}
+    bad = {"request": {"storeId": "x"}, "error": {"code": "UNKNOWN_STORE", "message": "no such store"}}
+    answer = answer_of({"jsonData": [good, bad]})
+    assert answer.rows.to_dict("records") == [{"store_id": "4", **day, "source": "fleet"}]
+    assert answer.errors == ["store 'x': UNKNOWN_STORE: no such store"]
+    with pytest.raises(GraphAnswerError, match="is this a storecast graph"):
+        answer_of({"jsonData": {"other": 1}})
+
+
+def test_a_table_shows_whole_sales_and_the_weekday() -> None:
+    row = {"store_id": "4", "timestamp": "2015-06-22", "value": 5123.4, "lower": 1.0, "upper": 9.0}
+    text = table(pd.DataFrame([{**row, "source": "fleet", "note": ""}]))
+    assert re.search(r"4 +2015-06-22 +Mon +5,123 +1 +9 +fleet", text)
