@@ -19,7 +19,7 @@ logging.getLogger("prophet").setLevel(logging.WARNING)
 DAYS = np.arange("2014-03-01", "2015-09-01", dtype="datetime64[D]")
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     seed=st.integers(0, 10_000),
     growth=st.sampled_from(["linear", "flat"]),

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # no types are published
+from jsonschema import Draft202012Validator
 from support.fleets import small_fleet
 from support.malformed import MALFORMED
 

@@ -19,7 +19,7 @@ def fleet() -> Fleet:
     return Fleet.from_contents(fleets.contents(6))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30)
 @given(
     seed=st.integers(0, 1000),
     start=st.integers(-4000, 4000),

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import settings as effort
 from support.fleets import small_fleet
 from support.hostile_messages import MESSAGES
 
@@ -181,7 +180,6 @@ def test_what_cannot_be_read_is_routed_to_the_first_child(path: Path, message: o
     assert loaded(StoreRouter, path).route_raw(message)["data"]["ndarray"] == [[0]]
 
 
-@effort(max_examples=300, deadline=None)
 @given(message=MESSAGES)
 def test_nothing_that_a_client_sends_is_a_500_or_an_impossible_route(
     graph: tuple[StoreRouter, list[StoreForecaster]], message: object

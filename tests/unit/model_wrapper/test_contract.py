@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.hostile_messages import MESSAGES
 from support.malformed import MALFORMED
@@ -106,7 +106,6 @@ def test_an_answer_of_rows_survives_reading_and_writing(rows: list[tuple[str, da
     assert encode_answer(answer) == message
 
 
-@settings(max_examples=300)
 @given(MESSAGES)
 def test_the_reader_raises_only_the_named_error(message: object) -> None:
     problems, said = problems_of(message)
