@@ -47,7 +47,8 @@ lock: $(READY) ## resolve all locks anew
 	$(UV_COMPILE) -c requirements/dev.txt requirements/serving.in -o base_requirements.txt
 
 audit: $(READY) ## known vulnerabilities of the locked packages, where the service can be reached
-	$(BIN)/pip-audit --require-hashes --disable-pip --requirement requirements/dev.txt
+	@# strict: a package that the service does not know is a failure, not a silent pass
+	$(BIN)/pip-audit --strict --require-hashes --disable-pip --requirement requirements/dev.txt
 
 clean: ## remove the environment, the local registry and caches
 	rm -rf $(VENV) .storecast .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
