@@ -43,6 +43,8 @@ class FleetContents:
     `fallback`: (n_stores, 7, 2), mean sales of an open day by weekday (Monday first) and promo (no, yes).
     `fallback_sigma`: (n_stores,), standard deviation of log1p(sales) around that curve.
     `recent_sales`: (n_stores, `RECENT_DAYS`), the last days of history up to `trained_through`, NaN where closed.
+    `interval_quantiles`, `fallback_quantiles`: measured widths of the models' and the fallback's intervals,
+    (n_stores, N_BUCKETS, len(LEVELS)) as in `fleet.intervals`; None where nothing was measured.
     `facts`: (n_stores,) records of `FACTS`.  `trained_through`: last day number of the chain's history.
     """
 
@@ -58,6 +60,8 @@ class FleetContents:
     trained_through: int
     engine: str
     settings: dict[str, Any] = field(default_factory=dict)
+    interval_quantiles: FloatArray | None = None
+    fallback_quantiles: FloatArray | None = None
 
     def write(self, path: Path) -> str:
         """Write the fleet as a new directory; returns its digest.
@@ -82,6 +86,12 @@ class FleetContents:
             "usual_open": self.calendar.usual_open,
             **_id_arrays(self.store_ids),
         }
+        for name, quantiles in (
+            ("interval_quantiles", self.interval_quantiles),
+            ("fallback_quantiles", self.fallback_quantiles),
+        ):
+            if quantiles is not None:
+                arrays[name] = quantiles.astype(np.float32)
         if (p.centre != 0).any() or (p.spread != 1).any():
             arrays["centre"], arrays["spread"] = p.centre, p.spread
         for name, values in self.calendar.values.items():

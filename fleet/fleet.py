@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from fleet import formula
+from fleet import formula, intervals
 from fleet.arrays import AnyArray, BoolArray, FloatArray, IntArray, as_dates, day_numbers, weekdays
 from fleet.calendar import Calendar, Column, Overrides, Window
 from fleet.contents import FleetContents
@@ -170,7 +170,8 @@ class Fleet:
         window, positions = self._window(rows, dates, overrides)
         parameters = self.parameters.rows(rows)
         centre = formula.yhat(parameters, self.design, window, positions)
-        half = formula.z_score(level) * formula.standard_deviation(parameters, self.design, window.days[positions])
+        spread = formula.standard_deviation(parameters, self.design, window.days[positions])
+        half = self._quantiles("interval_quantiles", rows, window.days[positions], level) * spread
         return self._forecast(store_ids, window.select(positions), centre, half)
 
     def fallback(
@@ -184,7 +185,8 @@ class Fleet:
         curves = self._arrays["fallback"].astype(np.float64)[rows]
         sales = curves[np.arange(len(rows))[:, None], weekdays(asked.days)[None, :], promo]
         # The curve's spread is on the log scale whatever the models' transform: sales spread in proportion.
-        half = formula.z_score(level) * self._arrays["fallback_sigma"].astype(np.float64)[rows][:, None]
+        spread = self._arrays["fallback_sigma"].astype(np.float64)[rows][:, None]
+        half = self._quantiles("fallback_quantiles", rows, asked.days, level) * spread
         logs = np.log1p(sales)
         return _closed_to_zero(store_ids, asked, sales, np.expm1(logs - half), np.expm1(logs + half))
 
@@ -220,6 +222,15 @@ class Fleet:
         first, last = int(days.min()), int(days.max())
         window = padded_window(self.calendar, rows, first, last, overrides)
         return window, days - first + CLOSURE_REACH_DAYS
+
+    def _quantiles(self, name: str, rows: IntArray, days: IntArray, level: float) -> FloatArray:
+        """Half-widths in standard deviations, broadcastable to (n_rows, n_days)."""
+        intervals.check_level(level)
+        measured = self._arrays.get(name)
+        if measured is None:
+            return np.full((1, 1), intervals.normal_quantile(level))
+        ahead = days - int(self._meta["trained_through"])
+        return intervals.quantiles_at(measured.astype(np.float64)[rows], ahead, level)
 
     def _forecast(self, store_ids: Sequence[str], asked: Window, centre: FloatArray, half: FloatArray) -> Forecast:
         back = self.design.back

@@ -9,20 +9,17 @@ t = 1 is n * 2 scale^2 * (t - 1)^3 / 3; the observation noise sigma_obs adds to 
 """
 
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 
 from fleet.arrays import FloatArray, IntArray
 from fleet.calendar import Window
 from fleet.design import Design
-from fleet.errors import LevelError
 from fleet.features import columns_of
 
 SCALARS = ("k", "m", "sigma_obs", "y_scale", "y_floor", "start_day", "t_scale_days")
 
 _SMALLEST_LAPLACE_SCALE = 1e-8  # what Prophet adds to mean |delta|
-MIN_LEVEL, MAX_LEVEL = 0.5, 0.99
 
 
 @dataclass(frozen=True)
@@ -93,13 +90,3 @@ def standard_deviation(parameters: Parameters, design: Design, days: IntArray) -
         ahead = np.maximum(parameters.times(days) - 1.0, 0.0)
         variance = variance + (counts * 2 * sizes**2 / 3)[:, None] * ahead**3
     return np.asarray(np.sqrt(variance) * parameters.scalar("y_scale"))
-
-
-def z_score(level: float) -> float:
-    """Half-width in standard deviations of the central interval that holds a share `level`.
-
-    Raises: LevelError: level outside 0.5..0.99.
-    """
-    if not MIN_LEVEL <= level <= MAX_LEVEL:
-        raise LevelError(f"wanted an interval level from {MIN_LEVEL} to {MAX_LEVEL}, got {level!r}")
-    return NormalDist().inv_cdf(0.5 + level / 2)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fleet.formula import MAX_LEVEL, MIN_LEVEL
+from fleet.intervals import MAX_LEVEL, MIN_LEVEL
 
 HOME_VARIABLE = "STORECAST_HOME"
 DEFAULT_HOME = ".storecast"

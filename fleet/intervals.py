@@ -1,0 +1,48 @@
+"""How wide an interval is: measured quantiles a store and horizon bucket where there are some, the normal's otherwise.
+
+A quantile says how many standard deviations to either side hold a share of the days. Measured ones come from a
+backtest (split conformal), at the levels of `LEVELS` and for each bucket of days ahead; between two levels they are
+interpolated.
+"""
+
+from statistics import NormalDist
+
+import numpy as np
+
+from fleet.arrays import FloatArray, IntArray
+from fleet.errors import LevelError
+
+LEVELS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.97, 0.99)
+BUCKET_ENDS_DAYS = (7, 14, 28, 42)
+"""Last day ahead of each horizon bucket; later days are in one more bucket, days within the history in the first."""
+
+MIN_LEVEL, MAX_LEVEL = LEVELS[0], LEVELS[-1]
+N_BUCKETS = len(BUCKET_ENDS_DAYS) + 1
+
+
+def check_level(level: float) -> None:
+    """Refuse a level that no interval can be given for.
+
+    Raises: LevelError: level outside 0.5..0.99.
+    """
+    if not MIN_LEVEL <= level <= MAX_LEVEL:
+        raise LevelError(f"wanted an interval level from {MIN_LEVEL} to {MAX_LEVEL}, got {level!r}")
+
+
+def buckets(days_ahead: IntArray) -> IntArray:
+    """Horizon bucket of each number of days ahead; 1 is the day after the history."""
+    return np.searchsorted(np.asarray(BUCKET_ENDS_DAYS), days_ahead, side="left")
+
+
+def normal_quantile(level: float) -> float:
+    """Standard deviations to either side that hold a share `level` of a normal distribution."""
+    return NormalDist().inv_cdf(0.5 + level / 2)
+
+
+def quantiles_at(measured: FloatArray, days_ahead: IntArray, level: float) -> FloatArray:
+    """Quantiles of some stores, (n_stores, n_days), from their table (n_stores, N_BUCKETS, len(LEVELS))."""
+    above = min(max(int(np.searchsorted(LEVELS, level)), 1), len(LEVELS) - 1)
+    low, high = LEVELS[above - 1], LEVELS[above]
+    share = (level - low) / (high - low)
+    by_bucket = measured[:, :, above - 1] * (1 - share) + measured[:, :, above] * share
+    return np.asarray(by_bucket[:, buckets(days_ahead)])
