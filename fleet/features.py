@@ -18,7 +18,7 @@ Mode = Literal["additive", "multiplicative"]
 Arguments = Mapping[str, str | int]
 
 CLOSURE_REACH_DAYS = 14
-"""Days around the days asked for that closure rules look at: a longer closure is still seen as a long one."""
+"""Days around the days asked for that rules look at: a longer closure is still seen as a long one."""
 
 _MONTH_AND_DAY = "datetime64[M]"
 
@@ -76,6 +76,15 @@ def _run_lengths(closed: BoolArray) -> IntArray:
     return np.asarray(np.where(closed, open_after - open_before - 1, 0))
 
 
+def _before_kind(window: Window, column: str, label: str, first: int, last: int) -> FloatArray:
+    """1 on an open day that has a day of that kind `first` to `last` days ahead of it."""
+    coming = window.columns[column] == window.labels[column].index(label)
+    near = np.zeros_like(coming)
+    for days in range(first, last + 1):
+        near[:, :-days] |= coming[:, days:]
+    return np.asarray(near & window.is_open, dtype=np.float64)
+
+
 def _month_day(window: Window, first: int, last: int) -> FloatArray:
     """1 from the `first` to the `last` day of the month; negative days count from its end, -1 being the last day."""
     dates = window.days.astype("datetime64[D]")
@@ -108,13 +117,14 @@ RULES: Mapping[str, Callable[..., FloatArray]] = {
     "kind": _kind,
     "number": _number,
     "next_to_closure": _next_to_closure,
+    "before_kind": _before_kind,
     "month_day": _month_day,
     "around_date": _around_date,
 }
 
 
 def padded_window(calendar: Calendar, rows: object, first: int, last: int, overrides: Overrides | None) -> Window:
-    """The window from `first` to `last` with the days around it that closure rules look at."""
+    """The window from `first` to `last` with the days around it that rules look at."""
     positions = np.asarray(rows, dtype=np.int64)
     return calendar.window(positions, first - CLOSURE_REACH_DAYS, last + CLOSURE_REACH_DAYS, overrides)
 

@@ -10,7 +10,8 @@ PROMO = "promo"
 WEEKDAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 WEEKLY = Seasonality("weekly", 7, 3)
-YEARLY = Seasonality("yearly", 365.25, 10)
+# Four harmonics: more of them follow what happened once in a history of two or three years.
+YEARLY = Seasonality("yearly", 365.25, 4)
 
 LONG_CLOSURE_DAYS = 5
 
@@ -20,9 +21,12 @@ CALENDAR_FEATURES = (
     Regressor("after_closure", "next_to_closure", {"side": -1, "min_days": 1}),
     Regressor("before_long_closure", "next_to_closure", {"side": 1, "min_days": LONG_CLOSURE_DAYS}),
     Regressor("after_long_closure", "next_to_closure", {"side": -1, "min_days": LONG_CLOSURE_DAYS}),
-    # Wages come at the turn of the month.
-    Regressor("month_start", "month_day", {"first": 1, "last": 3}),
-    Regressor("month_end", "month_day", {"first": -3, "last": -1}),
+    # Wages come at the turn of the month, and are spent by the day.
+    Regressor("month_day_1", "month_day", {"first": 1, "last": 1}),
+    Regressor("month_days_2_3", "month_day", {"first": 2, "last": 3}),
+    Regressor("month_days_4_7", "month_day", {"first": 4, "last": 7}),
+    Regressor("month_last_day", "month_day", {"first": -1, "last": -1}),
+    Regressor("month_days_before_last", "month_day", {"first": -3, "last": -2}),
     # December climbs by the week; the days off change with the year, so a yearly wave cannot follow them.
     Regressor("christmas_weeks_3_2", "around_date", {"month": 12, "day": 24, "first": -21, "last": -8}),
     Regressor("christmas_week_1", "around_date", {"month": 12, "day": 24, "first": -7, "last": -1}),
@@ -47,10 +51,14 @@ def retail_design(calendar: Calendar, *, growth: Growth = "linear", transform: T
                 for weekday, name in enumerate(WEEKDAY_NAMES)
             ]
         elif column.type == "kind":
-            regressors += [
-                Regressor(f"{column.name}_{label}", "kind", {"column": column.name, "label": label})
-                for label in column.labels[1:]
-            ]
+            for label in column.labels[1:]:
+                kind: dict[str, str | int] = {"column": column.name, "label": label}
+                regressors += [
+                    Regressor(f"{column.name}_{label}", "kind", kind),
+                    # A holiday is shopped for in the days before it, whatever its date.
+                    Regressor(f"week_before_{column.name}_{label}", "before_kind", {**kind, "first": 1, "last": 6}),
+                    Regressor(f"eve_of_{column.name}_{label}", "before_kind", {**kind, "first": 1, "last": 2}),
+                ]
         elif column.name != OPEN:
             regressors.append(Regressor(column.name, column.type, {"column": column.name}))
     return Design((WEEKLY, YEARLY), (*regressors, *CALENDAR_FEATURES), growth, transform)

@@ -61,7 +61,7 @@ def test_short_stores_are_left_to_the_fallback_and_young_ones_have_no_year(histo
     short, young, new = 12 - 3, 12 - 4, 12 - 5
     assert fits.too_short == (new, short)
     assert not fits.failures
-    yearly = slice(6, 6 + 20)
+    yearly = slice(6, 6 + 8)
     assert (fits.parameters.beta[young, yearly] == 0).all()
     assert (fits.parameters.beta[0, yearly] != 0).any()
     constant = 12 - 2

@@ -59,6 +59,11 @@ def test_a_number_passes_unchanged() -> None:
     assert column("number", column="rain").tolist() == [float(day.day) for day in DAYS]
 
 
+def test_the_days_before_a_kind_are_open_days_that_have_it_ahead() -> None:
+    before = column("before_kind", column="holiday", label="christmas", first=1, last=5)
+    assert days_of(before) == [dt.date(2014, 12, day) for day in (20, 22, 23, 24)]  # the 21st is a Sunday
+
+
 def test_the_day_before_and_after_a_closure_are_open_neighbours_of_an_unusual_one() -> None:
     wednesday = dt.date(2014, 12, 10)
     closed = {wednesday}
