@@ -2,7 +2,8 @@
 
 `python guardian.py PARENT_PID GRACE_S COMMAND...`: starts the command in a process group of its own. On SIGTERM, or
 when the parent dies, the group gets SIGTERM, and SIGKILL after the grace. When the command ends by itself, what is
-left of its group is killed. The exit code is the command's; 128 + n for one that ended by signal n.
+left of its group is killed. When this process is killed, the command gets SIGTERM from the kernel (on Linux). The exit
+code is the command's; 128 + n for one that ended by signal n.
 """
 
 import ctypes
@@ -29,7 +30,8 @@ def main(arguments: Sequence[str]) -> int:
     wake = _wake_on(signal.SIGTERM, signal.SIGCHLD)
     _die_with_parent()
     try:
-        child = subprocess.Popen(command, process_group=0)  # noqa: S603 - running it is the purpose
+        # No thread runs here that preexec_fn could deadlock with.
+        child = subprocess.Popen(command, process_group=0, preexec_fn=_die_with_parent)  # noqa: S603, PLW1509
     except OSError as error:
         sys.stderr.write(f"wanted to run {command[0]}, got {error.strerror}: check the command\n")
         return _NOT_STARTED

@@ -50,6 +50,10 @@ def lives(pid: int) -> bool:
     return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def test_a_graph_answers_through_the_engine(tmp_path: Path) -> None:
     async def run() -> Any:  # noqa: ANN401 - any JSON
         async with LocalGraph(tiny_deployment(), tiny_options(tmp_path)) as graph:
@@ -91,6 +95,25 @@ def test_a_killed_component_is_started_again(tmp_path: Path, caplog: pytest.LogC
     asyncio.run(run())
     died = [record for record in caplog.records if record.message == "graph.component_died"]
     assert [vars(record)["facts"]["component"] for record in died] == ["forecaster"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's death")
+def test_a_component_whose_guardian_is_killed_ends_and_is_started_again(tmp_path: Path) -> None:
+    async def run() -> tuple[int, int]:
+        async with LocalGraph(tiny_deployment(), tiny_options(tmp_path)) as graph:
+            before = (await whoami(graph, "forecaster"))["pid"]
+            os.kill(parent_of(before), signal.SIGKILL)
+
+            async def is_another() -> bool:
+                try:
+                    return bool((await whoami(graph, "forecaster"))["pid"] != before)
+                except OSError:
+                    return False
+
+            await until(is_another)
+            return before, (await whoami(graph, "forecaster"))["pid"]
+
+    assert [pid for pid in asyncio.run(run()) if lives(pid)] == []
 
 
 def test_stopping_leaves_no_process_even_of_one_that_ignores_it(tmp_path: Path) -> None:
