@@ -51,7 +51,7 @@ def build(target: str, **arguments: str) -> str:
     image = f"localhost/storecast-test:{target}"
     given = {"BASE_IMAGE": base_image(), **arguments}
     options = [option for name, value in given.items() for option in ("--build-arg", f"{name}={value}")]
-    command = ["buildah", "bud", "--isolation", "chroot", "--layers", "--target", target, "--tag", image]
+    command = ["buildah", "bud", "--isolation", "chroot", "--layers", "--force-rm", "--target", target, "--tag", image]
     _run([*command, *options, *_index_options(), str(ROOT)], BUILD_TIMEOUT_S)
     return image
 
