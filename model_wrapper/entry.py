@@ -6,7 +6,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Final
 
-from model_wrapper import gunicorn_logs, logs, protobuf_bridge
+from model_wrapper import booting, gunicorn_logs, logs, protobuf_bridge
 from model_wrapper.errors import ConfigError
 from model_wrapper.settings import Settings
 
@@ -54,12 +54,13 @@ def prepare(environ: MutableMapping[str, str]) -> Settings:
 
 
 def calm_gunicorn() -> None:
-    """Change gunicorn's defaults where Seldon's wrapper passes no option: no control socket, our log lines."""
+    """Change gunicorn's defaults where Seldon's wrapper sets none: no control socket, our log lines, our watch."""
     from gunicorn import config  # noqa: PLC0415
 
     # The socket would be opened under $HOME, which a read-only container does not have.
     config.ControlSocketDisable.default = True
     config.LoggerClass.default = gunicorn_logs.CLASS_PATH
+    config.Postfork.default = staticmethod(booting.watch)
 
 
 def main(arguments: Sequence[str], environ: MutableMapping[str, str]) -> int:

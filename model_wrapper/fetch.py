@@ -6,17 +6,22 @@ Run as a process of its own by `model_wrapper.fleet_source`, so that the registr
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
+import os
 import shutil
+import signal
 import sys
 import tempfile
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from fleet.names import parse_model_uri
 from model_wrapper.errors import FleetUnavailableError
 from model_wrapper.fleet_cache import FLEET_FILE, CachedVersion, FleetCache, fleet_inside
+
+_PR_SET_PDEATHSIG: Final = 1
 
 
 def fetch(uri: str, cache: FleetCache) -> CachedVersion:
@@ -68,7 +73,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m model_wrapper.fetch", description=__doc__)
     parser.add_argument("uri", help="models:/NAME@ALIAS or models:/NAME/VERSION")
     parser.add_argument("cache", type=Path, help="folder of the cache")
+    parser.add_argument("--parent", type=int, help="process id of the worker that waits; without it, nobody does")
     given = parser.parse_args(arguments)
+    if given.parent is not None:
+        _end_with(given.parent)
     try:
         with redirect_stdout(sys.stderr):
             found = fetch(given.uri, FleetCache(given.cache))
@@ -77,6 +85,14 @@ def main(arguments: list[str] | None = None) -> int:
         return getattr(error, "exit_code", FleetUnavailableError.exit_code)
     sys.stdout.write(json.dumps({"path": str(found.path), "version": found.version}) + "\n")
     return 0
+
+
+def _end_with(parent: int) -> None:
+    # A worker that is killed cannot end us itself; it may also be gone already.
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit(FleetUnavailableError.exit_code)
 
 
 if __name__ == "__main__":

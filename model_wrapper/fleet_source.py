@@ -82,7 +82,7 @@ def _folder(uri: str) -> Path:
 
 
 def _fetch(uri: str, cache: FleetCache, timeout_s: float, environ: Mapping[str, str]) -> CachedVersion:
-    command = [sys.executable, "-m", "model_wrapper.fetch", uri, str(cache.root)]
+    command = [sys.executable, "-m", "model_wrapper.fetch", uri, str(cache.root), "--parent", str(os.getpid())]
     # A session of its own, so that what it may have started ends with it.
     with subprocess.Popen(  # noqa: S603 (our own module, the URI is one argument)
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_with_our_path(environ), start_new_session=True

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from mlflow import MlflowClient
 from support.fleets import small_fleet
+from support.processes import component, pids_that_name
 
 from fleet import Fleet
 from model_wrapper.errors import FleetUnavailableError
@@ -21,8 +24,10 @@ from model_wrapper.fleet_source import open_served
 from model_wrapper.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+ROOT = Path(__file__).resolve().parents[2]
+WAIT_S = 20
 NAME = "storecast-fleet"
 CHAMPION = f"models:/{NAME}@champion"
 
@@ -110,11 +115,10 @@ def test_the_registrys_client_stays_out_of_the_worker(registry: Registry) -> Non
         "open_served(Settings.from_env(os.environ), os.environ); print('mlflow' in sys.modules)"
     )
     own = {"STORECAST_FLEET_URI": CHAMPION, "STORECAST_CACHE_DIR": str(registry.cache_dir)}
-    root = Path(__file__).resolve().parents[2]
     done = subprocess.run(
         [sys.executable, "-c", code],
         env=registry.environ | own,
-        cwd=root,
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
@@ -126,9 +130,8 @@ def test_the_registrys_client_stays_out_of_the_worker(registry: Registry) -> Non
 
 def test_two_workers_may_fetch_at_once(registry: Registry, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "model_wrapper.fetch", CHAMPION, str(tmp_path / "cache")]
-    root = Path(__file__).resolve().parents[2]
     running = [
-        subprocess.Popen(command, env=registry.environ, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        subprocess.Popen(command, env=registry.environ, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         for _ in range(2)
     ]
     said = [process.communicate(timeout=120)[0] for process in running]
@@ -160,6 +163,40 @@ def test_without_a_cache_a_registry_that_hangs_is_an_error_in_time(silent_port: 
 
     with pytest.raises(FleetUnavailableError, match="STORECAST_FETCH_TIMEOUT_S"):
         open_served(settings, environ)
+
+
+def until(what: Callable[[], object]) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not what():
+        if time.monotonic() > deadline:
+            raise TimeoutError(what)
+        time.sleep(0.05)
+
+
+def test_a_component_that_still_fetches_ends_when_told_to_and_so_does_the_fetching(
+    silent_port: int, tmp_path: Path
+) -> None:
+    cache = str(tmp_path / "cache")
+    environ = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{silent_port}", "STORECAST_CACHE_DIR": cache}
+    with component("StoreForecaster", tmp_path, environ, wait=False) as running:
+        until(lambda: pids_that_name(cache))
+        running.process.send_signal(signal.SIGTERM)
+        running.process.wait(WAIT_S)
+
+        assert pids_that_name(cache) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's death")
+def test_fetching_ends_with_a_worker_that_is_killed(silent_port: int, tmp_path: Path) -> None:
+    code = "import os, sys; from model_wrapper.fleet_source import open_served; "
+    code += "from model_wrapper.settings import Settings; open_served(Settings.from_env(os.environ), os.environ)"
+    own = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{silent_port}", "STORECAST_CACHE_DIR": str(tmp_path)}
+    worker = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, **own}, cwd=ROOT)
+    until(lambda: pids_that_name(f"{tmp_path}/"))
+    worker.kill()
+    worker.wait(WAIT_S)
+
+    until(lambda: not pids_that_name(f"{tmp_path}/"))
 
 
 def test_two_registries_never_share_a_cached_version(tmp_path: Path) -> None:
