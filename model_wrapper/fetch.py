@@ -9,6 +9,7 @@ import argparse
 import ctypes
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -22,15 +23,18 @@ from model_wrapper.errors import FleetUnavailableError
 from model_wrapper.fleet_cache import FLEET_FILE, CachedVersion, FleetCache, fleet_inside
 
 _PR_SET_PDEATHSIG: Final = 1
+_LOCAL_DATABASE: Final = "sqlite:///"
+_USER_AND_PASSWORD: Final = re.compile(r"(?<=://)[^/\s@]+@")
 
 
 def fetch(uri: str, cache: FleetCache) -> CachedVersion:
     """Bring the version that a URI names into the cache.
 
-    Raises: FleetUnavailableError: the version holds no fleet.  NameSyntaxError: the URI names no version.
+    Raises: FleetUnavailableError: no registry, or no fleet in the version.  NameSyntaxError: the URI names no version.
     """
-    from mlflow import MlflowClient  # noqa: PLC0415 (1-2 s and 75 MB, only in this process)
+    from mlflow import MlflowClient, get_registry_uri  # noqa: PLC0415 (1-2 s and 75 MB, only in this process)
 
+    _refuse_missing_database(get_registry_uri())
     client = MlflowClient()
     name, alias, number = parse_model_uri(uri)
     model: Any = (
@@ -43,6 +47,15 @@ def fetch(uri: str, cache: FleetCache) -> CachedVersion:
     found = CachedVersion(place, version)
     cache.remember(uri, found)
     return found
+
+
+def _refuse_missing_database(registry: str) -> None:
+    # The client would make an empty one, and several workers that make it at once break it.
+    path = Path(registry.removeprefix(_LOCAL_DATABASE).partition("?")[0])
+    if registry.startswith(_LOCAL_DATABASE) and not path.is_file():
+        raise FleetUnavailableError(
+            f"wanted a registry, got no database {path}; train a fleet first, or set MLFLOW_TRACKING_URI"
+        )
 
 
 def _download(name: str, version: str, place: Path) -> None:
@@ -81,7 +94,8 @@ def main(arguments: list[str] | None = None) -> int:
         with redirect_stdout(sys.stderr):
             found = fetch(given.uri, FleetCache(given.cache))
     except Exception as error:  # noqa: BLE001 (the registry's client raises anything; the parent wants one line)
-        sys.stderr.write(f"{type(error).__name__}: {' '.join(str(error).split())}\n")
+        told = _USER_AND_PASSWORD.sub("", " ".join(str(error).split()))
+        sys.stderr.write(f"{type(error).__name__}: {told}\n")
         return getattr(error, "exit_code", FleetUnavailableError.exit_code)
     sys.stdout.write(json.dumps({"path": str(found.path), "version": found.version}) + "\n")
     return 0

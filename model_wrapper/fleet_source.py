@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from model_wrapper.settings import Settings
 
 _logger: Final = logging.getLogger(__name__)
-_MAX_REASON_CHARS: Final = 300
+_MAX_REASON_CHARS: Final = 600
+# The client's own 7 attempts at a registry that refuses take two minutes, while the cache could answer.
+_PATIENCE: Final = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def _fetch(uri: str, cache: FleetCache, timeout_s: float, environ: Mapping[str, 
     command = [sys.executable, "-m", "model_wrapper.fetch", uri, str(cache.root), "--parent", str(os.getpid())]
     # A session of its own, so that what it may have started ends with it.
     with subprocess.Popen(  # noqa: S603 (our own module, the URI is one argument)
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_with_our_path(environ), start_new_session=True
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_fetching_env(environ), start_new_session=True
     ) as process:
         try:
             output, problems = process.communicate(timeout=timeout_s)
@@ -103,11 +105,11 @@ def _fetch(uri: str, cache: FleetCache, timeout_s: float, environ: Mapping[str, 
     return CachedVersion(Path(said["path"]), said["version"])
 
 
-def _with_our_path(environ: Mapping[str, str]) -> dict[str, str]:
+def _fetching_env(environ: Mapping[str, str]) -> dict[str, str]:
     # The process must find this package wherever the worker found it.
     ours = str(Path(__file__).resolve().parents[1])
     before = environ.get("PYTHONPATH", "")
-    return {**environ, "PYTHONPATH": f"{ours}{os.pathsep}{before}" if before else ours}
+    return {**_PATIENCE, **environ, "PYTHONPATH": f"{ours}{os.pathsep}{before}" if before else ours}
 
 
 def _last_line(problems: bytes) -> str:

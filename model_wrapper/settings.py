@@ -43,7 +43,7 @@ class Settings(BaseModel):
     )
     cache_dir: Path = _setting(Path("~/.cache/storecast"), "folder", "Where fleets from a registry are kept.")
     fetch_timeout_s: Annotated[float, Field(gt=0, le=3600)] = _setting(
-        60.0, "seconds", "How long a registry may take to hand out a fleet before the cache answers for it."
+        30.0, "seconds", "How long a registry may take to hand out a fleet before the cache answers for it."
     )
     max_items: Count = _setting(5000, "items", "Most items in one request.")
     max_days_per_item: Count = _setting(366, "days", "Most days in one item.")

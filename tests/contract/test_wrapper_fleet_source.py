@@ -199,6 +199,30 @@ def test_fetching_ends_with_a_worker_that_is_killed(silent_port: int, tmp_path: 
     until(lambda: not pids_that_name(f"{tmp_path}/"))
 
 
+def test_a_password_in_the_registrys_address_is_not_told(tmp_path: Path) -> None:
+    own = {"MLFLOW_TRACKING_URI": "http://user:s3cret@127.0.0.1:1", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+    settings = Settings(fleet_uri=CHAMPION, cache_dir=tmp_path)
+    with pytest.raises(FleetUnavailableError, match=r"API request to http://127\.0\.0\.1:1/") as told:
+        open_served(settings, {**os.environ, **own})
+
+    assert "s3cret" not in str(told.value)
+
+
+def test_a_registry_that_refuses_is_given_up_long_before_the_time_is_over(tmp_path: Path) -> None:
+    environ = {**os.environ, "MLFLOW_TRACKING_URI": "http://127.0.0.1:1"}
+    with pytest.raises(FleetUnavailableError, match="refused"):
+        open_served(Settings(fleet_uri=CHAMPION, cache_dir=tmp_path), environ)
+
+
+def test_reading_makes_no_database(tmp_path: Path) -> None:
+    database = tmp_path / "mlflow.db"
+    environ = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{database}"}
+    with pytest.raises(FleetUnavailableError, match="train a fleet first"):
+        open_served(Settings(fleet_uri=CHAMPION, cache_dir=tmp_path), environ)
+
+    assert not database.exists()
+
+
 def test_two_registries_never_share_a_cached_version(tmp_path: Path) -> None:
     places = [
         FleetCache.of(tmp_path, {"MLFLOW_TRACKING_URI": uri}).place_of(NAME, "1", "0")
