@@ -61,6 +61,9 @@ class Component:
         """
         try:
             self._served = open_served(self.settings, os.environ)
+        except FleetUnavailableError as error:
+            _logger.error("wrapper.fleet_failed", extra={"facts": {"reason": str(error)}})  # noqa: TRY400 (it says it all)
+            raise
         except Exception as error:
             _logger.exception("wrapper.fleet_failed", extra={"facts": {"uri": self.settings.fleet_uri}})
             raise FleetUnavailableError(f"{self.settings.fleet_uri}: {error}") from error
