@@ -1,6 +1,7 @@
 """One component of a graph as a process on this machine: started, watched, started again when it dies, ended."""
 
 import asyncio
+import json
 import logging
 import os
 import random
@@ -22,8 +23,10 @@ _HOST = "127.0.0.1"
 _PROBE_PERIOD_S = 0.1
 # The guardian itself needs a moment after the grace that it gives.
 _GUARDIAN_MARGIN_S = 5.0
+_ERROR_LINES = 3
 _TAIL_LINES = 15
-_TAIL_BYTES = 8192
+_TAIL_BYTES = 65536
+_LINE_CHARS = 500
 
 logger = logging.getLogger(__name__)
 
@@ -82,8 +85,8 @@ class Component:
     async def wait_ready(self, timeout_s: float) -> None:
         """Returns when the readiness probe succeeds.
 
-        Raises: ComponentError: the process could not be started or ended before, or the time is over; with the last
-                lines of its output.
+        Raises: ComponentError: the process could not be started or ended before, or the time is over; with what its
+                output tells of it.
         """
         deadline = time.monotonic() + timeout_s
         timeout = aiohttp.ClientTimeout(total=self.plan.probe_timeout_s)
@@ -185,9 +188,9 @@ class Component:
         return ComponentError(self._told(f"an exit with code {code}"))
 
     def _told(self, got: str) -> str:
-        tail = _last_lines(self.plan.log_path, self._log_start)
-        lines = f"its last lines:\n{tail}" if tail else "it wrote nothing"
-        return f"{self.plan.name}: wanted it to become ready, got {got}; see {self.plan.log_path}, {lines}"
+        lines = _telling_lines(self.plan.log_path, self._log_start)
+        told = "\n".join(["it says:", *(f"  {line}" for line in lines)]) if lines else "it wrote nothing"
+        return f"{self.plan.name}: wanted it to become ready, got {got}; see {self.plan.log_path}, {told}"
 
     def _signal(self, number: int) -> None:
         if self._process is not None and self._process.returncode is None:
@@ -195,12 +198,22 @@ class Component:
                 self._process.send_signal(number)
 
 
-def _last_lines(path: Path, start: int) -> str:
-    """The last lines that the file got since it was `start` bytes long, indented; empty without any."""
+def _telling_lines(path: Path, start: int) -> list[str]:
+    """What tells most of what the file got since it was `start` bytes long: its first errors, else its last lines."""
     try:
         with path.open("rb") as log:
             log.seek(max(start, path.stat().st_size - _TAIL_BYTES))
-            text = log.read().decode("utf-8", "replace")
+            lines = log.read().decode("utf-8", "replace").splitlines()
     except OSError:
-        return ""
-    return "\n".join(f"  {line}" for line in text.splitlines()[-_TAIL_LINES:])
+        return []
+    told = [line for line in lines if _is_error(line)][:_ERROR_LINES] or lines[-_TAIL_LINES:]
+    return [line[:_LINE_CHARS] for line in told]
+
+
+def _is_error(line: str) -> bool:
+    """Whether it is a JSON line of level ERROR or above: what follows it tells how a process ends, not why."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(record, dict) and record.get("level") in {"ERROR", "CRITICAL"}

@@ -131,10 +131,11 @@ def test_stopping_leaves_no_process_even_of_one_that_ignores_it(tmp_path: Path) 
     ("mode", "message"),
     [
         ("dies", r"forecaster: wanted it to become ready, got an exit with code 3; .*\n(.*\n)*  no fleet anywhere"),
+        ("fails", r'forecaster: .* an exit with code 3; .*, it says:\n  \{"level": "ERROR", "event": "no fleet"\}$'),
         ("never-ready", r"forecaster: .* got no answer of http://127.0.0.1:\d+/health/status within 1 s"),
     ],
 )
-def test_a_component_that_never_becomes_ready_is_told_with_its_last_lines(
+def test_a_component_that_never_becomes_ready_is_told_with_what_it_says(
     tmp_path: Path, mode: str, message: str
 ) -> None:
     timeout_s = 1.0 if mode == "never-ready" else 30.0

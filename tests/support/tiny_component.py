@@ -1,7 +1,8 @@
-"""A graph component without Seldon's wrapper: `python tiny_component.py [ready|dies|never-ready|stubborn]`.
+"""A graph component without Seldon's wrapper: `python tiny_component.py [ready|dies|fails|never-ready|stubborn]`.
 
 It reads its port as the wrapper does, answers `/predict`, `/route` and `/aggregate`, and shows its process and
-environment at `/whoami`. A stubborn one starts a child and ignores SIGTERM, as does the child.
+environment at `/whoami`. A stubborn one starts a child and ignores SIGTERM, as does the child. One that fails tells why
+in a JSON line, before much noise.
 """
 
 import http.server
@@ -45,6 +46,9 @@ def main(mode: str) -> None:
     sys.stderr.write(f"tiny component, {mode}\n")
     if mode == "dies":
         sys.stderr.write("no fleet anywhere\n")
+        sys.exit(3)
+    if mode == "fails":
+        sys.stderr.write(json.dumps({"level": "ERROR", "event": "no fleet"}) + "\n" + "noise\n" * 100)
         sys.exit(3)
     if mode == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
