@@ -34,6 +34,7 @@ class _Part:
     tags: dict[str, Any] = field(default_factory=dict)
     path: dict[str, Any] = field(default_factory=dict)
     child: int | None = None
+    puid: str | None = None
 
 
 def merge(messages: list[dict[str, Any]]) -> Merged:
@@ -75,7 +76,8 @@ def _part_of(message: dict[str, Any], *, by_rows: bool) -> _Part:
     if by_rows:
         rows = iter(message["data"]["ndarray"])
         lines = [[next(rows) for _ in range(count)] or None for count in marks["rows"]]
-    return _Part(lines, tags, message["meta"].get("requestPath", {}), marks.get("child"))
+    meta = message["meta"]
+    return _Part(lines, tags, meta.get("requestPath", {}), marks.get("child"), meta.get("puid"))
 
 
 def _merged_lines(lists: list[list[Any]]) -> tuple[list[Any], bool]:
@@ -118,4 +120,9 @@ def _meta(parts: list[_Part], lost_rows: list[int]) -> dict[str, Any]:
     tags.pop(ERRORS_TAG, None)
     if errors:
         tags[ERRORS_TAG] = sorted(errors, key=lambda error: int(error["line"]))
-    return {"tags": tags, "requestPath": path} if path else {"tags": tags}
+    meta: dict[str, Any] = {"tags": tags}
+    if path:
+        meta["requestPath"] = path
+    if parts[0].puid is not None:
+        meta["puid"] = parts[0].puid
+    return meta

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MARKS: Final = "storecast"
 ERRORS_TAG: Final = "errors"
+_OUR_TAGS: Final = frozenset({MARKS, ERRORS_TAG})  # the router reads them: a client's of that name would mislead it
 
 
 def answer_message(
@@ -52,7 +53,7 @@ def with_meta(
 ) -> dict[str, Any]:
     """Add to a message what Seldon's wrapper would: the request's tags and puid, the path, the metrics."""
     meta = message.setdefault("meta", {})
-    asked = {name: value for name, value in request_meta.get("tags", {}).items() if name != MARKS}
+    asked = {name: value for name, value in request_meta.get("tags", {}).items() if name not in _OUR_TAGS}
     tags = asked | meta.get("tags", {})
     if tags:
         meta["tags"] = tags

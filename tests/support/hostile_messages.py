@@ -30,6 +30,16 @@ NEAR_TABLE = st.fixed_dictionaries(
         "ndarray": JSON | st.lists(st.lists(JSON, max_size=3), max_size=3),
     },
 )
+NEAR_META = st.fixed_dictionaries(
+    {},
+    optional={
+        "puid": st.text(),
+        "tags": st.dictionaries(st.sampled_from(["errors", "storecast", "fleet_version"]) | st.text(), JSON),
+        "requestPath": st.dictionaries(st.text(), JSON),
+        "routing": JSON,
+        "metrics": JSON,
+    },
+)
 
-PAYLOADS = {"jsonData": JSON | NEAR_MISS | st.lists(NEAR_MISS), "data": NEAR_TABLE, "meta": JSON}
+PAYLOADS = {"jsonData": JSON | NEAR_MISS | st.lists(NEAR_MISS), "data": NEAR_TABLE, "meta": JSON | NEAR_META}
 MESSAGES = JSON | st.fixed_dictionaries({}, optional=PAYLOADS)

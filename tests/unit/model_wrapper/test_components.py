@@ -166,6 +166,36 @@ def test_the_requests_tags_and_puid_come_back_but_no_marks(path: Path) -> None:
     assert answer["meta"]["requestPath"] == {"before": "i:1", "f": "i:2"}
 
 
+ROWS = {"names": ["store_id"], "ndarray": [["4"], ["3"], ["x"]]}
+
+
+def through(graph: tuple[StoreRouter, list[StoreForecaster]], message: dict[str, Any]) -> dict[str, Any]:
+    """Do what the executor does."""
+    router, children = graph
+    child = router.route_raw(message)["data"]["ndarray"][0][0]
+    return router.aggregate_raw([each.predict_raw(message) for each in (children if child < 0 else [children[child]])])
+
+
+@pytest.mark.parametrize(
+    "payload", [{"jsonData": ITEM}, {"jsonData": [ITEM, {**ITEM, "storeId": "3"}]}, {"data": ROWS}]
+)
+def test_the_requests_puid_comes_back_through_the_router(
+    graph: tuple[StoreRouter, list[StoreForecaster]], payload: dict[str, Any]
+) -> None:
+    assert through(graph, {**payload, "meta": {"puid": "p"}})["meta"]["puid"] == "p"
+    assert "puid" not in through(graph, payload)["meta"]
+
+
+@pytest.mark.parametrize("mine", [5, "x", [{}], [{"line": "x"}]])
+def test_a_clients_tag_with_the_name_of_ours_changes_nothing(
+    graph: tuple[StoreRouter, list[StoreForecaster]], mine: object
+) -> None:
+    tags = through(graph, {"data": ROWS, "meta": {"tags": {"errors": mine, "storecast": mine}}})["meta"]["tags"]
+
+    assert [error["storeId"] for error in tags["errors"]] == ["x"]
+    assert "storecast" not in tags
+
+
 @pytest.mark.parametrize(
     ("stores", "child"), [(["4"], 0), (["3"], 1), (["3", "4"], -1), (["x"], 0), (["x", "4"], 0), (["*"], -1)]
 )
