@@ -161,7 +161,8 @@ def _columns_of(names: object, problems: list[Problem]) -> tuple[str, ...] | Non
 
 def _object_of(row: object, columns: tuple[str, ...]) -> object:
     if not isinstance(row, list) or len(row) != len(columns):
-        return row
+        # An object would pass for an item, whatever columns were named; JSON has no tuples, so one is a problem.
+        return (row,)
     return {name: value for name, value in zip(columns, row, strict=True) if value is not None}
 
 
@@ -182,6 +183,7 @@ def _items_of(rows: _Rows, limits: Limits, problems: list[Problem]) -> tuple[For
 def _problem_of(rows: _Rows, detail: ErrorDetails) -> Problem:
     location = detail["loc"]
     path, kind, value = rows.path(location), detail["type"], detail["input"]
+    value = value[0] if isinstance(value, tuple) else value
     if kind == "storecast":
         return problem(path, detail["ctx"]["wanted"], value)
     if kind == "missing":

@@ -65,6 +65,7 @@ MALFORMED: Final[list[tuple[str, Any, list[str]]]] = [
     ("an unknown column", _table(ROW, names=["store_id", "begin", "end_date"]), ["data.names[1]"]),
     ("one column twice", _table(ROW, names=["store_id", "storeId", "end_date"]), ["data.names[1]"]),
     ("a row too short", _table(ROW, ["1"]), ["data.ndarray[1]"]),
+    ("a row that is an object", _table(ROW, GOOD), ["data.ndarray[1]"]),
     ("a null store in a row", _table([None, "2015-06-20", None]), ["data.ndarray[0][0]"]),
     ("a bad day in a row", _table(ROW, ["1", "soon", None]), ["data.ndarray[1][1]"]),
     ("a tensor", {"data": {"tensor": {"shape": [1], "values": [4]}}}, ["data.tensor", "data.names", "data.ndarray"]),
