@@ -71,14 +71,10 @@ def solve(
         if place not in solved.faults:
             store_id, asked = lines[place]
             source = SOURCE_FLEET if not fallback_only and served.has_model(store_id) else SOURCE_FALLBACK
-            groups[source, _same_question(asked)].append(place)
+            groups[source, asked.question].append(place)
     for (source, _), places in groups.items():
         _forecast(solved, source, places, served)
     return solved
-
-
-def _same_question(asked: Asked) -> tuple[object, ...]:
-    return (asked.begin, asked.end, asked.level, None if asked.overrides is None else id(asked))
 
 
 def _forecast(solved: Solved, source: str, places: list[int], served: ServedFleet) -> None:

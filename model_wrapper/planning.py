@@ -32,7 +32,10 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """One item with its defaults filled in."""
+    """One item with its defaults filled in.
+
+    `question`: what two items must share to be answered by one call of the fleet: days, level, overrides.
+    """
 
     store_id: str
     begin: date
@@ -40,6 +43,7 @@ class Asked:
     level: float
     overrides: Overrides | None
     clipped_from: date | None
+    question: tuple[object, ...]
 
     def echo(self, store_id: str) -> dict[str, Any]:
         """Return the item as it stands in an answer, for one of its stores."""
@@ -69,21 +73,29 @@ class Line(NamedTuple):
 def plan(request: ForecastRequest, served: ServedFleet, limits: Limits, today: date) -> list[Line]:
     """Fill in defaults, check what only the fleet knows, and name every store.
 
-    Raises: BadRequestError: with every problem: overrides, days per item, cells.
+    Raises: BadRequestError: with every problem: overrides, days per item, cells, questions.
     """
     problems: list[Problem] = []
     lines: list[Line] = []
+    questions: set[tuple[object, ...]] = set()
     cells = 0
     for index, item in enumerate(request.items):
         asked = _with_defaults(item, served, today)
         problems += _item_problems(request, index, asked, served, limits)
         stores = _stores_of(asked, served)
+        questions.add(asked.question)
         cells += len(stores) * days_between(asked.begin, asked.end)
         if cells <= limits.max_cells:
             lines += [Line(store_id, asked) for store_id in stores]
+    payload = "jsonData" if request.kind == "jsonData" else "data.ndarray"
     if cells > limits.max_cells:
         wanted = f"at most {limits.max_cells} stores x days (setting STORECAST_MAX_CELLS)"
-        problems.append(told("jsonData" if request.kind == "jsonData" else "data.ndarray", wanted, str(cells)))
+        problems.append(told(payload, wanted, str(cells)))
+    if len(questions) > limits.max_questions:
+        wanted = (
+            f"at most {limits.max_questions} different days, levels and overrides (setting STORECAST_MAX_QUESTIONS)"
+        )
+        problems.append(told(payload, wanted, str(len(questions))))
     if problems:
         raise refusal(problems)
     return lines
@@ -112,7 +124,9 @@ def _with_defaults(item: ForecastItem, served: ServedFleet, today: date) -> Aske
         clipped_from = None if begin == today else today
     if end is None:
         end = plus_days(begin, DEFAULT_DAYS - 1)
-    return Asked(item.store_id, begin, end, item.level, item.overrides, clipped_from)
+    # By its text: 1, 1.0 and "1" are different values of a column of kinds, and equal or no keys otherwise.
+    question = (begin, end, item.level, repr(item.overrides))
+    return Asked(item.store_id, begin, end, item.level, item.overrides, clipped_from, question)
 
 
 def _stores_of(asked: Asked, served: ServedFleet) -> tuple[str, ...]:

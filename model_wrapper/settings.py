@@ -48,6 +48,9 @@ class Settings(BaseModel):
     max_items: Count = _setting(5000, "items", "Most items in one request.")
     max_days_per_item: Count = _setting(366, "days", "Most days in one item.")
     max_cells: Count = _setting(500_000, "stores x days", "Most forecasts in one request.")
+    max_questions: Count = _setting(
+        2000, "questions", "Most different combinations of days, level and overrides in one request; each costs a call."
+    )
     max_days_ahead: Annotated[int, Field(ge=1, le=3650)] = _setting(
         365, "days", "Last day that is forecast, counted from the last day of history."
     )
@@ -77,7 +80,7 @@ class Settings(BaseModel):
     @property
     def limits(self) -> Limits:
         """How much one request may ask."""
-        return Limits(self.max_items, self.max_days_per_item, self.max_cells)
+        return Limits(self.max_items, self.max_days_per_item, self.max_cells, self.max_questions)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:

@@ -90,9 +90,11 @@ def test_one_request_for_many_stores_is_one_call_of_the_fleet(path: Path, monkey
         return predict(store_ids, *arguments)
 
     monkeypatch.setattr(component.served.fleet, "predict", counted)
+    closed = {"overrides": {"open": {"2015-06-20": 0}}}
     component.predict_raw({"jsonData": [{**ITEM, "storeId": store} for store in ("1", "2", "4", "1")]})
+    component.predict_raw({"jsonData": [{**ITEM, **closed, "storeId": store} for store in ("1", "2")]})
 
-    assert calls == [4]
+    assert calls == [4, 2]
 
 
 def test_a_model_that_gives_nan_is_an_error_of_its_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,6 +102,16 @@ def test_a_limit_names_its_setting(served: ServedFleet, limits: Limits, setting:
         lines_of(served, {"storeId": "*"}, limits=limits)
 
 
+def test_too_many_different_questions_are_refused_and_equal_ones_count_once(served: ServedFleet) -> None:
+    values = [0, 1, 0, 1]
+    items = [{"storeId": str(place), "overrides": {"promo": {"2015-06-22": v}}} for place, v in enumerate(values)]
+    request = parse_request({"jsonData": items})
+
+    assert len(plan(request, served, Limits(max_questions=2), TODAY)) == 4
+    with pytest.raises(BadRequestError, match="STORECAST_MAX_QUESTIONS"):
+        plan(request, served, Limits(max_questions=1), TODAY)
+
+
 def test_just_as_many_cells_as_allowed_are_answered(served: ServedFleet) -> None:
     assert len(lines_of(served, {"storeId": "*"}, limits=Limits(max_cells=84))) == 12
 
