@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MARKS: Final = "storecast"
 ERRORS_TAG: Final = "errors"
+CLIPPED_TAG: Final = "clipped_from"
 _OUR_TAGS: Final = frozenset({MARKS, ERRORS_TAG})  # the router reads them: a client's of that name would mislead it
 
 
@@ -36,6 +37,9 @@ def answer_message(
         tables = rows_of(solved)
         payload = {"data": {"names": list(ROW_NAMES), "ndarray": [row for table in tables for row in table or ()]}}
         marks["rows"] = [len(table or ()) for table in tables]
+        clipped = {line.asked.clipped_from for line in solved.lines} - {None}
+        if clipped:
+            tags[CLIPPED_TAG] = str(clipped.pop())  # today, whatever the line
         if solved.faults:
             tags[ERRORS_TAG] = [_error_tag(solved, place) for place in sorted(solved.faults)]
     if child is not None:

@@ -188,6 +188,13 @@ def test_the_requests_puid_comes_back_through_the_router(
     assert "puid" not in through(graph, payload)["meta"]
 
 
+def test_an_answer_by_rows_says_when_the_begin_was_clipped(graph: tuple[StoreRouter, list[StoreForecaster]]) -> None:
+    late = {"names": ["store_id", "end_date"], "ndarray": [["4", "2015-06-10"], ["3", None]]}
+
+    assert through(graph, {"data": late})["meta"]["tags"]["clipped_from"] == "2015-06-22"
+    assert "clipped_from" not in through(graph, {"data": ROWS})["meta"]["tags"]
+
+
 @pytest.mark.parametrize("mine", [5, "x", [{}], [{"line": "x"}]])
 def test_a_clients_tag_with_the_name_of_ours_changes_nothing(
     graph: tuple[StoreRouter, list[StoreForecaster]], mine: object
