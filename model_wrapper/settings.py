@@ -95,7 +95,7 @@ class Settings(BaseModel):
             return cls.model_validate(given)
         except ValidationError as error:
             lines = [_told(detail["loc"], detail["msg"], given) for detail in error.errors(include_url=False)]
-            raise ConfigError("Settings cannot be used: " + "; ".join(lines)) from error
+            raise ConfigError("Correct these settings: " + "; ".join(lines)) from error
 
     @classmethod
     def table(cls) -> list[SettingRow]:
@@ -121,4 +121,4 @@ def _told(location: tuple[int | str, ...], message: str, given: Mapping[str, str
     if not location:
         return message
     name = str(location[0])
-    return f"{variable_of(name)}: {message}, got {given.get(name, '')!r}"
+    return f"{variable_of(name)}: wanted {message.removeprefix('Input should be ')}, got {given.get(name, '')!r}"

@@ -1,4 +1,4 @@
-"""`storecast settings`: every setting with its unit and default, and what it is here."""
+"""`storecast settings`: every setting with its default, its unit and what it means."""
 
 import argparse
 import os
