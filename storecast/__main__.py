@@ -4,11 +4,12 @@ import argparse
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from fleet import StorecastError
 from graph.errors import GraphError
 from model_wrapper import logs
+from model_wrapper.settings import Settings, variable_of
 from storecast import demo, exit_codes, forecast, graph_verbs, serve, settings, synth, train
 
 VERBS = (synth, train, forecast, serve, graph_verbs, demo, settings)
@@ -38,15 +39,15 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     args = parser().parse_args(argv)
-    logs.configure(os.environ.get("STORECAST_LOG_LEVEL", "INFO").upper())
     try:
+        logs.configure(_log_level(os.environ))
         return int(args.run(args))
     except (StorecastError, GraphError) as error:
         print(f"storecast {args.verb}: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print(f"storecast {args.verb}: ended by Ctrl-C", file=sys.stderr)
-        return exit_codes.BUG
+        return exit_codes.INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has gone, as `head` does; that is no fault.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -55,6 +56,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         traceback.print_exc()
         print(f"storecast {args.verb}: this is a fault of storecast; the traceback is above", file=sys.stderr)
         return exit_codes.BUG
+
+
+def _log_level(environ: Mapping[str, str]) -> str:
+    # This setting alone: a verb that needs none of the others must not end on them.
+    level = variable_of("log_level")
+    return Settings.from_env({level: environ.get(level, "")}).log_level
 
 
 if __name__ == "__main__":

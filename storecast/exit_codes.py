@@ -6,6 +6,7 @@ USAGE = 2
 UNREACHABLE = 3
 SOME_FAILED = 4
 TOO_MANY_FAILED = 5
+INTERRUPTED = 130
 
 MEANINGS = {
     OK: "all went well",
@@ -14,4 +15,5 @@ MEANINGS = {
     UNREACHABLE: "something needed cannot be reached: MLflow, a running graph, a component",
     SOME_FAILED: "done, but some stores failed (within the threshold) or some items could not be answered",
     TOO_MANY_FAILED: "more stores failed than the threshold allows; nothing was registered",
+    INTERRUPTED: "ended by Ctrl-C, as shells count it; a graph that is served ends with 0",
 }

@@ -91,6 +91,25 @@ def test_settings_are_listed_and_a_wrong_one_is_named(
     assert "STORECAST_MAX_ITEMS" in capsys.readouterr().err
 
 
+def test_a_wrong_log_level_is_a_usage_error_of_every_verb(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STORECAST_LOG_LEVEL", "loud")
+    assert command_line.main(["graph", "render"]) == exit_codes.USAGE
+    captured = capsys.readouterr()
+    assert "STORECAST_LOG_LEVEL: wanted 'DEBUG', 'INFO', 'WARNING' or 'ERROR', got 'LOUD'" in captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_ctrl_c_is_no_fault_of_ours(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("storecast.settings.Settings.table", interrupted)
+    assert command_line.main(["settings"]) == 130
+    assert capsys.readouterr().err == "storecast settings: ended by Ctrl-C\n"
+
+
 def test_a_question_without_a_first_day_leaves_it_to_the_graph() -> None:
     assert body_of(Question(("4",), None, 7, 0.8)) == {"jsonData": [{"storeId": "4", "level": 0.8}]}
 
