@@ -17,14 +17,21 @@ MIN_DAYS = 28
 MIN_DAYS_FOR_YEARLY = 300
 """Days of history below which the yearly wave is left out: less than a year says nothing of the year."""
 
+CHANGEPOINTS = 25
+"""Places where a trend may bend; fewer in a history too short for so many."""
+
 
 @dataclass(frozen=True)
 class Priors:
-    """Prophet's prior scales: of the changepoints (Laplace), the Fourier terms and the regressors (normal)."""
+    """Prophet's prior scales: of the changepoints (Laplace), the Fourier terms and the regressors (normal).
+
+    `half_life_days`: a day that much older than the last counts half; None weighs all days alike, as Prophet does.
+    """
 
     changepoint: float = 0.05
     seasonality: float = 10.0
     regressor: float = 10.0
+    half_life_days: float | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,14 @@ class Engine(Protocol):
     def fit(self, history: History, design: Design, priors: Priors, progress: Progress) -> Fits:
         """Fit each store that has at least `MIN_DAYS` open days."""
         ...
+
+
+def fits_of(parameters: Parameters, fitted: BoolArray, failures: Mapping[int, str]) -> Fits:
+    """The result of an engine; a store that is neither fitted nor a failure was too short."""
+    known = fitted.copy()
+    known[list(failures)] = True
+    too_short = tuple(int(row) for row in np.flatnonzero(~known))
+    return Fits(parameters, fitted, too_short, dict(sorted(failures.items())))
 
 
 def empty_parameters(n_stores: int, design: Design, n_changepoints: int) -> Parameters:

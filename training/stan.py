@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,25 +19,22 @@ import numpy as np
 import pandas as pd
 
 from fleet import Design, Parameters
-from fleet.arrays import FloatArray, IntArray, as_dates
+from fleet.arrays import FloatArray, as_dates
 from fleet.prophet_io import from_prophet
-from training.engine import MIN_DAYS, MIN_DAYS_FOR_YEARLY, Fits, Priors, Progress, empty_parameters, put
-from training.features import YEARLY, regressor_table
+from training.engine import CHANGEPOINTS, Fits, Priors, Progress, empty_parameters, fits_of, put
 from training.history import History
+from training.layout import Layout, layouts
 
-CHANGEPOINTS = 25
 STORES_A_TASK = 4
 
 
 @dataclass(frozen=True)
 class Task:
-    """One store's fit: the days, the target on the fitted scale, and a matrix of the regressors that ever change."""
+    """One store's fit: its layout, and its target on the fitted scale."""
 
     row: int
-    days: IntArray
+    layout: Layout
     target: FloatArray
-    regressors: dict[str, FloatArray]
-    yearly: bool
 
 
 @dataclass(frozen=True)
@@ -48,12 +46,11 @@ class StanEngine:
 
     def fit(self, history: History, design: Design, priors: Priors, progress: Progress) -> Fits:
         """See `Engine.fit`."""
-        counts = history.fitted_days().sum(axis=1)
-        rows = np.flatnonzero(counts >= MIN_DAYS)
-        parameters = empty_parameters(len(counts), design, CHANGEPOINTS)
+        n_stores = len(history.store_ids)
+        parameters = empty_parameters(n_stores, design, CHANGEPOINTS)
+        fitted = np.zeros(n_stores, dtype=np.bool_)
         failures: dict[int, str] = {}
-        chunks = [rows[i : i + STORES_A_TASK] for i in range(0, len(rows), STORES_A_TASK)]
-        jobs = (joblib.delayed(_fit_chunk)(list(_tasks(history, design, chunk)), design, priors) for chunk in chunks)
+        jobs = (joblib.delayed(_fit_chunk)(chunk, design, priors) for chunk in _chunks(_tasks(history, design)))
         pool = joblib.Parallel(n_jobs=self.workers or -1, return_as="generator_unordered", batch_size=1)
         for results in pool(jobs):
             for row, result in results:
@@ -61,23 +58,20 @@ class StanEngine:
                     failures[row] = result
                 else:
                     put(parameters, row, *result)
+                    fitted[row] = True
             progress(len(results), sum(isinstance(result, str) for _, result in results))
-        fitted = counts >= MIN_DAYS
-        fitted[list(failures)] = False
-        too_short = tuple(int(row) for row in np.flatnonzero(counts < MIN_DAYS))
-        return Fits(parameters, fitted, too_short, dict(sorted(failures.items())))
+        return fits_of(parameters, fitted, failures)
 
 
-def _tasks(history: History, design: Design, rows: IntArray) -> Iterator[Task]:
-    columns = regressor_table(history.calendar, design, rows, history.days)
-    counts = history.fitted_days()
-    for place, row in enumerate(rows):
-        on = counts[row]
-        days = history.days[on]
-        values = {r.name: column[place, on] for r, column in zip(design.regressors, columns, strict=True)}
-        changing = {name: column for name, column in values.items() if column.min() != column.max()}
-        span = int(days[-1] - days[0]) + 1
-        yield Task(int(row), days, design.forward(history.sales[row, on]), changing, span >= MIN_DAYS_FOR_YEARLY)
+def _tasks(history: History, design: Design) -> Iterator[Task]:
+    for layout in layouts(history, design):
+        for row, target in zip(layout.rows.tolist(), layout.target(history, design), strict=True):
+            yield Task(row, layout, target)
+
+
+def _chunks(tasks: Iterator[Task]) -> Iterator[list[Task]]:
+    while chunk := list(islice(tasks, STORES_A_TASK)):
+        yield chunk
 
 
 def _fit_chunk(
@@ -107,21 +101,17 @@ def _fit_store(task: Task, design: Design, priors: Priors, folder: str) -> tuple
         weekly_seasonality=False,
         daily_seasonality=False,
     )
-    columns: list[int] = []
-    place = 0
-    for season in design.seasonalities:
-        if season.name != YEARLY.name or task.yearly:
-            model.add_seasonality(season.name, season.period_days, season.order, priors.seasonality, mode=season.mode)
-            columns += range(place, place + 2 * season.order)
-        place += 2 * season.order
-    for index, regressor in enumerate(design.regressors):
-        if regressor.name in task.regressors:
-            standardize = regressor.rule == "number"
-            model.add_regressor(regressor.name, priors.regressor, standardize=standardize, mode=regressor.mode)
-            columns.append(place + index)
-    frame = pd.DataFrame({"ds": as_dates(task.days).astype("datetime64[ns]"), "y": task.target, **task.regressors})
+    layout = task.layout
+    for season in layout.seasonalities:
+        model.add_seasonality(season.name, season.period_days, season.order, priors.seasonality, mode=season.mode)
+    frame = pd.DataFrame({"ds": as_dates(layout.days).astype("datetime64[ns]"), "y": task.target})
+    for place, values in zip(layout.regressors.tolist(), layout.values, strict=True):
+        regressor = design.regressors[place]
+        standardize = regressor.rule == "number"
+        model.add_regressor(regressor.name, priors.regressor, standardize=standardize, mode=regressor.mode)
+        frame[regressor.name] = values
     model.fit(frame, output_dir=folder, seed=1)
-    return from_prophet(model)[1], columns
+    return from_prophet(model)[1], layout.beta_columns.tolist()
 
 
 @contextmanager

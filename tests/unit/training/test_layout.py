@@ -1,0 +1,58 @@
+"""What stores share when they are fitted."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support import chains
+
+from training.engine import MIN_DAYS
+from training.features import regressor_table, retail_design
+from training.history import History
+from training.layout import changepoint_places, layouts
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> History:
+    return chains.history(tmp_path_factory.mktemp("chain"), n_stores=12, n_days=420)
+
+
+def test_each_store_with_enough_days_is_in_one_layout(history: History) -> None:
+    counts = history.fitted_days().sum(axis=1)
+    found = [row for layout in layouts(history, retail_design(history.calendar)) for row in layout.rows]
+    assert sorted(found) == np.flatnonzero(counts >= MIN_DAYS).tolist()
+
+
+def test_a_layout_has_the_days_and_changing_columns_of_all_its_stores(history: History) -> None:
+    design = retail_design(history.calendar)
+    shared = 0
+    for layout in layouts(history, design):
+        shared += len(layout.rows) - 1
+        for row in layout.rows:
+            on = history.fitted_days()[row]
+            np.testing.assert_array_equal(layout.days, history.days[on])
+            table = np.array(regressor_table(history.calendar, design, np.array([row]), history.days))[:, 0, on]
+            changing = np.flatnonzero(np.ptp(table, axis=1))
+            np.testing.assert_array_equal(layout.regressors, changing)
+            np.testing.assert_array_equal(layout.values, table[changing])
+            assert layout.beta_columns.tolist()[-len(changing) :] == (design.n_fourier + changing).tolist()
+    assert shared > 0
+
+
+def test_stores_with_other_plans_share_nothing(history: History) -> None:
+    promo = history.calendar.values["promo"].copy()
+    promo[:, 100:110] = np.random.default_rng(1).integers(0, 2, (12, 10))
+    calendar = replace(history.calendar, values={**history.calendar.values, "promo": promo})
+    found = list(layouts(replace(history, calendar=calendar), retail_design(calendar)))
+    assert max(len(layout.rows) for layout in found) < 12
+    for layout in found:
+        assert (promo[layout.rows] == promo[layout.rows[0]]).all()
+
+
+@pytest.mark.parametrize(("n_days", "count", "last"), [(28, 21, 21), (33, 25, 25), (100, 25, 79), (942, 25, 752)])
+def test_a_trend_may_bend_in_the_first_four_fifths(n_days: int, count: int, last: int) -> None:
+    places = changepoint_places(n_days)
+    assert len(places) == count
+    assert places[0] > 0
+    assert places[-1] == last
+    assert (np.diff(places) > 0).all()
