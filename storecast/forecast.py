@@ -8,13 +8,13 @@ from pathlib import Path
 import pandas as pd
 
 from fleet import Fleet, StorecastError
+from model_wrapper.contract.answers import ROW_NAMES
+from model_wrapper.contract.requests import DEFAULT_DAYS, DEFAULT_LEVEL, EVERY_STORE
+from model_wrapper.settings import Settings
 from storecast import exit_codes
 from storecast.arguments import Verbs, add_home, date, level, positive, verb
-from storecast.asking import EVERY_STORE, Answer, Question, ask_graph, ask_registry
+from storecast.asking import Answer, Question, ask_graph, ask_registry
 from training.registry import tracking_uri
-
-DEFAULT_DAYS = 7
-FILE_COLUMNS = ["store_id", "timestamp", "value", "lower", "upper", "source"]
 
 
 class ForecastUsageError(StorecastError):
@@ -42,7 +42,9 @@ def add(verbs: Verbs) -> None:
     stores.add_argument("--all", action="store_true", help="every store of the fleet")
     parser.add_argument("--from", type=date, dest="begin", help="first day (the day after the history)")
     parser.add_argument("--days", type=positive, help=f"number of days ({DEFAULT_DAYS})")
-    parser.add_argument("--level", type=level, default=0.8, help="share of days that the interval holds (0.8)")
+    parser.add_argument(
+        "--level", type=level, default=DEFAULT_LEVEL, help=f"share of days that the interval holds ({DEFAULT_LEVEL})"
+    )
     parser.add_argument("--url", help="a running graph; without it the registry answers")
     parser.add_argument("--json", action="store_true", help="print JSON rows in place of a table")
     parser.add_argument("--out", type=Path, help="write a .csv or .parquet file in place of printing")
@@ -64,7 +66,8 @@ def run(args: argparse.Namespace) -> int:
     if args.url:
         answer = ask_graph(question, args.url)
     else:
-        answer, fleet = ask_registry(question, tracking_uri(os.environ, args.home), args.home)
+        settings = Settings.from_env(os.environ)
+        answer, fleet = ask_registry(question, tracking_uri(os.environ, args.home), args.home, settings)
     _show(answer, args)
     if args.plot and not answer.rows.empty:
         from storecast.plot import plot  # noqa: PLC0415 - a second of imports that only a picture needs
@@ -89,7 +92,7 @@ def _show(answer: Answer, args: argparse.Namespace) -> None:
 def write(rows: pd.DataFrame, path: Path) -> None:
     """Write the rows to CSV or Parquet, by the file's ending."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    kept = rows[FILE_COLUMNS]
+    kept = rows[list(ROW_NAMES)]
     if path.suffix == ".parquet":
         kept.to_parquet(path, index=False)
     else:

@@ -6,6 +6,7 @@ import shlex
 
 import pandas as pd
 import pytest
+import requests
 
 from storecast import __main__ as command_line
 from storecast import exit_codes
@@ -118,11 +119,28 @@ def test_an_answer_becomes_rows_and_errors() -> None:
     day = {"timestamp": "2015-06-21", "value": 0.0, "lower": 0.0, "upper": 0.0, "note": "closed"}
     good = {"request": {"storeId": "4"}, "forecast": [day], "model": {"source": "fleet"}}
     bad = {"request": {"storeId": "x"}, "error": {"code": "UNKNOWN_STORE", "message": "no such store"}}
-    answer = answer_of({"jsonData": [good, bad]})
+    lost = {"request": None, "error": {"code": "NOT_ANSWERED", "message": "line 2"}}
+    answer = answer_of({"jsonData": [good, bad, lost]})
     assert answer.rows.to_dict("records") == [{"store_id": "4", **day, "source": "fleet"}]
-    assert answer.errors == ["store 'x': UNKNOWN_STORE: no such store"]
+    assert answer.errors == ["store 'x': UNKNOWN_STORE: no such store", "an item: NOT_ANSWERED: line 2"]
+
+
+@pytest.mark.parametrize("body", [{"jsonData": {"other": 1}}, [], "x", None, {"jsonData": [5]}, {"jsonData": [{}]}])
+def test_an_answer_of_strangers_is_told_as_such(body: object) -> None:
     with pytest.raises(GraphAnswerError, match="is this a storecast graph"):
-        answer_of({"jsonData": {"other": 1}})
+        answer_of(body)
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, 2), (500, 3), (503, 3)])
+def test_a_graph_that_fails_is_unreachable_and_one_that_refuses_is_a_usage_error(
+    status: int, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reply = requests.Response()
+    reply.status_code = status
+    reply._content = b'{"status": {"info": "the reason"}}'
+    monkeypatch.setattr(requests, "post", lambda *_, **__: reply)
+    assert command_line.main(["forecast", "--store", "4", "--url", "http://graph"]) == code
+    assert f"the graph at http://graph answered {status}: the reason" in capsys.readouterr().err
 
 
 def test_a_table_shows_whole_sales_and_the_weekday() -> None:
