@@ -3,7 +3,7 @@
 import re
 import socket
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +45,8 @@ class LocalOptions:
     """Where payloads go of nodes whose logger names no url; empty = nowhere."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Variables for all components that win over those of the SeldonDeployment."""
+    passed_on: Collection[str] = ()
+    """Names of variables of `environ` that all components get where the SeldonDeployment does not set them."""
     working_dir: Path | None = None
     """Where components run; the caller's folder if not given."""
     start_timeout_s: float = 60.0
@@ -163,7 +165,7 @@ def _probe_port(container: Container, ports: Ports, moved: Mapping[int, int]) ->
 
 
 def _environment(variables: list[EnvVar], options: LocalOptions) -> dict[str, str]:
-    env = {name: options.environ[name] for name in _inherited(options.environ)}
+    env = {name: value for name, value in options.environ.items() if _is_inherited(name) or name in options.passed_on}
     for variable in variables:
         if variable.value_from is None:
             env[variable.name] = _expand(variable.value or "", env)
@@ -172,8 +174,8 @@ def _environment(variables: list[EnvVar], options: LocalOptions) -> dict[str, st
     return env | dict(options.env)
 
 
-def _inherited(environ: Mapping[str, str]) -> Iterator[str]:
-    return (name for name in environ if name in INHERITED or name.startswith(INHERITED_PREFIX))
+def _is_inherited(name: str) -> bool:
+    return name in INHERITED or name.startswith(INHERITED_PREFIX)
 
 
 def _refuse_missing(containers: list[Container], options: LocalOptions) -> None:

@@ -22,9 +22,9 @@ from storecast.asking import PREDICTIONS, Question, ask_graph, body_of
 from storecast.forecast import table
 from storecast.progress import Progress
 from storecast.serve import local_options
+from training.batched import BatchedEngine
 from training.registry import load_fleet, tracking_uri
 from training.run import TrainingOptions, train
-from training.stan import StanEngine
 from training.synth import write_chain
 
 PLOT_DAYS = 42
@@ -65,7 +65,9 @@ def run(args: argparse.Namespace) -> int:
     _train(args.home, paths)
     _say(3, "serve: router, forecaster and fallback, each a Seldon wrapper process, behind the engine")
     deployment = render(GraphOptions())
-    options = local_options(args.home, os.environ, port=_port(args.port), free_ports=True, uri=_uri(args.home))
+    options = local_options(
+        args.home, _machine(os.environ), port=_port(args.port), free_ports=True, uri=_uri(args.home)
+    )
     question = _question(args.stores, args.days)
 
     def show(graph: LocalGraph) -> None:
@@ -98,6 +100,11 @@ def _uri(home: Path) -> str:
     return tracking_uri({}, home)
 
 
+def _machine(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what points to another registry or fleet."""
+    return {name: value for name, value in environ.items() if not name.startswith(("STORECAST_", "MLFLOW_"))}
+
+
 def _port(asked: int) -> int:
     """The port asked for, or a free one where something else listens there."""
     with socket.socket() as probe:
@@ -108,11 +115,11 @@ def _port(asked: int) -> int:
 
 
 def _train(home: Path, paths: Mapping[str, Path]) -> None:
-    _say(2, "train one Prophet model a store, judge them on the last 42 days, register them as one version")
+    _say(2, "train one Prophet model a store, judge them on three folds of 42 days, register them as one version")
     options = TrainingOptions(paths["train"], paths["store"], paths["calendar"], home, _uri(home))
     progress = Progress()
     try:
-        result = train(options, StanEngine(), progress)
+        result = train(options, BatchedEngine(), progress)
     finally:
         progress.close()
     scores, stores, registered = result["backtest"], result["stores"], result["registered"]

@@ -9,9 +9,14 @@ from graph import GraphOptions, SeldonDeployment, render, validate
 from graph.documents import load
 from graph.local import LocalGraph, serve
 from graph.plan import LocalOptions
+from model_wrapper.settings import Settings, variable_of
 from storecast.arguments import Verbs, add_home, not_negative, verb
 from storecast.graph_verbs import COMMITTED
 from training.registry import tracking_uri
+
+WIRING = {variable_of(name) for name in ("shards", "shard_index", "behind_router", "unit_id", "unit_image")}
+# Credentials of a tracking server and of the store of its artifacts.
+REGISTRY_PREFIXES = ("MLFLOW_", "AWS_")
 
 
 def add(verbs: Verbs) -> None:
@@ -31,7 +36,7 @@ def add(verbs: Verbs) -> None:
     parser.add_argument("--port", type=not_negative, default=8000, help="port of the engine; 0 takes free ports (8000)")
     parser.add_argument("--host", default="127.0.0.1", help="address the engine listens on (127.0.0.1)")
     parser.add_argument("--predictor", default="", help="which predictor to run (the first)")
-    parser.add_argument("--fleet-uri", help="serve this fleet in place of the one that the file names")
+    parser.add_argument("--fleet-uri", help="serve this fleet, not the file's ($STORECAST_FLEET_URI)")
     add_home(parser)
 
 
@@ -54,6 +59,15 @@ def deployment_of(path: Path | None) -> SeldonDeployment:
     return validate(load(path)[0])
 
 
+def passed_on(environ: Mapping[str, str]) -> list[str]:
+    """Variables of this machine that the components get: settings, and what the registry's client needs.
+
+    Not the settings that wire the graph: those are the SeldonDeployment's to make.
+    """
+    settings = {variable_of(name) for name in Settings.model_fields} - WIRING
+    return [name for name in environ if name in settings or name.startswith(REGISTRY_PREFIXES)]
+
+
 def local_options(
     home: Path,
     environ: Mapping[str, str],
@@ -65,10 +79,14 @@ def local_options(
     uri: str | None = None,
     free_ports: bool = False,
 ) -> LocalOptions:
-    """How the graph runs on this machine: the registry and the cache of `home`, and logs below it."""
-    overrides = {"STORECAST_CACHE_DIR": str(home.absolute() / "cache")}
-    if fleet_uri:
-        overrides["STORECAST_FLEET_URI"] = fleet_uri
+    """How the graph runs on this machine: the registry and the cache of `home`, and logs below it.
+
+    Args: environ: may choose another registry, cache or fleet.  fleet_uri: wins over it.
+    """
+    cache, fleet = variable_of("cache_dir"), variable_of("fleet_uri")
+    overrides = {cache: environ.get(cache) or str(home.absolute() / "cache")}
+    if fleet_uri or environ.get(fleet):
+        overrides[fleet] = fleet_uri or environ[fleet]
     return LocalOptions(
         environ={**environ, "MLFLOW_TRACKING_URI": uri or tracking_uri(environ, home)},
         log_dir=home.absolute() / "logs",
@@ -77,6 +95,7 @@ def local_options(
         free_ports=free_ports or port == 0,
         predictor=predictor,
         env=overrides,
+        passed_on=passed_on(environ),
     )
 
 

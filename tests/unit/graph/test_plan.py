@@ -54,6 +54,14 @@ def test_the_command_is_the_containers_own_or_the_stand_in_for_the_image() -> No
     assert first(document).command == ["own", "ready"]
 
 
+def test_a_variable_that_is_passed_on_gives_way_to_the_containers_own() -> None:
+    document = tiny_document()
+    first_container(document)["env"] = [{"name": "A", "value": "own"}]
+    env = first(document, environ={"A": "1", "B": "2", "C": "3"}, passed_on=["A", "B", "D"]).env
+    assert (env["A"], env["B"]) == ("own", "2")
+    assert "C" not in env
+
+
 def test_references_to_variables_are_resolved_as_kubernetes_does() -> None:
     document = tiny_document()
     first_container(document)["env"] = [{"name": "A", "value": "1"}, {"name": "B", "value": "$(A)2 $(NONE) $$(A)"}]

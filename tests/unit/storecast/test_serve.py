@@ -1,0 +1,35 @@
+"""How a graph is run on this machine: what of its environment reaches the components."""
+
+from pathlib import Path
+
+from graph import GraphOptions, render
+from graph.plan import plan
+from storecast.serve import local_options
+
+
+def env_of_a_forecaster(environ: dict[str, str], fleet_uri: str | None = None) -> dict[str, str]:
+    options = local_options(Path("/home"), environ, port=0, fleet_uri=fleet_uri)
+    components = plan(render(GraphOptions()), options).components
+    return dict(next(each for each in components if each.name == "forecaster").env)
+
+
+def test_settings_and_the_registrys_credentials_reach_the_components() -> None:
+    given = {"STORECAST_MAX_ITEMS": "9", "MLFLOW_TRACKING_USERNAME": "u", "AWS_ACCESS_KEY_ID": "a"}
+    env = env_of_a_forecaster({**given, "OTHER": "x"})
+    assert {name: env[name] for name in given} == given
+    assert "OTHER" not in env
+
+
+def test_how_the_graph_is_wired_is_not_a_setting_of_this_machine() -> None:
+    env = env_of_a_forecaster({"STORECAST_SHARDS": "3", "STORECAST_BEHIND_ROUTER": "false"})
+    assert env["STORECAST_BEHIND_ROUTER"] == "true"
+    assert "STORECAST_SHARDS" not in env
+
+
+def test_the_fleet_and_the_cache_are_those_of_the_option_then_of_the_environment() -> None:
+    given = {"STORECAST_FLEET_URI": "/fleet", "STORECAST_CACHE_DIR": "/cache"}
+    assert env_of_a_forecaster({})["STORECAST_FLEET_URI"] == "models:/storecast-fleet@champion"
+    assert env_of_a_forecaster({})["STORECAST_CACHE_DIR"] == "/home/cache"
+    assert env_of_a_forecaster(given)["STORECAST_FLEET_URI"] == "/fleet"
+    assert env_of_a_forecaster(given)["STORECAST_CACHE_DIR"] == "/cache"
+    assert env_of_a_forecaster(given, "models:/x/3")["STORECAST_FLEET_URI"] == "models:/x/3"
