@@ -7,6 +7,7 @@ from pathlib import Path
 
 from graph import GraphOptions, SeldonDeployment, render, validate
 from graph.documents import load
+from graph.errors import UsageError
 from graph.local import LocalGraph, serve
 from graph.plan import LocalOptions
 from model_wrapper.settings import Settings, variable_of
@@ -52,11 +53,14 @@ def run(args: argparse.Namespace) -> int:
 def deployment_of(path: Path | None) -> SeldonDeployment:
     """The one SeldonDeployment of a file; ours where no file is given.
 
-    Raises: ValidationError: every problem of it.  UsageError: the file cannot be read.
+    Raises: ValidationError: every problem of it.  UsageError: the file cannot be read, or has several.
     """
     if path is None:
         return render(GraphOptions())
-    return validate(load(path)[0])
+    documents = load(path)
+    if len(documents) > 1:
+        raise UsageError(f"wanted one SeldonDeployment in {path}, got {len(documents)}; give each a file of its own")
+    return validate(documents[0])
 
 
 def passed_on(environ: Mapping[str, str]) -> list[str]:

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
-from graph import GraphOptions, render
+import pytest
+
+from graph import GraphOptions, render, to_yaml
+from graph.errors import UsageError
 from graph.plan import plan
-from storecast.serve import local_options
+from storecast.serve import deployment_of, local_options
 
 
 def env_of_a_forecaster(environ: dict[str, str], fleet_uri: str | None = None) -> dict[str, str]:
@@ -33,3 +36,10 @@ def test_the_fleet_and_the_cache_are_those_of_the_option_then_of_the_environment
     assert env_of_a_forecaster(given)["STORECAST_FLEET_URI"] == "/fleet"
     assert env_of_a_forecaster(given)["STORECAST_CACHE_DIR"] == "/cache"
     assert env_of_a_forecaster(given, "models:/x/3")["STORECAST_FLEET_URI"] == "models:/x/3"
+
+
+def test_a_file_with_two_deployments_is_refused(tmp_path: Path) -> None:
+    one = to_yaml(render(GraphOptions()))
+    (tmp_path / "two.yaml").write_text(f"{one}---\n{one}")
+    with pytest.raises(UsageError, match=r"wanted one SeldonDeployment in .*, got 2"):
+        deployment_of(tmp_path / "two.yaml")
