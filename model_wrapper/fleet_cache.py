@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from fleet.storage import MANIFEST
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 REGISTRY_SCHEME: Final = "models:/"
-FLEET_FILE: Final = "fleet.json"
+FLEET_FILE: Final = MANIFEST
 _KEY_CHARS: Final = 16
 
 

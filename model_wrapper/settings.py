@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Name
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from fleet.names import CHAMPION, FLEET_MODEL, alias_uri
 from model_wrapper.contract.requests import Limits
 from model_wrapper.errors import ConfigError
 
@@ -39,7 +40,7 @@ class Settings(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
 
     fleet_uri: str = _setting(
-        "models:/storecast-fleet@champion", "folder or models:/ URI", "Where the fleet is: a folder, or a registry URI."
+        alias_uri(FLEET_MODEL, CHAMPION), "folder or models:/ URI", "Where the fleet is: a folder, or a registry URI."
     )
     cache_dir: Path = _setting(Path("~/.cache/storecast"), "folder", "Where fleets from a registry are kept.")
     fetch_timeout_s: Annotated[float, Field(gt=0, le=3600)] = _setting(

@@ -16,6 +16,7 @@ from pathlib import Path
 from graph import GraphOptions, SeldonDeployment, render
 from graph.local import LocalGraph, serve
 from graph.plan import LocalOptions
+from model_wrapper.contract.requests import DEFAULT_DAYS, DEFAULT_LEVEL
 from storecast import exit_codes
 from storecast.arguments import DEFAULT_HOME, HOME_VARIABLE, Verbs, not_negative, positive, verb
 from storecast.asking import PREDICTIONS, Question, ask_graph, body_of
@@ -133,7 +134,7 @@ def _question(n_stores: int, n_days: int) -> Question:
     """Three stores, one of them without a model, over the first week of the days ahead."""
     rows = (7, 17, n_stores - FALLBACK_STORE_FROM_END)
     ids = dict.fromkeys(str(min(max(row, 1), n_stores)) for row in rows)
-    return Question(tuple(ids), FIRST_DAY + dt.timedelta(days=n_days), 7, 0.8)
+    return Question(tuple(ids), FIRST_DAY + dt.timedelta(days=n_days), DEFAULT_DAYS, DEFAULT_LEVEL)
 
 
 def _show(home: Path, graph: LocalGraph, question: Question) -> None:

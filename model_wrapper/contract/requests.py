@@ -13,12 +13,11 @@ from typing import Annotated, Any, ClassVar, Final, Literal, cast
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from fleet.intervals import MAX_LEVEL, MIN_LEVEL
 from model_wrapper.contract.days import DAY_WANTED, day_of
 
 EVERY_STORE: Final = "*"
 MAX_NAME_CHARS: Final = 256
-MIN_LEVEL: Final = 0.5
-MAX_LEVEL: Final = 0.99
 DEFAULT_LEVEL: Final = 0.8
 DEFAULT_DAYS: Final = 7
 
