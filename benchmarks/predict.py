@@ -3,9 +3,8 @@
     python benchmarks/predict.py                    # 1,115 stores x 42 days
     python benchmarks/predict.py --stores 100 --sample 5
 
-`--sample` stores are fitted with stock Prophet. Stock prediction is timed on those and scaled to the chain; ours is
-timed on the whole chain, whose rows repeat the fitted ones (the time does not depend on the values). The forecasts of
-the sample are compared, so that both do the same work.
+Stock prediction is timed on `--sample` stores and scaled to the chain, ours on the whole chain. The forecasts of the
+sample are compared, so that both do the same work.
 """
 
 import argparse
@@ -15,19 +14,17 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from fleet import Fleet, Parameters
+from fleet import Fleet
 from fleet.prophet_io import future_frame, to_prophet
 from training.assemble import assemble
-from training.engine import Fits, Priors
+from training.batched import BatchedEngine
+from training.engine import Priors
 from training.features import retail_design
-from training.history import History
 from training.read import read_history
-from training.stan import StanEngine
 from training.synth import AHEAD_DAYS, write_chain
 
 REPEATS = 5
@@ -45,31 +42,14 @@ def median_s(work: Callable[[], object]) -> float:
     return float(np.median(times))
 
 
-def history_of(folder: Path, n_stores: int) -> History:
-    """A synthetic chain of the size of Rossmann's."""
-    paths = write_chain(folder, n_stores, 942, first=FIRST_DAY, seed=1)
-    return read_history(paths["train"], paths["store"], paths["calendar"], problems_in=folder)
-
-
-def chain_fleet(history: History, n_sample: int, path: Path) -> Fleet:
-    """A written and reopened fleet whose first rows are fitted and whose others repeat them."""
-    some = slice(0, n_sample)
-    calendar = replace(
-        history.calendar,
-        values={name: values[some] for name, values in history.calendar.values.items()},
-        usual_open=history.calendar.usual_open[some],
-    )
-    sample = History(history.store_ids[some], history.groups[some], history.sales[some], calendar)
+def chain_fleet(folder: Path, n_stores: int) -> Fleet:
+    """A synthetic chain of the size of Rossmann's, fitted, written and reopened."""
+    paths = write_chain(folder / "chain", n_stores, 942, first=FIRST_DAY, seed=1)
+    history = read_history(paths["train"], paths["store"], paths["calendar"], problems_in=folder)
     design = retail_design(history.calendar)
-    fits = StanEngine().fit(sample, design, Priors(), lambda _done, _failed: None)
-    rows = np.resize(np.flatnonzero(fits.fitted), len(history.store_ids))
-    rows[:n_sample] = np.arange(n_sample)
-    fitted = np.ones(len(rows), dtype=np.bool_)
-    fitted[:n_sample] = fits.fitted
-    parameters: Parameters = fits.parameters.rows(rows)
-    whole = Fits(parameters, fitted, (), {})
-    assemble(history, design, whole, engine="stan", priors=Priors()).write(path)
-    return Fleet.open(path)
+    fits = BatchedEngine().fit(history, design, Priors(), lambda _done, _failed: None)
+    assemble(history, design, fits, engine="batched", settings={}).write(folder / "fleet")
+    return Fleet.open(folder / "fleet")
 
 
 def stock_s(fleet: Fleet, store_ids: list[str], dates: np.ndarray, samples: int) -> tuple[float, float]:
@@ -94,9 +74,10 @@ def main() -> None:
     parser.add_argument("--stores", type=int, default=1115)
     parser.add_argument("--sample", type=int, default=40)
     args = parser.parse_args()
-    logging.getLogger("prophet").setLevel(logging.WARNING)
+    for name in ("prophet", "prophet.plot"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as folder:
-        fleet = chain_fleet(history_of(Path(folder) / "chain", args.stores), args.sample, Path(folder) / "fleet")
+        fleet = chain_fleet(Path(folder), args.stores)
         dates = (fleet.trained_through + np.arange(1, AHEAD_DAYS + 1)).astype("datetime64[D]")
         ids = [store_id for store_id, on in zip(fleet.store_ids, fleet.has_model, strict=True) if on]
         sampled = ids[: args.sample]

@@ -29,6 +29,10 @@ FACTS = np.dtype(
         ("baseline_rmspe", "<f4"),  # the naive baseline on the same days
         ("baseline_wape", "<f4"),
         ("baseline_bias", "<f4"),
+        ("mase", "<f4"),
+        ("coverage_80", "<f4"),
+        ("width_80", "<f4"),
+        ("variant", "S16"),  # how the model was fitted
         ("group", "S32"),
         ("data_hash", "S32"),
         ("failure", "S200"),  # why there is no model; empty where there is one

@@ -3,19 +3,22 @@
 import argparse
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from storecast import exit_codes
 from storecast.arguments import Verbs, add_home, not_negative, positive, share, verb
 from storecast.progress import Progress
-from training.engine import Priors
+from training.batched import BatchedEngine
+from training.engine import Engine
 from training.mapping import ROSSMANN, read_mapping
 from training.registry import tracking_uri
 from training.run import TrainingOptions
 from training.run import train as train_chain
 from training.stan import StanEngine
+from training.variants import STEADY, VARIANTS
 
-ENGINES = {"stan": StanEngine}
+ENGINES: dict[str, Callable[[int | None], Engine]] = {"batched": BatchedEngine, "stan": StanEngine}
 
 
 def add(verbs: Verbs) -> None:
@@ -36,12 +39,12 @@ def add(verbs: Verbs) -> None:
     parser.add_argument("--stores", type=Path, help="store table: id and attributes to group stores by")
     parser.add_argument("--calendar", type=Path, help="the days ahead: opening, promotions, holidays")
     parser.add_argument("--mapping", type=Path, help="TOML file that names the columns (Kaggle's Rossmann names)")
-    parser.add_argument("--engine", choices=sorted(ENGINES), default="stan", help="how models are fitted (stan)")
+    parser.add_argument("--engine", choices=list(ENGINES), default="batched", help="stan is stock Prophet (batched)")
     parser.add_argument("--workers", type=positive, help="processes that fit (one a core)")
-    parser.add_argument("--test-days", type=not_negative, default=42, help="days held back to judge by; 0: none (42)")
     parser.add_argument(
-        "--changepoint-prior", type=float, default=Priors().changepoint, help="how fast trends may bend"
+        "--test-days", type=not_negative, default=42, help="days each backtest looks ahead; 0: none (42)"
     )
+    parser.add_argument("--folds", type=positive, default=3, help="cutoffs of the backtest, one horizon apart (3)")
     parser.add_argument("--growth", choices=["linear", "flat"], default="linear", help="shape of the trend (linear)")
     parser.add_argument("--transform", choices=["log1p", "identity"], default="log1p", help="scale of the fit (log1p)")
     parser.add_argument("--register-stores", default="", help="stores to register as stock Prophet models too: 4,17")
@@ -61,7 +64,8 @@ def run(args: argparse.Namespace) -> int:
         tracking_uri=tracking_uri(os.environ, args.home),
         mapped=read_mapping(args.mapping) if args.mapping else ROSSMANN,
         test_days=args.test_days,
-        priors=Priors(changepoint=args.changepoint_prior),
+        n_folds=args.folds,
+        variants=VARIANTS if args.engine == "batched" else (STEADY,),
         growth=args.growth,
         transform=args.transform,
         register_stores=tuple(store.strip() for store in args.register_stores.split(",") if store.strip()),

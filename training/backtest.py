@@ -1,84 +1,107 @@
-"""One split by a common cutoff: fit on what was known then, forecast the days after, judge against what came.
+"""Rolling-origin backtest: fit on what was known at a cutoff, forecast the days after, judge against what came.
 
-The naive baseline is judged on the same days, so that a model's worth is seen, not assumed.
+The same cutoffs for all stores, one horizon apart, the last fold ending with the history. Every variant, their blend
+and the naive baseline forecast the same days, so that what a model is worth is seen, not assumed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from fleet import Design, Fleet
+from fleet import Design, Fleet, Parameters, formula
 from fleet.arrays import BoolArray, FloatArray, as_dates
-from training import metrics
+from fleet.features import CLOSURE_REACH_DAYS, padded_window
 from training.assemble import assemble
-from training.engine import Engine, Priors, Progress
+from training.engine import Engine, Fits, Progress
 from training.errors import DataError
 from training.history import History
+from training.variants import Variant, blend, fit_variant
 
 MIN_HISTORY_DAYS = 60
-LEVEL = 0.8
+"""Days that must be known before the first cutoff."""
 
 
 @dataclass(frozen=True)
-class Backtest:
-    """What a backtest found. `by_store`: score name -> (n_stores,), NaN where no day counts; `chain`: score -> number.
+class Fold:
+    """One cutoff's forecasts, first axis the candidate (the blend, then each variant), then (n_stores, horizon_days).
 
-    `n_better`, `n_judged`: stores whose model beats the baseline's WAPE, and stores with a model that were judged.
+    `centre`, `spread`: on the fitted scale, NaN where a store had no model.  `naive`: the baseline's sales, and
+    `naive_spread`, (n_stores,), its deviation on the log scale.  `actual`: 0 where `counts` is false.
     """
 
-    cutoff: np.datetime64
-    horizon_days: int
-    by_store: dict[str, FloatArray]
-    chain: dict[str, float]
-    n_better: int
-    n_judged: int
+    cutoff: int
+    centre: FloatArray
+    spread: FloatArray
+    naive: FloatArray
+    naive_spread: FloatArray
+    actual: FloatArray
+    counts: BoolArray
 
 
-def backtest(
-    history: History, design: Design, engine: Engine, priors: Priors, horizon_days: int, progress: Progress
-) -> Backtest:
-    """Judge the engine on the last `horizon_days` known days.
+def roll(
+    history: History,
+    design: Design,
+    engine: Engine,
+    variants: Sequence[Variant],
+    *,
+    horizon_days: int,
+    n_folds: int,
+    progress: Progress,
+) -> list[Fold]:
+    """Every fold that the history is long enough for, the latest first, at most `n_folds`.
 
-    Raises: DataError: the history is too short to hold that many days back.
+    Raises: DataError: the history is too short for one.
     """
     n_days = history.sales.shape[1]
-    if n_days < MIN_HISTORY_DAYS + horizon_days:
+    possible = (n_days - MIN_HISTORY_DAYS) // horizon_days
+    if possible < 1:
         raise DataError(
             f"wanted at least {MIN_HISTORY_DAYS + horizon_days} days of history to hold {horizon_days} back, "
             f"got {n_days}: give more, or fewer days with --test-days (0 for none)"
         )
-    cutoff = history.last_day - horizon_days
+    cutoffs = [history.last_day - horizon_days * (fold + 1) for fold in range(min(n_folds, possible))]
+    return [_fold(history, design, engine, variants, cutoff, horizon_days, progress) for cutoff in cutoffs]
+
+
+def n_fits(history: History, variants: Sequence[Variant], horizon_days: int, n_folds: int) -> int:
+    """Stores to fit in `roll`, for a progress bar."""
+    possible = max((history.sales.shape[1] - MIN_HISTORY_DAYS) // horizon_days, 0)
+    return len(history.store_ids) * len(variants) * int(min(n_folds, possible))
+
+
+def _fold(
+    history: History,
+    design: Design,
+    engine: Engine,
+    variants: Sequence[Variant],
+    cutoff: int,
+    horizon_days: int,
+    progress: Progress,
+) -> Fold:
     known = history.until(cutoff)
-    fits = engine.fit(known, design, priors, progress)
-    fleet = Fleet.from_contents(assemble(known, design, fits, engine=engine.name, priors=priors))
-    dates = as_dates(np.arange(cutoff + 1, history.last_day + 1))
-    naive = fleet.fallback(history.store_ids, dates, LEVEL)
-    value, lower, upper = (part.copy() for part in (naive.value, naive.lower, naive.upper))
-    modelled = [store_id for store_id, fitted in zip(history.store_ids, fits.fitted, strict=True) if fitted]
-    if modelled:
-        ours = fleet.predict(modelled, dates, LEVEL)
-        value[fits.fitted], lower[fits.fitted], upper[fits.fitted] = ours.value, ours.lower, ours.upper
-    actual, counts = history.sales[:, -horizon_days:], history.fitted_days()[:, -horizon_days:]
-    actual = np.where(counts, actual, 0.0)
-    return _judge(as_dates(np.array([cutoff]))[0], fits.fitted, (value, lower, upper), naive.value, actual, counts)
+    fits = [fit_variant(engine, known, design, variant, progress) for variant in variants]
+    days = np.arange(cutoff + 1, cutoff + 1 + horizon_days)
+    candidates = [blend([fit.parameters for fit in fits]), *(fit.parameters for fit in fits)]
+    fitted = np.logical_and.reduce([fit.fitted for fit in fits])
+    centre, spread = _forecasts(known, design, candidates, days)
+    centre[:, ~fitted], spread[:, ~fitted] = np.nan, np.nan
+    none = Fits(candidates[0], np.zeros_like(fitted), (), {})
+    naive = assemble(known, design, none, engine=engine.name, settings={})
+    baseline = Fleet.from_contents(naive).fallback(history.store_ids, as_dates(days))
+    columns = days - history.first_day
+    counts = history.fitted_days()[:, columns]
+    actual = np.where(counts, history.sales[:, columns], 0.0)
+    return Fold(cutoff, centre, spread, baseline.value, naive.fallback_sigma, actual, counts)
 
 
-def _judge(
-    cutoff: np.datetime64,
-    fitted: BoolArray,
-    ours: tuple[FloatArray, FloatArray, FloatArray],
-    naive: FloatArray,
-    actual: FloatArray,
-    counts: BoolArray,
-) -> Backtest:
-    value, lower, upper = ours
-    by_store = {name: metric(value, actual, counts) for name, metric in metrics.METRICS.items()}
-    by_store |= {f"baseline_{name}": metric(naive, actual, counts) for name, metric in metrics.METRICS.items()}
-    chain = {name: metrics.chain(metric, value, actual, counts) for name, metric in metrics.METRICS.items()}
-    for name, metric in metrics.METRICS.items():
-        chain[f"baseline_{name}"] = metrics.chain(metric, naive, actual, counts)
-    bounds = (lower.reshape(1, -1), upper.reshape(1, -1))
-    chain["coverage_80"] = float(metrics.coverage(*bounds, actual.reshape(1, -1), counts.reshape(1, -1))[0])
-    judged = fitted & np.isfinite(by_store["wape"])
-    better = judged & (by_store["wape"] < by_store["baseline_wape"])
-    return Backtest(cutoff, value.shape[1], by_store, chain, int(better.sum()), int(judged.sum()))
+def _forecasts(
+    known: History, design: Design, candidates: Sequence[Parameters], days: "np.typing.NDArray[np.int64]"
+) -> tuple[FloatArray, FloatArray]:
+    """Centre and standard deviation of each candidate on the fitted scale, (n_candidates, n_stores, n_days)."""
+    rows = np.arange(len(known.store_ids))
+    window = padded_window(known.calendar, rows, int(days[0]), int(days[-1]), None)
+    positions = np.arange(len(days)) + CLOSURE_REACH_DAYS
+    centre = [formula.yhat(candidate, design, window, positions) for candidate in candidates]
+    spread = [formula.standard_deviation(candidate, design, days) for candidate in candidates]
+    return np.stack(centre), np.stack(spread)

@@ -128,6 +128,17 @@ def _problem(layout: Layout, history: History, design: Design, waves: FloatArray
     )
 
 
+def _weights(days: IntArray, half_life_days: float | None) -> FloatArray:
+    """What each day counts in the fit: with a half-life, a day that much older than the last counts half.
+
+    The mean is 1, which keeps the balance between the days and the priors.
+    """
+    if half_life_days is None:
+        return np.ones(len(days))
+    weights = 0.5 ** ((days[-1] - days) / half_life_days)
+    return np.asarray(weights / weights.mean())
+
+
 def _solve(problem: Problem, layout: Layout, design: Design, priors: Priors) -> Solved:
     from training import solver  # noqa: PLC0415 - the compiler's package takes a while to load, and only a fit needs it
 
@@ -143,7 +154,14 @@ def _solve(problem: Problem, layout: Layout, design: Design, priors: Priors) -> 
     targets = problem.targets[~constant]
     ridge = np.array(scales) ** -2.0
     w[~constant], sigma[~constant], outcome[~constant] = solver.solve_layout(
-        problem.columns, problem.t, places, targets, targets.var(axis=1), ridge, priors.changepoint
+        problem.columns,
+        problem.t,
+        places,
+        targets,
+        _weights(layout.days, priors.half_life_days),
+        targets.var(axis=1),
+        ridge,
+        priors.changepoint,
     )
     outcome[(outcome == solver.FITTED) & ~np.isfinite(w).all(axis=1)] = solver.NOT_FINITE
     trend = np.zeros((n_stores, 2))

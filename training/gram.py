@@ -56,13 +56,16 @@ def hinge_products(columns: FloatArray, t: FloatArray, places: IntArray, product
 
 
 @compiled
-def design_products(smooth: FloatArray, t: FloatArray, places: IntArray) -> FloatArray:
-    """The products of the smooth block and the hinges, with room for the target's in the last column."""
+def design_products(smooth: FloatArray, weighed: FloatArray, t: FloatArray, places: IntArray) -> FloatArray:
+    """The products of the smooth block and the hinges, with room for the target's in the last column.
+
+    Args: weighed: `smooth` times each day's weight.
+    """
     n_smooth, n_hinges = len(smooth), len(places)
     size = n_smooth + n_hinges + 1
     products = np.zeros((size, size))
-    cross_products(smooth, smooth, True, products[:n_smooth, :n_smooth])
-    hinge_products(smooth, t, places, products[:n_smooth, n_smooth:])
+    cross_products(smooth, weighed, True, products[:n_smooth, :n_smooth])
+    hinge_products(weighed, t, places, products[:n_smooth, n_smooth:])
     for later in range(n_hinges):
         column = n_smooth + later
         for earlier in range(later + 1):
@@ -72,13 +75,18 @@ def design_products(smooth: FloatArray, t: FloatArray, places: IntArray) -> Floa
 
 
 @compiled_sums
-def target_products(smooth: FloatArray, t: FloatArray, places: IntArray, targets: FloatArray) -> FloatArray:
-    """Each target's products with the smooth block, the hinges and itself: a row of n_smooth + n_hinges + 1 each."""
-    n_smooth, n_hinges = len(smooth), len(places)
+def target_products(
+    weighed: FloatArray, weights: FloatArray, t: FloatArray, places: IntArray, targets: FloatArray
+) -> FloatArray:
+    """Each target's products with the smooth block, the hinges and itself: a row of n_smooth + n_hinges + 1 each.
+
+    Args: weighed: the smooth block times each day's weight.  weights: (n_days,).
+    """
+    n_smooth, n_hinges = len(weighed), len(places)
     products = np.zeros((len(targets), n_smooth + n_hinges + 1))
-    cross_products(targets, smooth, False, products[:, :n_smooth])
-    hinge_products(targets, t, places, products[:, n_smooth : n_smooth + n_hinges])
+    cross_products(targets, weighed, False, products[:, :n_smooth])
+    hinge_products(targets * weights, t, places, products[:, n_smooth : n_smooth + n_hinges])
     for row in range(len(targets)):
         for day in range(targets.shape[1]):
-            products[row, -1] += targets[row, day] * targets[row, day]
+            products[row, -1] += targets[row, day] * weights[day] * targets[row, day]
     return products

@@ -1,14 +1,14 @@
 """How good a forecast was. error = forecast - actual, positive = over-forecast. Days without sales are never judged.
 
 All functions take (n_stores, n_days) arrays and a mask of the days that count, and give one number a store,
-(n_stores,), NaN where no day counts; the same over a chain by `chain(...)`.
+(n_stores,), NaN where no day counts. Over a chain: one row that holds all stores' days.
 """
 
 from collections.abc import Callable
 
 import numpy as np
 
-from fleet.arrays import BoolArray, FloatArray
+from fleet.arrays import DAYS_A_WEEK, BoolArray, FloatArray
 
 Metric = Callable[[FloatArray, FloatArray, BoolArray], FloatArray]
 
@@ -37,12 +37,28 @@ def coverage(lower: FloatArray, upper: FloatArray, actual: FloatArray, counts: B
     return _ratio(inside.sum(axis=-1), counts.sum(axis=-1))
 
 
+def width(lower: FloatArray, upper: FloatArray, actual: FloatArray, counts: BoolArray) -> FloatArray:
+    """Sum of the intervals' widths over the sum of actuals, a share: what the coverage costs."""
+    return wape(actual + (upper - lower), actual, counts)
+
+
+def mase(forecast: FloatArray, actual: FloatArray, counts: BoolArray, seasonal_mae: FloatArray) -> FloatArray:
+    """Mean absolute error over the history's mean absolute change from the week before; under 1 beats "as last week".
+
+    Args: seasonal_mae: (n_stores,) as `seasonal_errors` gives it.  Source: Hyndman and Koehler, 2006.
+    """
+    errors = np.abs(np.where(counts, forecast - actual, 0.0)).sum(axis=-1)
+    return _ratio(_ratio(errors, counts.sum(axis=-1)), seasonal_mae)
+
+
+def seasonal_errors(sales: FloatArray, counts: BoolArray) -> FloatArray:
+    """Mean |sales - sales seven days before| over the days where both count, (n_stores,)."""
+    both = counts[:, DAYS_A_WEEK:] & counts[:, :-DAYS_A_WEEK]
+    changes = np.where(both, np.abs(sales[:, DAYS_A_WEEK:] - sales[:, :-DAYS_A_WEEK]), 0.0)
+    return _ratio(changes.sum(axis=1), both.sum(axis=1))
+
+
 METRICS: dict[str, Metric] = {"rmspe": rmspe, "wape": wape, "bias": bias}
-
-
-def chain(metric: Metric, forecast: FloatArray, actual: FloatArray, counts: BoolArray) -> float:
-    """The metric over all stores' days at once."""
-    return float(metric(forecast.reshape(1, -1), actual.reshape(1, -1), counts.reshape(1, -1))[0])
 
 
 def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:

@@ -3,21 +3,26 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
+from fleet import Design, FleetContents
 from fleet.arrays import as_dates
 from fleet.design import Growth, Transform
 from training import registry
 from training.assemble import assemble
-from training.backtest import Backtest, backtest
-from training.engine import Engine, Fits, Priors
+from training.backtest import n_fits, roll
+from training.engine import Engine, Fits
 from training.errors import DataError, TooManyFailuresError
+from training.evaluate import Evaluation, evaluate
 from training.features import retail_design
 from training.history import History
 from training.mapping import ROSSMANN, Mapped
 from training.read import read_history
+from training.variants import VARIANTS, Variant, combine, fit_variant
 
 
 class Reporter(Protocol):
@@ -42,7 +47,7 @@ class Quiet:
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """What to train on and how. `test_days`: days held back to judge by, 0 for none.
+    """What to train on and how. `test_days`: horizon of the backtest, 0 for none; `n_folds`: its cutoffs.
 
     `max_failed_share`: share of stores whose fit may fail; over it nothing is registered.  `dry_run`: register nothing.
     """
@@ -54,7 +59,8 @@ class TrainingOptions:
     tracking_uri: str
     mapped: Mapped = ROSSMANN
     test_days: int = 42
-    priors: Priors = field(default_factory=Priors)
+    n_folds: int = 3
+    variants: tuple[Variant, ...] = VARIANTS
     growth: Growth = "linear"
     transform: Transform = "log1p"
     register_stores: tuple[str, ...] = ()
@@ -89,18 +95,24 @@ def train(options: TrainingOptions, engine: Engine, reporter: Reporter) -> dict[
         history = read_history(
             options.data, options.stores, options.calendar, mapped=options.mapped, problems_in=options.home
         )
-    n_stores = len(history.store_ids)
     design = retail_design(history.calendar, growth=options.growth, transform=options.transform)
-    judged = None
-    if options.test_days:
-        with stages.of("backtest", n_stores):
-            judged = backtest(history, design, engine, options.priors, options.test_days, reporter.advance)
-    with stages.of("fit", n_stores):
-        fits = engine.fit(history, design, options.priors, reporter.advance)
-    result = _result(history, fits, judged, engine.name)
+    evaluated = _evaluate(history, design, options, engine, stages, reporter) if options.test_days else None
+    n_stores = len(history.store_ids)
+    with stages.of("fit", n_stores * len(options.variants)):
+        parts = [fit_variant(engine, history, design, variant, reporter.advance) for variant in options.variants]
+        choice = evaluated.choice.candidate if evaluated else np.zeros(n_stores, dtype=np.int64)
+        fits = combine(parts, choice)
+    result = _result(history, fits, engine.name) | (evaluated.summary if evaluated else {})
     _check_failures(result, options)
-    scores = judged.by_store if judged else None
-    contents = assemble(history, design, fits, engine=engine.name, priors=options.priors, scores=scores)
+    contents = assemble(
+        history,
+        design,
+        fits,
+        engine=engine.name,
+        settings={"variants": [asdict(variant) for variant in options.variants]},
+        verdict=evaluated.verdict if evaluated else None,
+    )
+    _check_own_models(contents, options)
     if not options.dry_run:
         with stages.of("register"):
             registered = registry.register(
@@ -116,10 +128,27 @@ def train(options: TrainingOptions, engine: Engine, reporter: Reporter) -> dict[
     return {**result, "seconds": stages.seconds}
 
 
-def _result(history: History, fits: Fits, judged: Backtest | None, engine: str) -> dict[str, Any]:
+def _evaluate(
+    history: History, design: Design, options: TrainingOptions, engine: Engine, stages: Stages, reporter: Reporter
+) -> Evaluation:
+    horizon, n_folds = options.test_days, options.n_folds
+    with stages.of("backtest", n_fits(history, options.variants, horizon, n_folds)):
+        folds = roll(
+            history,
+            design,
+            engine,
+            options.variants,
+            horizon_days=horizon,
+            n_folds=n_folds,
+            progress=reporter.advance,
+        )
+        return evaluate(folds, history, design, options.variants)
+
+
+def _result(history: History, fits: Fits, engine: str) -> dict[str, Any]:
     first, last = as_dates(history.days[[0, -1]])
     ids = history.store_ids
-    result: dict[str, Any] = {
+    return {
         "engine": engine,
         "stores": {
             "total": len(ids),
@@ -132,12 +161,6 @@ def _result(history: History, fits: Fits, judged: Backtest | None, engine: str) 
         "failures": [{"store": ids[row], "reason": reason} for row, reason in fits.failures.items()],
         "too_short": [ids[row] for row in fits.too_short],
     }
-    if judged:
-        scores = {name: round(value, 5) for name, value in judged.chain.items()}
-        beaten = {"stores_better_than_baseline": judged.n_better, "stores_judged": judged.n_judged}
-        window = {"cutoff": str(judged.cutoff), "horizon_days": judged.horizon_days}
-        result["backtest"] = {**window, **scores, **beaten}
-    return result
 
 
 def _check_failures(result: dict[str, Any], options: TrainingOptions) -> None:
@@ -148,8 +171,11 @@ def _check_failures(result: dict[str, Any], options: TrainingOptions) -> None:
             f"wanted at most {options.max_failed_share:.0%} of {stores['total']} stores to fail, {stores['failed']} "
             f"did, so nothing was registered: {some}. Mend them, or raise --max-failed-share"
         )
-    without = {*(failure["store"] for failure in failures), *result["too_short"]}
-    bad = sorted(without & set(options.register_stores))
+
+
+def _check_own_models(contents: FleetContents, options: TrainingOptions) -> None:
+    with_model = {store_id for store_id, on in zip(contents.store_ids, contents.has_model, strict=True) if on}
+    bad = [store_id for store_id in options.register_stores if store_id not in with_model]
     if bad:
         raise DataError(f"--register-stores wants stores with a model, {', '.join(bad)} have none: leave them out")
 
@@ -162,7 +188,8 @@ def _parameters(options: TrainingOptions, engine: Engine, history: History) -> d
         "test_days": options.test_days,
         "n_stores": len(history.store_ids),
         "history_rows": history.n_rows,
-        **{f"prior_{name}": value for name, value in asdict(options.priors).items()},
+        "n_folds": options.n_folds,
+        "variants": ", ".join(variant.name for variant in options.variants),
     }
 
 

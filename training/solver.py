@@ -238,6 +238,7 @@ def solve_layout(
     t: FloatArray,
     places: IntArray,
     targets: FloatArray,
+    weights: FloatArray,
     starts: FloatArray,
     ridge: FloatArray,
     tau: float,
@@ -245,15 +246,16 @@ def solve_layout(
     """The optima of all stores of one layout.
 
     Args:    smooth: (n_smooth, n_days), slope and level first.  t: (n_days,) ascending.  places: (n_hinges,) the day of
-             each hinge's kink, ascending.  targets: (n_stores, n_days).  starts: (n_stores,) their variances.
-             ridge: (n_smooth,) inverse prior variances.
+             each hinge's kink, ascending.  targets: (n_stores, n_days).  weights: (n_days,) what a day counts, 1 in
+             the mean.  starts: (n_stores,) the targets' variances.  ridge: (n_smooth,) inverse prior variances.
     Returns: (n_stores, n_smooth + n_hinges) coefficients, (n_stores,) sigma_obs, (n_stores,) `FITTED` or why not.
     """
     n_stores, n_days = targets.shape
     w = np.zeros((n_stores, len(smooth) + len(places)))
     sigma, outcome = np.zeros(n_stores), np.zeros(n_stores, dtype=np.int64)
-    products = design_products(smooth, t, places)
-    sums = target_products(smooth, t, places, targets)
+    weighed = smooth * weights
+    products = design_products(smooth, weighed, t, places)
+    sums = target_products(weighed, weights, t, places, targets)
     for row in range(n_stores):
         for i in range(len(products)):
             products[i, len(products) - 1] = sums[row, i]

@@ -22,6 +22,7 @@ from fleet import Design, Parameters
 from fleet.arrays import FloatArray, as_dates
 from fleet.prophet_io import from_prophet
 from training.engine import CHANGEPOINTS, Fits, Priors, Progress, empty_parameters, fits_of, put
+from training.errors import DataError
 from training.history import History
 from training.layout import Layout, layouts
 
@@ -45,7 +46,12 @@ class StanEngine:
     name: str = "stan"
 
     def fit(self, history: History, design: Design, priors: Priors, progress: Progress) -> Fits:
-        """See `Engine.fit`."""
+        """See `Engine.fit`.
+
+        Raises: DataError: a half-life, which Prophet's likelihood does not know.
+        """
+        if priors.half_life_days is not None:
+            raise DataError("the stan engine weighs all days alike: leave the half-life out, or use --engine batched")
         n_stores = len(history.store_ids)
         parameters = empty_parameters(n_stores, design, CHANGEPOINTS)
         fitted = np.zeros(n_stores, dtype=np.bool_)

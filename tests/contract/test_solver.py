@@ -23,6 +23,7 @@ class Problem:
     target: FloatArray
     ridge: FloatArray
     tau: float
+    weights: FloatArray
 
     @property
     def columns(self) -> FloatArray:
@@ -34,14 +35,16 @@ class Problem:
         residual = self.target - w @ self.columns
         n = len(self.ridge)
         held = (self.ridge * w[:n] ** 2).sum() / 2 + np.abs(w[n:]).sum() / self.tau
-        squares = (residual**2).sum()
+        squares = (self.weights * residual**2).sum()
         return float(len(self.t) * np.log(sigma) + squares / (2 * sigma**2) + held + 2 * sigma**2)
 
     def solved(self) -> tuple[FloatArray, float, int]:
         """Our answer."""
         target = self.target[None]
         starts = target.var(axis=1)
-        w, sigma, outcome = solver.solve_layout(self.smooth, self.t, self.places, target, starts, self.ridge, self.tau)
+        w, sigma, outcome = solver.solve_layout(
+            self.smooth, self.t, self.places, target, self.weights, starts, self.ridge, self.tau
+        )
         return w[0], float(sigma[0]), int(outcome[0])
 
     def searched(self, start: FloatArray) -> float:
@@ -52,9 +55,9 @@ class Problem:
             w = np.concatenate([x[:n], x[n : n + n_hinges] - x[n + n_hinges : -1]])
             sigma = np.exp(x[-1])
             residual = self.target - w @ self.columns
-            slope = -self.columns @ residual / sigma**2
+            slope = -self.columns @ (self.weights * residual) / sigma**2
             up, down = slope[n:] + 1 / self.tau, -slope[n:] + 1 / self.tau
-            by_sigma = len(self.t) - (residual**2).sum() / sigma**2 + 4 * sigma**2
+            by_sigma = len(self.t) - (self.weights * residual**2).sum() / sigma**2 + 4 * sigma**2
             cost = self.cost(w, sigma) + (x[n:-1].sum() - np.abs(w[n:]).sum()) / self.tau
             return cost, np.concatenate([slope[:n] + self.ridge * w[:n], up, down, [by_sigma]])
 
@@ -79,7 +82,9 @@ def problems(draw: st.DrawFn) -> Problem:
     noise = draw(st.sampled_from([0.003, 0.05, 0.3]))
     target = level + bends + rng.normal(0, 0.1, n_more) @ more + rng.normal(0, noise, n_days)
     ridge = np.concatenate([[0.04, 0.04], np.full(n_more, draw(st.sampled_from([0.01, 1.0])))])
-    return Problem(np.vstack([t, np.ones(n_days), more]), t, places, target, ridge, draw(PENALTY_SCALES))
+    weights = 0.5 ** (t.max() - t) if draw(st.booleans()) else np.ones(n_days)
+    smooth = np.vstack([t, np.ones(n_days), more])
+    return Problem(smooth, t, places, target, ridge, draw(PENALTY_SCALES), weights / weights.mean())
 
 
 @given(problems())
@@ -108,9 +113,9 @@ def test_more_columns_than_days_are_told_from_a_store_without_noise() -> None:
     rng = np.random.default_rng(2)
     t = np.arange(28) / 27
     smooth = np.vstack([t, np.ones(28), rng.normal(size=(24, 28))])
-    many = Problem(smooth, t, np.arange(1, 22), rng.normal(0.9, 0.01, 28), np.full(26, 0.01), 0.05)
+    many = Problem(smooth, t, np.arange(1, 22), rng.normal(0.9, 0.01, 28), np.full(26, 0.01), 0.05, np.ones(28))
     assert many.solved()[2] == solver.TOO_FLEXIBLE
-    exact = Problem(smooth[:3], t, np.arange(1, 22, 4), 0.5 + 0.1 * smooth[2], np.full(3, 0.01), 0.05)
+    exact = Problem(smooth[:3], t, np.arange(1, 22, 4), 0.5 + 0.1 * smooth[2], np.full(3, 0.01), 0.05, np.ones(28))
     w, sigma, outcome = exact.solved()
     assert outcome == solver.FITTED
     np.testing.assert_allclose(w[:3], [0, 0.5, 0.1], atol=1e-4)
@@ -120,5 +125,5 @@ def test_more_columns_than_days_are_told_from_a_store_without_noise() -> None:
 def test_numbers_that_are_none_are_an_outcome() -> None:
     t = np.arange(40) / 39
     smooth = np.vstack([t, np.ones(40), np.full(40, np.nan)])
-    problem = Problem(smooth, t, np.array([10, 20]), 0.5 + t**2, np.full(3, 0.01), 0.05)
+    problem = Problem(smooth, t, np.array([10, 20]), 0.5 + t**2, np.full(3, 0.01), 0.05, np.ones(40))
     assert problem.solved()[2] == solver.NOT_FINITE

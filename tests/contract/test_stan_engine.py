@@ -15,7 +15,6 @@ from fleet import Fleet
 from fleet.arrays import as_dates
 from training import stan
 from training.assemble import assemble
-from training.backtest import backtest
 from training.engine import Priors
 from training.errors import DataError
 from training.features import regressor_table, retail_design
@@ -36,7 +35,7 @@ def quiet(done: int, failed: int) -> None:
 def test_a_store_is_fitted_as_stock_prophet_fits_it(history: History) -> None:
     design = retail_design(history.calendar)
     fits = StanEngine(workers=2).fit(history, design, Priors(), quiet)
-    fleet = Fleet.from_contents(assemble(history, design, fits, engine="stan", priors=Priors()))
+    fleet = Fleet.from_contents(assemble(history, design, fits, engine="stan", settings={}))
     row = 4
     on = history.fitted_days()[row]
     columns = regressor_table(history.calendar, design, np.array([row]), history.days)
@@ -100,6 +99,7 @@ from pathlib import Path
 from training.read import read_history
 from training.stan import StanEngine
 from training.engine import Priors
+from training.errors import DataError
 from training.features import retail_design
 folder = Path(sys.argv[1])
 history = read_history(folder / "train.csv", folder / "store.csv", folder / "calendar.csv", problems_in=folder)
@@ -118,17 +118,6 @@ print(int(fits.fitted.sum()))
     assert list(scratch.rglob("*")) == []
 
 
-def test_a_backtest_judges_the_model_and_the_baseline_on_the_same_days(history: History) -> None:
-    found = backtest(history, retail_design(history.calendar), StanEngine(workers=2), Priors(), 28, quiet)
-    assert found.cutoff == as_dates(np.array([history.last_day - 28]))[0]
-    assert found.chain["wape"] < found.chain["baseline_wape"] * 1.1
-    assert 0 < found.n_better <= found.n_judged <= 12
-    new_store = 12 - 5
-    assert np.isnan(found.by_store["wape"][new_store])
-    short = 12 - 3
-    assert found.by_store["wape"][short] == found.by_store["baseline_wape"][short]
-
-
-def test_a_history_too_short_to_hold_days_back_says_how_many_it_wants(history: History) -> None:
-    with pytest.raises(DataError, match="at least 460 days of history to hold 400 back, got 420"):
-        backtest(history, retail_design(history.calendar), StanEngine(), Priors(), 400, quiet)
+def test_a_half_life_is_refused_because_prophet_weighs_all_days_alike(history: History) -> None:
+    with pytest.raises(DataError, match="weighs all days alike"):
+        StanEngine().fit(history, retail_design(history.calendar), Priors(half_life_days=365), quiet)

@@ -33,10 +33,23 @@ def test_every_metric_equals_its_plain_loop(forecast: np.ndarray, actual: np.nda
             on = counts[row]
             wanted = naive(name, forecast[row][on].tolist(), actual[row][on].tolist())
             assert found[row] == pytest.approx(wanted, nan_ok=True, rel=1e-9, abs=1e-12)
-        everything = naive(name, forecast[counts].tolist(), actual[counts].tolist())
-        assert metrics.chain(metric, forecast, actual, counts) == pytest.approx(
-            everything, nan_ok=True, rel=1e-9, abs=1e-12
-        )
+
+
+def test_scaled_errors_compare_with_the_week_before() -> None:
+    sales = np.array([[10.0, 10, 10, 10, 10, 10, 10, 12, 10, 10, 10, 10, 10, 99]])
+    counts = np.ones(sales.shape, np.bool_)
+    counts[0, -1] = False
+    seasonal = metrics.seasonal_errors(sales, counts)
+    assert seasonal[0] == pytest.approx(2 / 6)
+    forecast, actual = np.array([[11.0, 10.0]]), np.array([[10.0, 10.0]])
+    found = metrics.mase(forecast, actual, np.ones((1, 2), np.bool_), seasonal)
+    assert found[0] == pytest.approx(0.5 / (2 / 6))
+    assert np.isnan(metrics.seasonal_errors(sales[:, :7], counts[:, :7])[0])
+
+
+def test_width_is_a_share_of_the_sales() -> None:
+    lower, upper, actual = np.array([[8.0, 5.0]]), np.array([[12.0, 9.0]]), np.array([[10.0, 30.0]])
+    assert metrics.width(lower, upper, actual, np.ones((1, 2), np.bool_))[0] == pytest.approx(8 / 40)
 
 
 def test_bias_is_positive_where_the_forecast_is_too_high() -> None:

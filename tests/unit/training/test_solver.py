@@ -63,12 +63,15 @@ def test_all_products_of_a_design_are_those_of_its_columns_written_out(rng: np.r
     places = np.array([3, 10, 11, 30])
     hinges = np.maximum(t - t[places][:, None], 0.0)
     columns = np.vstack([smooth, hinges])
-    found = gram.design_products(smooth, t, places)
+    weights = rng.random(40)
+    weighed = smooth * weights
+    found = gram.design_products(smooth, weighed, t, places)
     upper = np.triu_indices(len(columns))
-    np.testing.assert_allclose(found[:-1, :-1][upper], (columns @ columns.T)[upper], rtol=1e-10, atol=1e-12)
-    sums = gram.target_products(smooth, t, places, targets)
-    np.testing.assert_allclose(sums[:, :-1], targets @ columns.T, rtol=1e-10, atol=1e-12)
-    np.testing.assert_allclose(sums[:, -1], (targets**2).sum(axis=1), rtol=1e-12)
+    wanted = (columns * weights) @ columns.T
+    np.testing.assert_allclose(found[:-1, :-1][upper], wanted[upper], rtol=1e-10, atol=1e-12)
+    sums = gram.target_products(weighed, weights, t, places, targets)
+    np.testing.assert_allclose(sums[:, :-1], (targets * weights) @ columns.T, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(sums[:, -1], (targets**2 * weights).sum(axis=1), rtol=1e-12)
 
 
 def lasso_problem(rng: np.random.Generator, n: int) -> tuple[FloatArray, FloatArray]:

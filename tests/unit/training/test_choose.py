@@ -1,0 +1,55 @@
+"""A variant takes a store over only beyond the folds' noise; a model that loses to the baseline is left."""
+
+import numpy as np
+from support import fleets
+
+from training.backtest import Fold
+from training.choose import choose
+
+DESIGN = fleets.design()
+N_DAYS = 30
+ACTUAL = 1000.0
+
+
+def fold(errors: list[list[float]], naive_error: list[float], seed: int) -> Fold:
+    """A fold whose candidates and baseline miss by those shares (candidate first, then store), give or take."""
+    rng = np.random.default_rng(seed)
+    share = np.asarray(errors)[:, :, None] * rng.uniform(0.9, 1.1, N_DAYS)
+    centre = np.log1p(ACTUAL * (1 + share))
+    n_stores = centre.shape[1]
+    naive = np.broadcast_to((ACTUAL * (1 + np.asarray(naive_error)))[:, None], (n_stores, N_DAYS))
+    actual = np.full((n_stores, N_DAYS), ACTUAL)
+    return Fold(0, centre, np.full_like(centre, 0.1), naive, np.full(n_stores, 0.2), actual, actual > 0)
+
+
+def test_the_blend_stays_where_the_gain_is_within_the_noise_of_the_folds() -> None:
+    naive = [0.5, 0.5, 0.5]
+    folds = [
+        fold([[0.10, 0.10, 0.10], [0.05, 0.02, 0.0999]], naive, 1),
+        fold([[0.10, 0.10, 0.10], [0.05, 0.12, 0.0999]], naive, 2),
+        fold([[0.10, 0.10, 0.10], [0.05, 0.04, 0.0999]], naive, 3),
+    ]
+    choice = choose(folds, DESIGN)
+    # The first gains the same in every fold; the second lost one; the third gains next to nothing.
+    assert choice.candidate.tolist() == [1, 0, 0]
+    assert not choice.loses.any()
+
+
+def test_the_best_of_several_proven_variants_wins() -> None:
+    folds = [fold([[0.10], [0.08], [0.04]], [0.5], seed) for seed in (1, 2, 3)]
+    assert choose(folds, DESIGN).candidate.tolist() == [2]
+
+
+def test_one_fold_proves_nothing() -> None:
+    assert choose([fold([[0.10], [0.01]], [0.5], 1)], DESIGN).candidate.tolist() == [0]
+
+
+def test_a_model_that_loses_to_the_baseline_is_left() -> None:
+    folds = [fold([[0.2, 0.1], [0.2, 0.1]], [0.1, 0.2], seed) for seed in (1, 2, 3)]
+    assert choose(folds, DESIGN).loses.tolist() == [True, False]
+
+
+def test_a_store_that_was_never_judged_keeps_the_blend_and_its_model() -> None:
+    one = fold([[np.nan], [np.nan]], [0.1], 1)
+    choice = choose([one, one, one], DESIGN)
+    assert (choice.candidate.tolist(), choice.loses.tolist()) == ([0], [False])

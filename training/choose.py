@@ -1,0 +1,48 @@
+"""Which candidate each store gets: the blend, unless another proves itself beyond the folds' noise.
+
+A variant takes a store over only if it was better in every fold and its mean gain is larger than `NOISE` standard
+errors of the gains: on real sales, choosing the best raw score made the chain's forecasts worse, not better. A store
+whose model loses to the naive baseline gets the baseline, and the fleet says so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fleet import Design
+from fleet.arrays import BoolArray, FloatArray, IntArray
+from training import metrics
+from training.backtest import Fold
+
+NOISE = 3.0
+LEAST_GAIN = 0.03
+"""Share of the blend's WAPE that a variant must gain at least."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """`candidate`: (n_stores,) 0 for the blend, then the variants.  `loses`: the baseline is better than the model."""
+
+    candidate: IntArray
+    loses: BoolArray
+
+
+def choose(folds: Sequence[Fold], design: Design) -> Choice:
+    """Choose for every store; a store that no fold has judged gets the blend."""
+    scores = np.stack([_wape(fold, design) for fold in folds])  # (n_folds, n_candidates, n_stores)
+    gains = scores[:, :1] - scores
+    mean, error = gains.mean(axis=0), gains.std(axis=0, ddof=1) if len(folds) > 1 else np.full(gains.shape[1:], np.inf)
+    proven = (gains > 0).all(axis=0) & (mean > NOISE * error / np.sqrt(len(folds)))
+    proven &= mean > LEAST_GAIN * scores[:, 0].mean(axis=0)
+    best = np.where(proven, mean, 0.0)
+    candidate = np.where(proven.any(axis=0), np.argmax(best, axis=0), 0)
+    chosen = np.take_along_axis(scores.mean(axis=0), candidate[None, :], axis=0)[0]
+    naive = np.stack([metrics.wape(fold.naive, fold.actual, fold.counts) for fold in folds]).mean(axis=0)
+    with np.errstate(invalid="ignore"):
+        return Choice(candidate, np.asarray(chosen > naive))
+
+
+def _wape(fold: Fold, design: Design) -> FloatArray:
+    """(n_candidates, n_stores)."""
+    return np.stack([metrics.wape(design.back(centre), fold.actual, fold.counts) for centre in fold.centre])
