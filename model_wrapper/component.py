@@ -102,10 +102,10 @@ class Component:
         }
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Return what was counted since the last answer, and the state of the fleet."""
+        """Return what was counted since the last answer, and the state of the fleet; 0 stores: there is none."""
         served = self._served
         if served is None:
-            return self.counters.drain()
+            return [*self.counters.drain(), gauge(FLEET_STORES, 0)]
         return [
             *self.counters.drain(),
             gauge(FLEET_INFO, 1, version=served.version),

@@ -32,6 +32,10 @@ class StoreRouter(Component):
         except FleetUnavailableError:
             self._served = None  # logged by the component
 
+    def health_status(self) -> dict[str, Any]:
+        """Say which fleet is served; without one the router is ready all the same, as nobody would start it again."""
+        return {"status": "ready", "fleet": None} if self._served is None else super().health_status()
+
     def route(self, features: Any, feature_names: Iterable[str] | None = None, meta: Any = None) -> int:  # noqa: ANN401, ARG002
         """Return the child that answers a caller without messages: its index, or -1 for all."""
         columns = list(feature_names if feature_names is not None else ())

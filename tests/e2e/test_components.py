@@ -305,13 +305,15 @@ def test_a_forecaster_without_a_fleet_does_not_start(tmp_path: Path) -> None:
     assert "traceback" not in failed
 
 
-def test_a_router_without_a_fleet_asks_every_child(tmp_path: Path) -> None:
+def test_a_router_without_a_fleet_is_ready_and_asks_every_child(tmp_path: Path) -> None:
     with component("StoreRouter", tmp_path, {"STORECAST_FLEET_URI": str(tmp_path / "none")}) as running:
         reply = running.post("/route", {"jsonData": {"storeId": "1"}})
         health = running.get("/health/status")
+        page = running.metrics()
 
     assert reply.json()["data"]["ndarray"] == [[-1]]
-    assert health.status == 503
+    assert (health.status, health.json()["jsonData"]) == (200, {"status": "ready", "fleet": None})
+    assert [line.split()[-1] for line in page.splitlines() if line.startswith("storecast_fleet_stores{")] == ["0.0"] * 2
 
 
 def test_wrong_settings_end_the_start_and_are_all_named(tmp_path: Path) -> None:
