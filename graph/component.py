@@ -26,7 +26,7 @@ _GUARDIAN_MARGIN_S = 5.0
 _ERROR_LINES = 3
 _TAIL_LINES = 15
 _TAIL_BYTES = 65536
-_LINE_CHARS = 500
+_LINE_CHARS = 1000
 
 logger = logging.getLogger(__name__)
 
