@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
+from model_wrapper.booting import REPLACES
 from model_wrapper.contract.answers import refusal_message
 from model_wrapper.counters import (
     FEEDBACK,
@@ -60,7 +61,7 @@ class Component:
                 AttributeError or NotImplementedError here for "nothing to load" and serves without a fleet.
         """
         try:
-            self._served = open_served(self.settings, os.environ)
+            self._served = open_served(self.settings, os.environ, last_used_first=REPLACES.is_set())
         except FleetUnavailableError as error:
             _logger.error("wrapper.fleet_failed", extra={"facts": {"reason": str(error)}})  # noqa: TRY400 (it says it all)
             raise

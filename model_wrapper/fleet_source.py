@@ -40,13 +40,14 @@ class _Found:
     from_cache: bool = False
 
 
-def open_served(settings: Settings, environ: Mapping[str, str]) -> ServedFleet:
+def open_served(settings: Settings, environ: Mapping[str, str], *, last_used_first: bool = False) -> ServedFleet:
     """Open the fleet that ``STORECAST_FLEET_URI`` names.
 
     Args:    environ: passed to the fetching process, which reads ``MLFLOW_TRACKING_URI`` and credentials from it.
+             last_used_first: ask no registry where the cache has what was last used.
     Raises:  FleetUnavailableError: there is none, here or in the cache, or it cannot be read.
     """
-    found = _find(settings, environ)
+    found = _find(settings, environ, last_used_first=last_used_first)
     try:
         fleet = Fleet.open(found.path)
     except (StorecastError, OSError) as error:
@@ -57,13 +58,14 @@ def open_served(settings: Settings, environ: Mapping[str, str]) -> ServedFleet:
     return served
 
 
-def _find(settings: Settings, environ: Mapping[str, str]) -> _Found:
+def _find(settings: Settings, environ: Mapping[str, str], *, last_used_first: bool) -> _Found:
     uri = settings.fleet_uri
     if not is_registry_uri(uri):
         return _Found(_folder(uri), None)
     cache = FleetCache.of(settings.cache_dir.expanduser(), environ)
+    known = cache.last_used(uri) if last_used_first else None
     try:
-        version = _fetch(uri, cache, settings.fetch_timeout_s, environ)
+        version = known or _fetch(uri, cache, settings.fetch_timeout_s, environ)
     except FleetUnavailableError as error:
         last = cache.last_used(uri)
         if last is None:

@@ -10,12 +10,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from mlflow import MlflowClient
 from support.fleets import small_fleet
-from support.processes import component, pids_that_name
+from support.processes import RunningComponent, component, pids_that_name
 
 from fleet import Fleet
 from model_wrapper.errors import FleetUnavailableError
@@ -173,6 +173,10 @@ def until(what: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
+def loaded(running: RunningComponent) -> list[dict[str, Any]]:
+    return [line for line in running.log_lines() if line["event"] == "wrapper.fleet_loaded"]
+
+
 def test_a_component_that_still_fetches_ends_when_told_to_and_so_does_the_fetching(
     silent_port: int, tmp_path: Path
 ) -> None:
@@ -184,6 +188,19 @@ def test_a_component_that_still_fetches_ends_when_told_to_and_so_does_the_fetchi
         running.process.wait(WAIT_S)
 
         assert pids_that_name(cache) == []
+
+
+def test_a_worker_that_replaces_a_dead_one_does_not_wait_for_the_registry(tmp_path: Path) -> None:
+    made = Registry(tmp_path)
+    made.register(2)
+    own = {"MLFLOW_TRACKING_URI": made.environ["MLFLOW_TRACKING_URI"], "STORECAST_CACHE_DIR": str(made.cache_dir)}
+    with component("StoreForecaster", tmp_path, own) as running:
+        made.database.rename(tmp_path / "away.db")
+        os.kill(loaded(running)[0]["pid"], signal.SIGKILL)
+        answer = running.predict({"jsonData": {"storeId": "1"}})
+
+    assert (answer.status, answer.json()["jsonData"][0]["model"]["version"]) == (200, "1")
+    assert [line["from_cache"] for line in loaded(running)] == [False, False]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's death")
