@@ -5,6 +5,7 @@ task has a directory of its own, removed with all that the task left.
 """
 
 import logging
+import multiprocessing
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from training.history import History
 from training.layout import Layout, layouts
 
 STORES_A_TASK = 4
+MAIN_PROCESS = "MainProcess"
 
 
 @dataclass(frozen=True)
@@ -132,4 +134,6 @@ def _scratch() -> Iterator[str]:
         with tempfile.TemporaryDirectory(prefix="storecast-fit-") as folder:
             yield folder
     finally:
-        shutil.rmtree(kept, ignore_errors=True)
+        # In the caller's own process the next fit wants the folder, and a regular exit removes it.
+        if multiprocessing.current_process().name != MAIN_PROCESS:
+            shutil.rmtree(kept, ignore_errors=True)

@@ -118,6 +118,13 @@ print(int(fits.fitted.sum()))
     assert list(scratch.rglob("*")) == []
 
 
+def test_prophet_can_still_be_fitted_in_this_process_afterwards(history: History) -> None:
+    StanEngine(workers=1).fit(history, retail_design(history.calendar), Priors(), quiet)
+    frame = pd.DataFrame({"ds": pd.date_range("2024-01-01", periods=60), "y": np.arange(60.0)})
+    model = Prophet(yearly_seasonality=False, weekly_seasonality=False).fit(frame)
+    assert np.isfinite(model.params["k"]).all()
+
+
 def test_a_half_life_is_refused_because_prophet_weighs_all_days_alike(history: History) -> None:
     with pytest.raises(DataError, match="weighs all days alike"):
         StanEngine().fit(history, retail_design(history.calendar), Priors(half_life_days=365), quiet)
