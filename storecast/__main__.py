@@ -10,9 +10,9 @@ from fleet import StorecastError
 from graph.errors import GraphError
 from model_wrapper import logs
 from model_wrapper.settings import Settings, variable_of
-from storecast import demo, exit_codes, forecast, graph_verbs, serve, settings, synth, train
+from storecast import demo, exit_codes, forecast, graph_verbs, promote, serve, settings, synth, train
 
-VERBS = (synth, train, forecast, serve, graph_verbs, demo, settings)
+VERBS = (synth, train, promote, forecast, serve, graph_verbs, demo, settings)
 
 _EXAMPLES = """examples:
   storecast demo                                                the whole way, on synthetic data

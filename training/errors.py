@@ -21,3 +21,10 @@ class RegistryError(StorecastError):
 
     http_status = 503
     exit_code = 3
+
+
+class UnknownVersionError(RegistryError):
+    """The version that was asked for is not registered."""
+
+    http_status = 404
+    exit_code = 2

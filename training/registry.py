@@ -24,8 +24,9 @@ from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
 import fleet
 from fleet import Fleet, FleetContents
-from fleet.names import CHAMPION, EXPERIMENT, FLEET_ARTIFACT, FLEET_MODEL, PREVIOUS, alias_uri, store_model_name
+from fleet.names import CHAMPION, EXPERIMENT, FLEET_ARTIFACT, FLEET_MODEL, alias_uri, store_model_name, version_uri
 from fleet.prophet_io import to_prophet
+from training import aliases
 from training.errors import RegistryError
 from training.history import History
 
@@ -128,7 +129,7 @@ def register(
             signature=_SIGNATURE,
         )
         new = _new_version(client, FLEET_MODEL, info, run.info.run_id)
-        _move_alias(client, new)
+        aliases.apply(client, aliases.to_champion(aliases.aliases_of(client), new))
         opened = Fleet.open(path)
         stores = {
             name: made
@@ -147,13 +148,6 @@ def _new_version(client: MlflowClient, name: str, info: ModelInfo, run_id: str) 
             raise
     made = client.create_model_version(name, info.model_uri, run_id, model_id=info.model_id)
     return str(made.version)
-
-
-def _move_alias(client: MlflowClient, new: str) -> None:
-    aliases = client.get_registered_model(FLEET_MODEL).aliases
-    if CHAMPION in aliases:
-        client.set_registered_model_alias(FLEET_MODEL, PREVIOUS, aliases[CHAMPION])
-    client.set_registered_model_alias(FLEET_MODEL, CHAMPION, new)
 
 
 def _register_store(
@@ -198,3 +192,12 @@ def load_fleet(uri: str, home: Path, alias: str = CHAMPION) -> tuple[Fleet, str]
         found = client.get_model_version_by_alias(FLEET_MODEL, alias)
         folder = mlflow.artifacts.download_artifacts(alias_uri(FLEET_MODEL, alias))
         return Fleet.open(Path(folder) / "artifacts" / FLEET_ARTIFACT), str(found.version)
+
+
+def fetch_fleet(version: str, folder: Path) -> Fleet:
+    """One version of the fleet, read whole: it stays usable when `folder` is gone. Wants a `connected` registry.
+
+    Raises: FleetFormatError: it is torn, or of a newer format.
+    """
+    path = mlflow.artifacts.download_artifacts(version_uri(FLEET_MODEL, version), dst_path=str(folder))
+    return Fleet.open(Path(path) / "artifacts" / FLEET_ARTIFACT, verify=True)

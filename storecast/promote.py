@@ -1,0 +1,124 @@
+"""`storecast promote` and `storecast rollback`: which registered fleet is served."""
+
+import argparse
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from storecast import exit_codes
+from storecast.arguments import Verbs, add_home, positive, verb
+from training import promotion
+from training.registry import tracking_uri
+
+_ROWS = {
+    "version": "version",
+    "trained_through": "trained through",
+    "engine": "engine",
+    "stores": "stores",
+    "with_model": "stores with a model",
+    "wape": "WAPE",
+    "rmspe": "RMSPE",
+    "bias": "bias",
+    "coverage_80": "coverage of 80 %",
+}
+_MOST_STORES = 20
+
+
+def add(verbs: Verbs) -> None:
+    """Add both verbs."""
+    promoting = verb(
+        verbs,
+        "promote",
+        "make the challenger, or any version, the champion that is served",
+        run_promote,
+        """
+        storecast promote --dry-run
+        storecast promote
+        storecast promote --version 7 --json
+        """,
+    )
+    promoting.add_argument("--version", type=positive, help="version of the fleet to promote (the challenger)")
+    back = verb(
+        verbs,
+        "rollback",
+        "go back to the champion before; a second rollback undoes the first",
+        run_rollback,
+        """
+        storecast rollback --dry-run
+        storecast rollback
+        storecast rollback --json
+        """,
+    )
+    for parser in (promoting, back):
+        parser.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
+        parser.add_argument("--json", action="store_true", help="one JSON result in place of text")
+        add_home(parser)
+
+
+def run_promote(args: argparse.Namespace) -> int:
+    """Promote, and print what changes."""
+    version = None if args.version is None else str(args.version)
+    uri = tracking_uri(os.environ, args.home)
+    return _tell(promotion.promote(uri, args.home, version, dry_run=args.dry_run), as_json=args.json)
+
+
+def run_rollback(args: argparse.Namespace) -> int:
+    """Go back, and print what changes."""
+    uri = tracking_uri(os.environ, args.home)
+    return _tell(promotion.rollback(uri, args.home, dry_run=args.dry_run), as_json=args.json)
+
+
+def _tell(result: Mapping[str, Any], *, as_json: bool) -> int:
+    print(json.dumps(result, indent=1) if as_json else text(result))
+    return exit_codes.OK
+
+
+def text(result: Mapping[str, Any]) -> str:
+    """The result of a promotion or a rollback for people."""
+    if not result["moves"]:
+        return f"nothing to do: version {result['champion']} is the champion"
+    lines = ["would move:" if result["dry_run"] else "moved:"]
+    lines += [f"  {move['alias']:<11}{_word(move['old'])} -> {_word(move['new'])}" for move in result["moves"]]
+    changes = result["changes"]
+    return "\n".join(lines + (_changes(changes) if changes else []))
+
+
+def _changes(changes: Mapping[str, Any]) -> list[str]:
+    old, new = changes["from"], changes["to"]
+    lines = ["", f"{'':<22}{'from':>12}{'to':>12}"]
+    lines += [
+        f"{label:<22}{_figure(name, old[name]):>12}{_figure(name, new[name]):>12}" for name, label in _ROWS.items()
+    ]
+    lines.append("scores are of each fleet's own backtest")
+    for name, told in (("stores_added", "new stores"), ("stores_removed", "stores gone")):
+        if changes[name]:
+            lines += ["", f"{told}: {_some(changes[name])}"]
+    for source in ("fleet", "fallback"):
+        stores = [change["store"] for change in changes["source"] if change["to"] == source]
+        if stores:
+            lines += ["", f"now answered by the {source}: {_some(stores)}"]
+    if changes["wape"]:
+        lines += ["", "largest changes of WAPE"]
+        lines += [
+            f"  store {row['store']:<14}{row['from']:>8.2%} -> {row['to']:>7.2%}  {row['change'] * 100:+.2f} points"
+            for row in changes["wape"]
+        ]
+    return lines
+
+
+def _some(stores: list[str]) -> str:
+    more = len(stores) - _MOST_STORES
+    return ", ".join(stores[:_MOST_STORES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _word(version: str | None) -> str:
+    return "none" if version is None else version
+
+
+def _figure(name: str, value: float | str | None) -> str:
+    if value is None:
+        return "not judged"
+    if isinstance(value, float):
+        return f"{value:+.2%}" if name == "bias" else f"{value:.2%}"
+    return str(value)

@@ -1,0 +1,68 @@
+"""What a promotion changes, as values and as text."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from support import fleets
+
+from fleet import Fleet
+from storecast.promote import text
+from training.difference import MOST_STORES, Registration, difference
+
+
+def registration(
+    version: str, wape: list[float], without_model: tuple[int, ...] = (), **changes: object
+) -> Registration:
+    made = fleets.contents(len(wape), without_model=without_model)
+    facts: Any = made.facts.copy()
+    facts["wape"] = wape
+    made = dataclasses.replace(made, facts=facts, **changes)  # type: ignore[arg-type]
+    return Registration(version, Fleet.from_contents(made), {"wape": 0.1, "bias": -0.01, "rmspe": 0.2})
+
+
+def changes() -> dict[str, Any]:
+    old = registration("1", [0.10, 0.20, 0.30, np.nan], without_model=(3,))
+    new = registration("2", [0.11, 0.15, 0.30, 0.40], without_model=(0,), store_ids=("1", "2", "3", "5"))
+    return difference(old, new)
+
+
+def test_both_fleets_stand_side_by_side() -> None:
+    assert changes()["to"] == {
+        "version": "2",
+        "trained_through": "2015-06-19",
+        "engine": "random",
+        "stores": 4,
+        "with_model": 3,
+        "wape": 0.1,
+        "rmspe": 0.2,
+        "bias": -0.01,
+        "coverage_80": None,
+    }
+
+
+def test_stores_that_come_go_or_change_their_source_are_named() -> None:
+    found = changes()
+    assert (found["stores_added"], found["stores_removed"]) == (["5"], ["4"])
+    assert found["source"] == [{"store": "1", "from": "fleet", "to": "fallback"}]
+
+
+def test_the_largest_changes_of_wape_come_first_and_unchanged_stores_not_at_all() -> None:
+    assert [(row["store"], row["change"]) for row in changes()["wape"]] == [("2", -0.05), ("1", 0.01)]
+    many = difference(registration("1", [0.1] * 30), registration("2", [0.1 + i / 100 for i in range(30)]))
+    assert [row["store"] for row in many["wape"]] == [str(30 - i) for i in range(MOST_STORES)]
+
+
+def test_the_text_says_what_moves_and_what_changes() -> None:
+    moves = [{"alias": "champion", "old": "1", "new": "2"}, {"alias": "challenger", "old": "2", "new": None}]
+    told = text({"champion": "2", "dry_run": True, "moves": moves, "changes": changes()})
+    assert told.startswith("would move:\n  champion   1 -> 2\n  challenger 2 -> none\n")
+    assert "now answered by the fallback: 1" in told
+    assert "store 2               20.00% ->  15.00%  -5.00 points" in told
+    assert "not judged" in told
+
+
+def test_the_text_of_no_move_says_who_is_champion() -> None:
+    assert text({"champion": "2", "dry_run": False, "moves": [], "changes": None}) == (
+        "nothing to do: version 2 is the champion"
+    )
