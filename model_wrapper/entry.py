@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from model_wrapper import booting, gunicorn_logs, logs, protobuf_bridge
 from model_wrapper.errors import ConfigError
-from model_wrapper.settings import Settings
+from model_wrapper.settings import EVERY_ADDRESS, Settings
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping, Sequence
@@ -53,14 +53,21 @@ def prepare(environ: MutableMapping[str, str]) -> Settings:
     return settings
 
 
-def calm_gunicorn() -> None:
-    """Change gunicorn's defaults where Seldon's wrapper sets none: no control socket, our log lines, our watch."""
+def calm_gunicorn(bind_host: str) -> None:
+    """Change gunicorn's defaults where Seldon's wrapper sets none: no control socket, our log lines, our watch.
+
+    Seldon's wrapper listens on every address; where another is wanted, gunicorn hears that one.
+    """
     from gunicorn import config  # noqa: PLC0415
 
     # The socket would be opened under $HOME, which a read-only container does not have.
     config.ControlSocketDisable.default = True
     config.LoggerClass.default = gunicorn_logs.CLASS_PATH
     config.Postfork.default = staticmethod(booting.watch)
+    accept = config.Bind.validator
+    config.Bind.validator = staticmethod(
+        lambda bind: [address.replace(EVERY_ADDRESS, bind_host) for address in accept(bind)]
+    )
 
 
 def main(arguments: Sequence[str], environ: MutableMapping[str, str]) -> int:
@@ -71,7 +78,7 @@ def main(arguments: Sequence[str], environ: MutableMapping[str, str]) -> int:
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    calm_gunicorn()
+    calm_gunicorn(settings.bind_host)
     _logger.info("wrapper.starting", extra={"facts": {"component": interface, "fleet": settings.fleet_uri}})
     from seldon_core import microservice  # noqa: PLC0415 (after everything above)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PREFIX: Final = "STORECAST_"
+EVERY_ADDRESS: Final = "0.0.0.0"  # noqa: S104 (what a container in a cluster must listen on, as Seldon does)
 _SELDON: Final = {"unit_id": "PREDICTIVE_UNIT_ID", "unit_image": "PREDICTIVE_UNIT_IMAGE"}
 
 Count = Annotated[int, Field(ge=1)]
@@ -63,6 +64,9 @@ class Settings(BaseModel):
         default=False,
         unit="true or false",
         description="Leave to the other children what they own; the graph sets this for the children of a router.",
+    )
+    bind_host: str = _setting(
+        EVERY_ADDRESS, "address", "Where a component listens; `storecast serve` keeps it on this machine."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _setting("INFO", "level", "Least level that is logged.")
     unit_id: str = _setting("", "name", "Name of this node in the graph; Seldon sets it.")

@@ -9,7 +9,7 @@ from graph import GraphOptions, SeldonDeployment, render, validate
 from graph.documents import load
 from graph.errors import UsageError
 from graph.local import LocalGraph, serve
-from graph.plan import LocalOptions
+from graph.plan import LOOPBACK, LocalOptions
 from model_wrapper.settings import Settings, variable_of
 from storecast.arguments import Verbs, add_home, not_negative, verb
 from storecast.graph_verbs import COMMITTED
@@ -89,6 +89,7 @@ def local_options(
     """
     cache, fleet = variable_of("cache_dir"), variable_of("fleet_uri")
     overrides = {cache: environ.get(cache) or str(home.absolute() / "cache")}
+    overrides[variable_of("bind_host")] = LOOPBACK
     if fleet_uri or environ.get(fleet):
         overrides[fleet] = fleet_uri or environ[fleet]
     return LocalOptions(

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.processes import Reply, RunningComponent, component
+from support.processes import Reply, RunningComponent, component, listening_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -212,3 +212,8 @@ def test_a_body_is_parsed_as_strict_json_numbers_included(raw: RunningComponent)
     big = 123456789012345678901234567890
 
     assert json.loads(raw.predict({"jsonData": big}).body)["jsonData"] == [big, big]
+
+
+def test_both_ports_listen_where_the_setting_says_and_nowhere_else(echo: RunningComponent) -> None:
+    for port in (echo.port, echo.metrics_port):
+        assert listening_addresses(port) == {"127.0.0.1"}

@@ -101,6 +101,7 @@ def component(
     settings = {
         "PREDICTIVE_UNIT_HTTP_SERVICE_PORT": str(port),
         "PREDICTIVE_UNIT_METRICS_SERVICE_PORT": str(metrics_port),
+        "STORECAST_BIND_HOST": "127.0.0.1",
         "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}",
         **(environ or {}),
     }
@@ -120,6 +121,13 @@ def component(
         yield running
     finally:
         stop(process)
+
+
+def listening_addresses(port: int) -> set[str]:
+    """The IPv4 addresses that somebody listens on at a port, as Linux tells them."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    at_port = [row[1].split(":")[0] for row in rows if row[3] == "0A" and int(row[1].split(":")[1], 16) == port]
+    return {socket.inet_ntoa(bytes.fromhex(address)[::-1]) for address in at_port}
 
 
 def pids_that_name(text: str) -> list[int]:

@@ -29,6 +29,10 @@ def test_how_the_graph_is_wired_is_not_a_setting_of_this_machine() -> None:
     assert "STORECAST_SHARDS" not in env
 
 
+def test_components_listen_on_this_machine_only() -> None:
+    assert env_of_a_forecaster({"STORECAST_BIND_HOST": "0.0.0.0"})["STORECAST_BIND_HOST"] == "127.0.0.1"  # noqa: S104 - refused
+
+
 def test_the_fleet_and_the_cache_are_those_of_the_option_then_of_the_environment() -> None:
     given = {"STORECAST_FLEET_URI": "/fleet", "STORECAST_CACHE_DIR": "/cache"}
     assert env_of_a_forecaster({})["STORECAST_FLEET_URI"] == "models:/storecast-fleet@champion"
