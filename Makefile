@@ -36,6 +36,8 @@ check: $(READY) ## lint, format, types, import directions, rendered files
 
 bench: $(READY) ## figures against peers, as ratios
 	$(BIN)/python benchmarks/predict.py
+	$(BIN)/python benchmarks/fit.py --stan-stores 40
+	$(BIN)/python benchmarks/train.py
 
 render: $(READY) ## write the committed graph anew
 	$(BIN)/storecast graph render --out manifests/graphs/storecast.yaml
