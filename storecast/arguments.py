@@ -64,6 +64,11 @@ def share(text: str) -> float:
     return number
 
 
+def share_or_none(text: str) -> float | None:
+    """A share from 0 to 1, or the word `none`."""
+    return None if text == "none" else share(text)
+
+
 def level(text: str) -> float:
     """An interval level that the fleet can answer."""
     number = float(text)

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from storecast import exit_codes
-from storecast.arguments import Verbs, add_home, not_negative, positive, share, verb
+from storecast.arguments import Verbs, add_home, not_negative, positive, share, share_or_none, verb
 from storecast.progress import Progress
 from training.batched import BatchedEngine
 from training.engine import Engine
+from training.gate import MARGIN
 from training.mapping import ROSSMANN, read_mapping
 from training.registry import tracking_uri
 from training.run import TrainingOptions
@@ -49,6 +50,12 @@ def add(verbs: Verbs) -> None:
     parser.add_argument("--transform", choices=["log1p", "identity"], default="log1p", help="scale of the fit (log1p)")
     parser.add_argument("--register-stores", default="", help="stores to register as stock Prophet models too: 4,17")
     parser.add_argument("--max-failed-share", type=share, default=0.1, help="share of stores that may fail (0.1)")
+    parser.add_argument(
+        "--gate-margin",
+        type=share_or_none,
+        default=MARGIN,
+        help=f"share of the champion's WAPE that the new fleet may be worse by; none: no gate ({MARGIN})",
+    )
     parser.add_argument("--dry-run", action="store_true", help="read, fit and judge, but register nothing")
     add_home(parser)
 
@@ -70,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
         transform=args.transform,
         register_stores=tuple(store.strip() for store in args.register_stores.split(",") if store.strip()),
         max_failed_share=args.max_failed_share,
+        gate_margin=args.gate_margin,
         dry_run=args.dry_run,
     )
     try:

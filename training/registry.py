@@ -23,7 +23,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
 import fleet
-from fleet import Fleet, FleetContents
+from fleet import Fleet, FleetContents, FleetFormatError
 from fleet.names import CHAMPION, EXPERIMENT, FLEET_ARTIFACT, FLEET_MODEL, alias_uri, store_model_name, version_uri
 from fleet.prophet_io import to_prophet
 from training import aliases
@@ -32,6 +32,7 @@ from training.history import History
 
 MODEL_SCRIPT = Path(fleet.__file__).with_name("pyfunc_model.py")
 TRANSFORM_TAG = "storecast.transform"
+GATE_TAG = "storecast.gate"
 
 _SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec(DataType.string, name) for name in ("store_id", "begin_date", "end_date")]),
@@ -72,6 +73,8 @@ def _hush() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module="mlflow")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    # Standard output holds our one JSON result, nothing else.
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 
@@ -106,37 +109,48 @@ def register(
     parameters: Mapping[str, Any],
     metrics: Mapping[str, float],
     store_ids: Sequence[str] = (),
+    alias: str = CHAMPION,
+    gate: str = "",
 ) -> Registered:
-    """Log one run, register its fleet as a new version, and move the alias to it; the old one becomes `previous`.
+    """Log one run, register its fleet as a new version, and move the alias to it; an old champion becomes `previous`.
 
-    Args:   store_ids: stores to register as stock Prophet models of their own, too.
+    Args:   store_ids: stores to register as stock Prophet models of their own, too.  alias: `champion` or
+            `challenger`.  gate: why it is that, for the version's tags.
     Raises: RegistryError.  FleetFormatError: the fleet cannot be written.
     """
     with connected(uri, home) as client, mlflow.start_run() as run, tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / FLEET_ARTIFACT
         contents.write(path)
+        opened = Fleet.open(path)
         mlflow.log_params(dict(parameters))
         mlflow.log_metrics(dict(metrics))
         table = Path(folder) / "stores.csv"
-        store_table(Fleet.open(path)).to_csv(table, index=False)
+        store_table(opened).to_csv(table, index=False)
         mlflow.log_artifact(str(table))
-        info = mlflow.pyfunc.log_model(
-            name=FLEET_ARTIFACT,
-            python_model=str(MODEL_SCRIPT),
-            artifacts={FLEET_ARTIFACT: str(path)},
-            code_paths=[str(MODEL_SCRIPT.parent)],
-            pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", "numpy", "pandas")],
-            signature=_SIGNATURE,
-        )
+        info = _log_model(path)
         new = _new_version(client, FLEET_MODEL, info, run.info.run_id)
-        aliases.apply(client, aliases.to_champion(aliases.aliases_of(client), new))
-        opened = Fleet.open(path)
+        client.set_model_version_tag(FLEET_MODEL, new, GATE_TAG, gate)
+        move = aliases.to_champion if alias == CHAMPION else aliases.to_challenger
+        aliases.apply(client, move(aliases.aliases_of(client), new))
         stores = {
             name: made
             for store_id in store_ids
-            for name, made in [_register_store(client, run.info.run_id, opened, history, store_id)]
+            for name, made in [_register_store(client, run.info.run_id, opened, history, store_id, alias)]
         }
-        return Registered(run.info.run_id, new, CHAMPION, stores)
+        return Registered(run.info.run_id, new, alias, stores)
+
+
+def _log_model(path: Path) -> ModelInfo:
+    """A fleet directory as a model that `mlflow.pyfunc` loads, with the code that it needs."""
+    info: ModelInfo = mlflow.pyfunc.log_model(
+        name=FLEET_ARTIFACT,
+        python_model=str(MODEL_SCRIPT),
+        artifacts={FLEET_ARTIFACT: str(path)},
+        code_paths=[str(MODEL_SCRIPT.parent)],
+        pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", "numpy", "pandas")],
+        signature=_SIGNATURE,
+    )
+    return info
 
 
 def _new_version(client: MlflowClient, name: str, info: ModelInfo, run_id: str) -> str:
@@ -151,7 +165,7 @@ def _new_version(client: MlflowClient, name: str, info: ModelInfo, run_id: str) 
 
 
 def _register_store(
-    client: MlflowClient, run_id: str, opened: Fleet, history: History, store_id: str
+    client: MlflowClient, run_id: str, opened: Fleet, history: History, store_id: str, alias: str
 ) -> tuple[str, str]:
     """One store as a stock Prophet model under the book's name, with its whole history to plot."""
     row = opened.position(store_id)
@@ -166,7 +180,7 @@ def _register_store(
     )
     made = _new_version(client, name, info, run_id)
     client.set_model_version_tag(name, made, TRANSFORM_TAG, opened.design.transform)
-    client.set_registered_model_alias(name, CHAMPION, made)
+    client.set_registered_model_alias(name, alias, made)
     return name, made
 
 
@@ -201,3 +215,21 @@ def fetch_fleet(version: str, folder: Path) -> Fleet:
     """
     path = mlflow.artifacts.download_artifacts(version_uri(FLEET_MODEL, version), dst_path=str(folder))
     return Fleet.open(Path(path) / "artifacts" / FLEET_ARTIFACT, verify=True)
+
+
+def current_champion(uri: str, home: Path) -> tuple[str, Fleet | None] | None:
+    """The champion's version and fleet; no fleet where this release cannot open it, None where there is no champion.
+
+    Raises: RegistryError.
+    """
+    with connected(uri, home) as client, tempfile.TemporaryDirectory() as folder:
+        named = [
+            model for model in client.search_registered_models(f"name='{FLEET_MODEL}'") if CHAMPION in model.aliases
+        ]
+        if not named:
+            return None
+        found = str(named[0].aliases[CHAMPION])
+        try:
+            return found, fetch_fleet(found, Path(folder))
+        except FleetFormatError:
+            return found, None

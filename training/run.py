@@ -12,6 +12,7 @@ import numpy as np
 from fleet import Design, FleetContents
 from fleet.arrays import as_dates
 from fleet.design import Growth, Transform
+from fleet.names import CHAMPION
 from training import registry
 from training.assemble import assemble
 from training.backtest import n_fits, roll
@@ -19,6 +20,7 @@ from training.engine import Engine, Fits
 from training.errors import DataError, TooManyFailuresError
 from training.evaluate import Evaluation, evaluate
 from training.features import retail_design
+from training.gate import MARGIN, Gate, decide_alone, judge_champion
 from training.history import History
 from training.mapping import ROSSMANN, Mapped
 from training.read import read_history
@@ -49,7 +51,8 @@ class Quiet:
 class TrainingOptions:
     """What to train on and how. `test_days`: horizon of the backtest, 0 for none; `n_folds`: its cutoffs.
 
-    `max_failed_share`: share of stores whose fit may fail; over it nothing is registered.  `dry_run`: register nothing.
+    `max_failed_share`: share of stores whose fit may fail; over it nothing is registered.  `gate_margin`: share of the
+    champion's WAPE that the new fleet may be worse by, None for no gate.  `dry_run`: register nothing.
     """
 
     data: Path
@@ -65,6 +68,7 @@ class TrainingOptions:
     transform: Transform = "log1p"
     register_stores: tuple[str, ...] = ()
     max_failed_share: float = 0.1
+    gate_margin: float | None = MARGIN
     dry_run: bool = False
 
 
@@ -114,18 +118,68 @@ def train(options: TrainingOptions, engine: Engine, reporter: Reporter) -> dict[
     )
     _check_own_models(contents, options)
     if not options.dry_run:
+        scores = evaluated.summary["backtest"] if evaluated else None
+        gate = _gate(history, design, options, engine, scores, stages, reporter)
         with stages.of("register"):
-            registered = registry.register(
-                options.tracking_uri,
-                options.home,
-                contents,
-                history,
-                parameters=_parameters(options, engine, history),
-                metrics=_metrics(result, stages),
-                store_ids=options.register_stores,
-            )
-        result["registered"] = {"tracking_uri": registry.public_uri(options.tracking_uri), **asdict(registered)}
+            result["registered"] = _register(contents, history, options, engine, _metrics(result, stages), gate)
     return {**result, "seconds": stages.seconds}
+
+
+def _register(
+    contents: FleetContents,
+    history: History,
+    options: TrainingOptions,
+    engine: Engine,
+    metrics: dict[str, float],
+    gate: Gate,
+) -> dict[str, Any]:
+    registered = registry.register(
+        options.tracking_uri,
+        options.home,
+        contents,
+        history,
+        parameters=_parameters(options, engine, history),
+        metrics=metrics,
+        store_ids=options.register_stores,
+        alias=gate.alias,
+        gate=gate.reason,
+    )
+    uri = registry.public_uri(options.tracking_uri)
+    return {"tracking_uri": uri, **asdict(registered), "gate": asdict(gate)}
+
+
+def _gate(
+    history: History,
+    design: Design,
+    options: TrainingOptions,
+    engine: Engine,
+    scores: dict[str, Any] | None,
+    stages: Stages,
+    reporter: Reporter,
+) -> Gate:
+    if options.gate_margin is None:
+        return Gate(CHAMPION, "the gate was switched off")
+    if scores is None:
+        return Gate(CHAMPION, "there was no backtest to judge by")
+    with stages.of("gate", n_fits(history, options.variants, options.test_days, options.n_folds)):
+        found = registry.current_champion(options.tracking_uri, options.home)
+        if found is None:
+            return Gate(CHAMPION, "there was no champion before it")
+        version, champion = found
+        if champion is None:
+            return decide_alone(scores, f"the champion, version {version}, cannot be opened by this release")
+        return judge_champion(
+            version,
+            champion,
+            scores,
+            options.gate_margin,
+            history=history,
+            design=design,
+            engine=engine,
+            variants=options.variants,
+            n_folds=options.n_folds,
+            progress=reporter.advance,
+        )
 
 
 def _evaluate(

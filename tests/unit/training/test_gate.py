@@ -1,0 +1,44 @@
+"""What the gate lets through."""
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import pytest
+from support import fleets
+
+from fleet import Fleet
+from fleet.names import CHALLENGER, CHAMPION
+from training.gate import decide, decide_alone, variants_of
+from training.variants import VARIANTS
+
+SCORES: dict[str, Any] = {"wape": 0.102, "baseline_wape": 0.15}
+
+
+@pytest.mark.parametrize(
+    ("champion", "margin", "alias"),
+    [(0.2, 0.0, CHAMPION), (0.102, 0.0, CHAMPION), (0.1, 0.021, CHAMPION), (0.1, 0.019, CHALLENGER)],
+)
+def test_a_fleet_may_be_worse_than_the_champion_by_the_margin_only(champion: float, margin: float, alias: str) -> None:
+    gate = decide(SCORES, champion, margin, "version 1")
+    assert gate.alias == alias
+    assert (gate.judged_by, gate.wape, gate.champion_wape) == ("champion", 0.102, champion)
+    assert ("not worse" in gate.reason) == (alias == CHAMPION)
+
+
+@pytest.mark.parametrize(("baseline", "alias"), [(0.102, CHAMPION), (0.1, CHALLENGER)])
+def test_where_no_champion_can_be_compared_the_naive_baseline_is(baseline: float, alias: str) -> None:
+    gate = decide_alone({**SCORES, "baseline_wape": baseline}, "the champion cannot be opened")
+    assert (gate.alias, gate.judged_by) == (alias, "baseline")
+    assert gate.reason.startswith("the champion cannot be opened; ")
+
+
+def test_a_fleet_without_a_score_is_no_champion() -> None:
+    assert decide({**SCORES, "wape": float("nan")}, 0.1, 0.0, "version 1").alias == CHALLENGER
+    assert decide_alone({**SCORES, "wape": float("nan")}, "why").alias == CHALLENGER
+
+
+def test_the_variants_of_a_fleet_are_read_back_from_its_settings() -> None:
+    settings = {"variants": [asdict(variant) for variant in VARIANTS]}
+    assert variants_of(Fleet.from_contents(replace(fleets.contents(), settings=settings))) == VARIANTS
+    with pytest.raises(KeyError):
+        variants_of(Fleet.from_contents(fleets.contents()))
