@@ -51,6 +51,12 @@ def add(verbs: Verbs) -> None:
     parser.add_argument("--register-stores", default="", help="stores to register as stock Prophet models too: 4,17")
     parser.add_argument("--max-failed-share", type=share, default=0.1, help="share of stores that may fail (0.1)")
     parser.add_argument(
+        "--refit",
+        choices=["changed", "all"],
+        default="changed",
+        help="stores known as they were keep the champion's parameters, or are fitted again (changed)",
+    )
+    parser.add_argument(
         "--gate-margin",
         type=share_or_none,
         default=MARGIN,
@@ -78,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
         register_stores=tuple(store.strip() for store in args.register_stores.split(",") if store.strip()),
         max_failed_share=args.max_failed_share,
         gate_margin=args.gate_margin,
+        refit=args.refit,
         dry_run=args.dry_run,
     )
     try:

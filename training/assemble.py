@@ -96,7 +96,10 @@ def _facts(history: History, fits: Fits, verdict: Verdict | None) -> AnyArray:
 
 def data_hash(history: History, row: int) -> bytes:
     """Content hash of all that is known of one store: equal hashes, equal fits."""
-    digest = hashlib.sha256(np.ascontiguousarray(history.sales[row]).tobytes())
-    for name in sorted(history.calendar.values):
-        digest.update(np.ascontiguousarray(history.calendar.values[name][row]).tobytes())
+    calendar = history.calendar
+    digest = hashlib.sha256(repr((calendar.first_day, calendar.columns)).encode())
+    known = [history.sales, calendar.usual_open]
+    known += [values[name] for values in (calendar.values, calendar.usual_numbers) for name in sorted(values)]
+    for values in known:
+        digest.update(np.ascontiguousarray(values[row]).tobytes())
     return digest.hexdigest()[:32].encode()

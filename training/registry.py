@@ -50,6 +50,14 @@ class Registered:
     store_models: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class Champion:
+    """The version that is served; no fleet where this release cannot open it."""
+
+    version: str
+    fleet: Fleet | None
+
+
 def tracking_uri(environ: Mapping[str, str], home: Path) -> str:
     """`MLFLOW_TRACKING_URI` where it is set, else SQLite in the home folder: no server needed."""
     return environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home.absolute() / 'mlflow.db'}"
@@ -217,8 +225,8 @@ def fetch_fleet(version: str, folder: Path) -> Fleet:
     return Fleet.open(Path(path) / "artifacts" / FLEET_ARTIFACT, verify=True)
 
 
-def current_champion(uri: str, home: Path) -> tuple[str, Fleet | None] | None:
-    """The champion's version and fleet; no fleet where this release cannot open it, None where there is no champion.
+def current_champion(uri: str, home: Path) -> Champion | None:
+    """The champion, if there is one.
 
     Raises: RegistryError.
     """
@@ -230,6 +238,6 @@ def current_champion(uri: str, home: Path) -> tuple[str, Fleet | None] | None:
             return None
         found = str(named[0].aliases[CHAMPION])
         try:
-            return found, fetch_fleet(found, Path(folder))
+            return Champion(found, fetch_fleet(found, Path(folder)))
         except FleetFormatError:
-            return found, None
+            return Champion(found, None)

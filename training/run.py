@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -22,9 +22,12 @@ from training.evaluate import Evaluation, evaluate
 from training.features import retail_design
 from training.gate import MARGIN, Gate, decide_alone, judge_champion
 from training.history import History
+from training.keep import Kept, fit_changed, unchanged
 from training.mapping import ROSSMANN, Mapped
 from training.read import read_history
-from training.variants import VARIANTS, Variant, combine, fit_variant
+from training.variants import VARIANTS, Variant
+
+Refit = Literal["changed", "all"]
 
 
 class Reporter(Protocol):
@@ -52,7 +55,8 @@ class TrainingOptions:
     """What to train on and how. `test_days`: horizon of the backtest, 0 for none; `n_folds`: its cutoffs.
 
     `max_failed_share`: share of stores whose fit may fail; over it nothing is registered.  `gate_margin`: share of the
-    champion's WAPE that the new fleet may be worse by, None for no gate.  `dry_run`: register nothing.
+    champion's WAPE that the new fleet may be worse by, None for no gate.  `refit`: `changed` keeps the
+    champion's parameters of stores that are known as they were.  `dry_run`: register nothing, ask no registry.
     """
 
     data: Path
@@ -69,6 +73,7 @@ class TrainingOptions:
     register_stores: tuple[str, ...] = ()
     max_failed_share: float = 0.1
     gate_margin: float | None = MARGIN
+    refit: Refit = "changed"
     dry_run: bool = False
 
 
@@ -99,30 +104,44 @@ def train(options: TrainingOptions, engine: Engine, reporter: Reporter) -> dict[
         history = read_history(
             options.data, options.stores, options.calendar, mapped=options.mapped, problems_in=options.home
         )
+    champion = None
+    if not options.dry_run:
+        with stages.of("champion"):
+            champion = registry.current_champion(options.tracking_uri, options.home)
     design = retail_design(history.calendar, growth=options.growth, transform=options.transform)
     evaluated = _evaluate(history, design, options, engine, stages, reporter) if options.test_days else None
-    n_stores = len(history.store_ids)
-    with stages.of("fit", n_stores * len(options.variants)):
-        parts = [fit_variant(engine, history, design, variant, reporter.advance) for variant in options.variants]
-        choice = evaluated.choice.candidate if evaluated else np.zeros(n_stores, dtype=np.int64)
-        fits = combine(parts, choice)
-    result = _result(history, fits, engine.name) | (evaluated.summary if evaluated else {})
+    choice = evaluated.choice.candidate if evaluated else np.zeros(len(history.store_ids), dtype=np.int64)
+    kept = _kept(champion, history, design, engine, options)
+    with stages.of("fit", len(history.store_ids) * len(options.variants)):
+        fits = fit_changed(history, design, engine, options.variants, choice, kept, reporter.advance)
+    result = _result(history, fits, kept, engine.name) | (evaluated.summary if evaluated else {})
     _check_failures(result, options)
-    contents = assemble(
-        history,
-        design,
-        fits,
-        engine=engine.name,
-        settings={"variants": [asdict(variant) for variant in options.variants]},
-        verdict=evaluated.verdict if evaluated else None,
-    )
+    verdict = evaluated.verdict if evaluated else None
+    contents = assemble(history, design, fits, engine=engine.name, settings=_settings(options), verdict=verdict)
     _check_own_models(contents, options)
     if not options.dry_run:
         scores = evaluated.summary["backtest"] if evaluated else None
-        gate = _gate(history, design, options, engine, scores, stages, reporter)
+        gate = _gate(champion, history, design, options, engine, scores, stages, reporter)
         with stages.of("register"):
             result["registered"] = _register(contents, history, options, engine, _metrics(result, stages), gate)
     return {**result, "seconds": stages.seconds}
+
+
+def _settings(options: TrainingOptions) -> dict[str, Any]:
+    """What, beside the engine and the design, decides a store's parameters."""
+    return {
+        "variants": [asdict(variant) for variant in options.variants],
+        "test_days": options.test_days,
+        "n_folds": options.n_folds,
+    }
+
+
+def _kept(
+    champion: registry.Champion | None, history: History, design: Design, engine: Engine, options: TrainingOptions
+) -> Kept | None:
+    if champion is None or champion.fleet is None or options.refit == "all":
+        return None
+    return unchanged(champion.fleet, history, design, engine.name, _settings(options))
 
 
 def _register(
@@ -149,6 +168,7 @@ def _register(
 
 
 def _gate(
+    champion: registry.Champion | None,
     history: History,
     design: Design,
     options: TrainingOptions,
@@ -161,16 +181,14 @@ def _gate(
         return Gate(CHAMPION, "the gate was switched off")
     if scores is None:
         return Gate(CHAMPION, "there was no backtest to judge by")
+    if champion is None:
+        return Gate(CHAMPION, "there was no champion before it")
+    if champion.fleet is None:
+        return decide_alone(scores, f"the champion, version {champion.version}, cannot be opened by this release")
     with stages.of("gate", n_fits(history, options.variants, options.test_days, options.n_folds)):
-        found = registry.current_champion(options.tracking_uri, options.home)
-        if found is None:
-            return Gate(CHAMPION, "there was no champion before it")
-        version, champion = found
-        if champion is None:
-            return decide_alone(scores, f"the champion, version {version}, cannot be opened by this release")
         return judge_champion(
-            version,
-            champion,
+            champion.version,
+            champion.fleet,
             scores,
             options.gate_margin,
             history=history,
@@ -199,11 +217,14 @@ def _evaluate(
         return evaluate(folds, history, design, options.variants)
 
 
-def _result(history: History, fits: Fits, engine: str) -> dict[str, Any]:
+def _result(history: History, fits: Fits, kept: Kept | None, engine: str) -> dict[str, Any]:
     first, last = as_dates(history.days[[0, -1]])
     ids = history.store_ids
+    n_kept = len(kept.rows) if kept else 0
     return {
         "engine": engine,
+        "refitted": int(fits.fitted.sum()) - n_kept,
+        "kept": n_kept,
         "stores": {
             "total": len(ids),
             "fitted": int(fits.fitted.sum()),
@@ -249,6 +270,7 @@ def _parameters(options: TrainingOptions, engine: Engine, history: History) -> d
 
 def _metrics(result: dict[str, Any], stages: Stages) -> dict[str, float]:
     metrics = {f"stores_{name}": float(value) for name, value in result["stores"].items()}
+    metrics |= {f"stores_{name}": float(result[name]) for name in ("refitted", "kept")}
     metrics |= {f"seconds_{name}": value for name, value in stages.seconds.items()}
     scores = result.get("backtest", {})
     return metrics | {name: value for name, value in scores.items() if isinstance(value, (int, float))}

@@ -1,0 +1,82 @@
+"""A second training keeps what did not change: real trainings, registered in SQLite."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from support import chains
+
+from fleet import Fleet
+from training import registry
+from training.batched import BatchedEngine
+from training.run import Quiet, TrainingOptions, train
+
+CHANGED = "4"
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> Iterator[TrainingOptions]:
+    before = mlflow.get_tracking_uri()
+    paths = chains.files(tmp_path / "chain", n_stores=6, n_days=452)
+    home = tmp_path / "home"
+    tables = (paths["train"], paths["store"], paths["calendar"], home)
+    yield TrainingOptions(*tables, registry.tracking_uri({}, home), test_days=28, n_folds=2)
+    mlflow.set_tracking_uri(before)
+
+
+def run(options: TrainingOptions, **changes: Any) -> tuple[dict[str, Any], Fleet]:  # noqa: ANN401 - any option
+    result = train(dataclasses.replace(options, **changes), BatchedEngine(), Quiet())
+    opened, _ = registry.load_fleet(options.tracking_uri, options.home)
+    return result, opened
+
+
+def correct_one_day(options: TrainingOptions) -> None:
+    table = pd.read_csv(options.data, dtype=str)
+    row = table.index[(table["Store"] == CHANGED) & (table["Sales"] != "0")][50]
+    table.loc[row, "Sales"] = str(int(table.loc[row, "Sales"]) + 100)
+    table.to_csv(options.data, index=False)
+
+
+def stores_that_differ(one: Fleet, other: Fleet) -> set[str]:
+    """Stores of which any byte of any parameter differs."""
+    parts = [
+        (getattr(one.parameters, f.name), getattr(other.parameters, f.name)) for f in dataclasses.fields(one.parameters)
+    ]
+    return {
+        store_id
+        for row, store_id in enumerate(one.store_ids)
+        if any(old[row].tobytes() != new[row].tobytes() for old, new in parts)
+    }
+
+
+def test_only_the_store_that_changed_is_fitted_again(options: TrainingOptions) -> None:
+    first_result, first = run(options)
+    assert (first_result["refitted"], first_result["kept"]) == (first_result["stores"]["fitted"], 0)
+    correct_one_day(options)
+    result, second = run(options)
+    assert (result["refitted"], result["kept"]) == (1, first_result["stores"]["fitted"] - 1)
+    assert stores_that_differ(first, second) == {CHANGED}
+    unchanged_result, third = run(options)
+    assert (unchanged_result["refitted"], unchanged_result["kept"]) == (0, first_result["stores"]["fitted"])
+    assert stores_that_differ(second, third) == set()
+
+
+def test_a_store_fitted_beside_kept_ones_is_fitted_as_it_would_be_among_all(options: TrainingOptions) -> None:
+    run(options)
+    correct_one_day(options)
+    _, changed = run(options)
+    forced, everything = run(options, refit="all")
+    assert forced["kept"] == 0
+    np.testing.assert_allclose(changed.parameters.beta, everything.parameters.beta, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("change", [{"n_folds": 1}, {"growth": "flat"}, {"test_days": 0}])
+def test_other_settings_fit_every_store_again(options: TrainingOptions, change: dict[str, Any]) -> None:
+    run(options)
+    result, _ = run(options, **change)
+    assert (result["refitted"], result["kept"]) == (result["stores"]["fitted"], 0)
