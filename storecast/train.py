@@ -50,6 +50,13 @@ def add(verbs: Verbs) -> None:
     parser.add_argument("--transform", choices=["log1p", "identity"], default="log1p", help="scale of the fit (log1p)")
     parser.add_argument("--register-stores", default="", help="stores to register as stock Prophet models too: 4,17")
     parser.add_argument("--max-failed-share", type=share, default=0.1, help="share of stores that may fail (0.1)")
+    _add_champion_options(parser)
+    parser.add_argument("--dry-run", action="store_true", help="read, fit and judge, but register nothing")
+    add_home(parser)
+
+
+def _add_champion_options(parser: argparse.ArgumentParser) -> None:
+    """What the champion of the registry means to a training."""
     parser.add_argument(
         "--refit",
         choices=["changed", "all"],
@@ -62,8 +69,6 @@ def add(verbs: Verbs) -> None:
         default=MARGIN,
         help=f"share of the champion's WAPE that the new fleet may be worse by; none: no gate ({MARGIN})",
     )
-    parser.add_argument("--dry-run", action="store_true", help="read, fit and judge, but register nothing")
-    add_home(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -13,15 +13,16 @@ from training.assemble import SCORES, Verdict
 from training.backtest import Fold
 from training.choose import Choice, choose
 from training.history import History
-from training.judge import judge, scores_by_store, scores_of_chain, widths
+from training.judge import Judged, judge, scores_by_store, scores_of_chain, widths
 from training.variants import BLEND, Variant
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """`summary`: the backtest in plain JSON values."""
+    """`judged`: the forecasts behind it all; `summary`: the backtest in plain JSON values."""
 
     choice: Choice
+    judged: Judged
     verdict: Verdict
     summary: dict[str, Any]
 
@@ -53,7 +54,7 @@ def evaluate(folds: Sequence[Fold], history: History, design: Design, variants: 
             str(group): _rounded(scores_of_chain(judged, history.groups == group)) for group in _groups(history)
         },
     }
-    return Evaluation(choice, verdict, {"backtest": summary})
+    return Evaluation(choice, judged, verdict, {"backtest": summary})
 
 
 def _groups(history: History) -> list[str]:

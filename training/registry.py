@@ -119,11 +119,13 @@ def register(
     store_ids: Sequence[str] = (),
     alias: str = CHAMPION,
     gate: str = "",
+    plots: Path | None = None,
 ) -> Registered:
     """Log one run, register its fleet as a new version, and move the alias to it; an old champion becomes `previous`.
 
     Args:   store_ids: stores to register as stock Prophet models of their own, too.  alias: `champion` or
-            `challenger`.  gate: why it is that, for the version's tags.
+            `challenger`.  gate: why it is that, for the version's tags.  plots: folder of pictures
+            for the run's page.
     Raises: RegistryError.  FleetFormatError: the fleet cannot be written.
     """
     with connected(uri, home) as client, mlflow.start_run() as run, tempfile.TemporaryDirectory() as folder:
@@ -132,9 +134,9 @@ def register(
         opened = Fleet.open(path)
         mlflow.log_params(dict(parameters))
         mlflow.log_metrics(dict(metrics))
-        table = Path(folder) / "stores.csv"
-        store_table(opened).to_csv(table, index=False)
-        mlflow.log_artifact(str(table))
+        _log_table(opened, Path(folder) / "stores.csv")
+        if plots is not None:
+            mlflow.log_artifacts(str(plots), "plots")
         info = _log_model(path)
         new = _new_version(client, FLEET_MODEL, info, run.info.run_id)
         client.set_model_version_tag(FLEET_MODEL, new, GATE_TAG, gate)
@@ -146,6 +148,11 @@ def register(
             for name, made in [_register_store(client, run.info.run_id, opened, history, store_id, alias)]
         }
         return Registered(run.info.run_id, new, alias, stores)
+
+
+def _log_table(opened: Fleet, path: Path) -> None:
+    store_table(opened).to_csv(path, index=False)
+    mlflow.log_artifact(str(path))
 
 
 def _log_model(path: Path) -> ModelInfo:

@@ -1,5 +1,6 @@
 """One training run: read, judge on a backtest, fit, register. Every store ends with a forecast, or the run says why."""
 
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from training.gate import MARGIN, Gate, decide_alone, judge_champion
 from training.history import History
 from training.keep import Kept, fit_changed, unchanged
 from training.mapping import ROSSMANN, Mapped
+from training.plots import plot
 from training.read import read_history
 from training.variants import VARIANTS, Variant
 
@@ -122,8 +124,13 @@ def train(options: TrainingOptions, engine: Engine, reporter: Reporter) -> dict[
     if not options.dry_run:
         scores = evaluated.summary["backtest"] if evaluated else None
         gate = _gate(champion, history, design, options, engine, scores, stages, reporter)
-        with stages.of("register"):
-            result["registered"] = _register(contents, history, options, engine, _metrics(result, stages), gate)
+        with tempfile.TemporaryDirectory() as folder:
+            if evaluated:
+                with stages.of("plots"):
+                    plot(Path(folder), evaluated, history)
+            with stages.of("register"):
+                metrics = _metrics(result, stages)
+                result["registered"] = _register(contents, history, options, engine, metrics, gate, Path(folder))
     return {**result, "seconds": stages.seconds}
 
 
@@ -151,6 +158,7 @@ def _register(
     engine: Engine,
     metrics: dict[str, float],
     gate: Gate,
+    plots: Path,
 ) -> dict[str, Any]:
     registered = registry.register(
         options.tracking_uri,
@@ -162,6 +170,7 @@ def _register(
         store_ids=options.register_stores,
         alias=gate.alias,
         gate=gate.reason,
+        plots=plots,
     )
     uri = registry.public_uri(options.tracking_uri)
     return {"tracking_uri": uri, **asdict(registered), "gate": asdict(gate)}

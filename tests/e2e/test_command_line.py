@@ -48,7 +48,7 @@ def test_training_prints_one_json_result_and_logs_lines_of_json(home: Path) -> N
     result = json.loads((home / "result.json").read_text())
     assert result["stores"] == {"total": 10, "fitted": 8, "fallback_too_short": 2, "failed": 0}
     assert result["registered"]["store_models"] == {"prophet-retail-forecaster-store-4": "1"}
-    assert set(result["seconds"]) == {"read", "champion", "backtest", "fit", "register"}
+    assert set(result["seconds"]) == {"read", "champion", "backtest", "fit", "plots", "register"}
     assert result["backtest"]["stores_judged"] >= 6
     assert len(result["backtest"]["cutoffs"]) == 3
     for line in (home / "train.log").read_text().splitlines():

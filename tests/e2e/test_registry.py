@@ -85,6 +85,13 @@ def test_a_training_is_one_run_one_version_and_one_alias(options: TrainingOption
     assert client.get_model_version_by_alias(name, CHAMPION).tags[registry.TRANSFORM_TAG] == "log1p"
 
 
+def test_the_run_shows_its_backtest_in_pictures(options: TrainingOptions) -> None:
+    run_id = run(options)["registered"]["run_id"]
+    pictures = mlflow.artifacts.list_artifacts(run_id=run_id, artifact_path="plots")
+    names = {"best_and_worst_stores", "coverage_by_horizon", "scores_by_group"}
+    assert {picture.path for picture in pictures} == {f"plots/{name}.png" for name in names}
+
+
 def test_a_second_training_moves_the_alias_and_keeps_the_way_back(options: TrainingOptions) -> None:
     first, second = (run(options, test_days=0)["registered"]["version"] for _ in range(2))
     aliases = MlflowClient(options.tracking_uri).get_registered_model(FLEET_MODEL).aliases

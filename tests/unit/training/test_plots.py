@@ -1,0 +1,41 @@
+"""What the pictures of a backtest show."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import chains
+
+from training.backtest import roll
+from training.batched import BatchedEngine
+from training.evaluate import evaluate
+from training.features import retail_design
+from training.judge import Judged
+from training.plots import coverage_by_day, extremes, plot
+from training.variants import VARIANTS
+
+
+def test_the_best_and_the_worst_stores_are_those_that_were_judged() -> None:
+    assert extremes(np.array([0.3, np.nan, 0.1, 0.2, 0.5])) == ([2, 3, 0], [4, 0, 3])
+    assert extremes(np.array([np.nan])) == ([], [])
+
+
+def test_coverage_by_day_takes_the_same_day_of_every_fold_and_store_together() -> None:
+    inside = np.array([[1, 0, 1, 1], [0, 0, 1, 1]], dtype=np.float64)  # two folds of two days
+    counts = np.array([[1, 1, 1, 1], [1, 1, 1, 0]], dtype=np.bool_)
+    zeros = np.zeros_like(inside)
+    judged = Judged(zeros, zeros, inside, zeros, np.ones_like(inside), counts, counts)
+    assert coverage_by_day(judged, 2).tolist() == [0.75, pytest.approx(1 / 3)]
+
+
+def test_three_small_pictures_are_written(tmp_path: Path) -> None:
+    history = chains.history(tmp_path / "chain", n_stores=4, n_days=452)
+    design = retail_design(history.calendar)
+    folds = roll(history, design, BatchedEngine(), VARIANTS, horizon_days=14, n_folds=2, progress=lambda *_: None)
+    plot(tmp_path, evaluate(folds, history, design, VARIANTS), history)
+    pictures = sorted(tmp_path.glob("*.png"))
+    names = ["best_and_worst_stores.png", "coverage_by_horizon.png", "scores_by_group.png"]
+    assert [picture.name for picture in pictures] == names
+    for picture in pictures:
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        assert picture.stat().st_size < 200_000
