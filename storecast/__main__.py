@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -39,6 +40,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     args = parser().parse_args(argv)
+    # What a container's end and `timeout` send: end as an exception does, so that worker processes and files go too.
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         logs.configure(_log_level(os.environ))
         return int(args.run(args))
@@ -56,6 +59,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         traceback.print_exc()
         print(f"storecast {args.verb}: this is a fault of storecast; the traceback is above", file=sys.stderr)
         return exit_codes.BUG
+
+
+def _terminated(_number: int, _frame: object) -> None:
+    raise SystemExit(exit_codes.TERMINATED)
 
 
 def _log_level(environ: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ UNREACHABLE = 3
 SOME_FAILED = 4
 TOO_MANY_FAILED = 5
 INTERRUPTED = 130
+TERMINATED = 143
 
 MEANINGS = {
     OK: "all went well",
@@ -16,4 +17,5 @@ MEANINGS = {
     SOME_FAILED: "done, but some stores failed (within the threshold) or some items could not be answered",
     TOO_MANY_FAILED: "more stores failed than the threshold allows; nothing was registered",
     INTERRUPTED: "ended by Ctrl-C, as shells count it; a graph that is served ends with 0",
+    TERMINATED: "ended by SIGTERM, as shells count it; a graph that is served ends with 0",
 }

@@ -58,16 +58,19 @@ class StanEngine:
         parameters = empty_parameters(n_stores, design, CHANGEPOINTS)
         fitted = np.zeros(n_stores, dtype=np.bool_)
         failures: dict[int, str] = {}
-        jobs = (joblib.delayed(_fit_chunk)(chunk, design, priors) for chunk in _chunks(_tasks(history, design)))
-        pool = joblib.Parallel(n_jobs=self.workers or -1, return_as="generator_unordered", batch_size=1)
-        for results in pool(jobs):
-            for row, result in results:
-                if isinstance(result, str):
-                    failures[row] = result
-                else:
-                    put(parameters, row, *result)
-                    fitted[row] = True
-            progress(len(results), sum(isinstance(result, str) for _, result in results))
+        # The folder is this process's: it is removed even where the workers are ended in the middle of their fits.
+        with tempfile.TemporaryDirectory(prefix="storecast-fit-") as folder:
+            chunks = _chunks(_tasks(history, design))
+            jobs = (joblib.delayed(_fit_chunk)(chunk, design, priors, folder) for chunk in chunks)
+            pool = joblib.Parallel(n_jobs=self.workers or -1, return_as="generator_unordered", batch_size=1)
+            for results in pool(jobs):
+                for row, result in results:
+                    if isinstance(result, str):
+                        failures[row] = result
+                    else:
+                        put(parameters, row, *result)
+                        fitted[row] = True
+                progress(len(results), sum(isinstance(result, str) for _, result in results))
         return fits_of(parameters, fitted, failures)
 
 
@@ -83,13 +86,13 @@ def _chunks(tasks: Iterator[Task]) -> Iterator[list[Task]]:
 
 
 def _fit_chunk(
-    tasks: list[Task], design: Design, priors: Priors
+    tasks: list[Task], design: Design, priors: Priors, scratch: str
 ) -> list[tuple[int, str | tuple[Parameters, list[int]]]]:
-    """Fit some stores in this process; a reason in place of parameters where a fit failed."""
+    """Fit some stores in this process, with files in `scratch`; a reason in place of parameters where a fit failed."""
     for name in ("prophet", "prophet.plot", "cmdstanpy"):
         logging.getLogger(name).disabled = True  # two lines a fit; what goes wrong comes back as the store's reason
     results: list[tuple[int, str | tuple[Parameters, list[int]]]] = []
-    with _scratch() as folder:
+    with _scratch(scratch) as folder:
         for task in tasks:
             try:
                 results.append((task.row, _fit_store(task, design, priors, folder)))
@@ -123,7 +126,7 @@ def _fit_store(task: Task, design: Design, priors: Priors, folder: str) -> tuple
 
 
 @contextmanager
-def _scratch() -> Iterator[str]:
+def _scratch(parent: str) -> Iterator[str]:
     """A directory for one task; what the Stan package keeps beside it in this process goes too."""
     import cmdstanpy  # noqa: PLC0415 - comes with Prophet, and only a fit needs it
 
@@ -131,7 +134,7 @@ def _scratch() -> Iterator[str]:
     kept = Path(private._TMPDIR)  # noqa: SLF001 - made at import, removed only at a regular exit, which a worker has not
     kept.mkdir(exist_ok=True)
     try:
-        with tempfile.TemporaryDirectory(prefix="storecast-fit-") as folder:
+        with tempfile.TemporaryDirectory(dir=parent) as folder:
             yield folder
     finally:
         # In the caller's own process the next fit wants the folder, and a regular exit removes it.

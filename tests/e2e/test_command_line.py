@@ -160,6 +160,32 @@ def test_every_metrics_page_of_the_graph_can_be_read(graph: str) -> None:
     assert 'seldon_api_executor_server_requests_seconds_count{code="200"' in page
 
 
+def test_a_training_that_is_told_to_end_leaves_no_worker_and_no_file(home: Path, tmp_path: Path) -> None:
+    chain = home / "chain"
+    words = ["train", "--engine", "stan", "--data", f"{chain}/train.csv", "--home", str(tmp_path / "home"), "--dry-run"]
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    environ_ = {**environ(tmp_path), "TMPDIR": str(scratch)}
+    process = subprocess.Popen(
+        [*STORECAST, *words], cwd=ROOT, env=environ_, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    give_up = time.monotonic() + 60
+    while not list(scratch.glob("storecast-fit-*")) and time.monotonic() < give_up:
+        time.sleep(0.05)
+    process.terminate()
+    assert process.wait(30) == 143
+    while session_members(process.pid) and time.monotonic() < give_up:
+        time.sleep(0.1)
+    assert session_members(process.pid) == []
+    assert [path.name for path in scratch.iterdir() if path.name.startswith("storecast-fit-")] == []
+
+
+def session_members(session: int) -> list[str]:
+    """Command lines of the processes that belong to a session."""
+    listed = subprocess.run(["ps", "-s", str(session), "-o", "args="], capture_output=True, text=True, check=False)
+    return [line for line in listed.stdout.splitlines() if "defunct" not in line]
+
+
 def test_the_demo_goes_the_whole_way_and_ends_by_itself(tmp_path: Path) -> None:
     begun = time.time()
     done = run(tmp_path, "demo", "--stores", "12", "--days", "320", "--port", "0")
