@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from graph import GraphOptions, render, to_yaml, validate_files
+from graph import GraphOptions, render, to_yaml, validate, validate_files
 from storecast import exit_codes
 from storecast.arguments import Verbs, positive, verb
 
@@ -62,7 +62,9 @@ def run_render(args: argparse.Namespace) -> int:
         replicas=args.replicas,
         max_replicas=max(args.max_replicas, args.replicas),
     )
-    text = to_yaml(render(options))
+    deployment = render(options)
+    validate(deployment.to_wire())
+    text = to_yaml(deployment)
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.write_text(text)
