@@ -49,7 +49,11 @@ class Settings(BaseModel):
     )
     max_items: Count = _setting(5000, "items", "Most items in one request.")
     max_days_per_item: Count = _setting(366, "days", "Most days in one item.")
-    max_cells: Count = _setting(500_000, "stores x days", "Most forecasts in one request.")
+    max_cells: Count = _setting(
+        100_000,
+        "stores x days",
+        "Most forecasts in one request: about a second of a worker, which answers one at a time.",
+    )
     max_questions: Count = _setting(
         2000, "questions", "Most different combinations of days, level and overrides in one request; each costs a call."
     )

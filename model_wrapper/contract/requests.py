@@ -184,7 +184,7 @@ class Limits:
 
     max_items: int = 5000
     max_days_per_item: int = 366
-    max_cells: int = 500_000
+    max_cells: int = 100_000
     max_questions: int = 2000
 
 
