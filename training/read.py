@@ -40,6 +40,9 @@ def read_history(
     known = _all_ids(report, train, ahead, groups)
     if ahead is not None:
         _check_ahead(report, train, ahead)
+    sold = train.frame["y"] > 0 if mapped.open is None else (train.frame["y"] > 0) & (train.frame["open"] == 1)
+    if not sold.any():
+        report.table(validate.TRAIN, "y", "wanted at least one open day with sales", "none")
     report.raise_if_any(problems_in)
     return _panel(train.frame, ahead.frame if ahead else None, groups, known, mapped)
 

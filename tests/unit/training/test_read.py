@@ -107,6 +107,8 @@ def test_missing_columns_and_unknown_stores_are_named(tmp_path: Path) -> None:
         read(tmp_path, stores=STORES + "2,a,b\n")
     with pytest.raises(DataError, match="wanted a day after this store's history"):
         read(tmp_path, ahead=AHEAD.replace("2015-01-07", "2015-01-06"))
+    with pytest.raises(DataError, match="at least one open day with sales"):
+        read(tmp_path, train=TRAIN.splitlines()[0] + "\n2,2015-01-06,0,0,0,0,0\n")
     with pytest.raises(DataError, match="at least one row"):
         read(tmp_path, train=TRAIN.splitlines()[0] + "\n")
 
