@@ -19,7 +19,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.models.model import ModelInfo
-from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
+from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
 import fleet
@@ -32,6 +32,8 @@ from training.history import History
 
 MODEL_SCRIPT = Path(fleet.__file__).with_name("pyfunc_model.py")
 TRANSFORM_TAG = "storecast.transform"
+SQLITE = "sqlite:///"
+TRAIN_FIRST = "train first, or name another registry with --home or MLFLOW_TRACKING_URI"
 GATE_TAG = "storecast.gate"
 
 _SIGNATURE = ModelSignature(
@@ -60,7 +62,7 @@ class Champion:
 
 def tracking_uri(environ: Mapping[str, str], home: Path) -> str:
     """`MLFLOW_TRACKING_URI` where it is set, else SQLite in the home folder: no server needed."""
-    return environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home.absolute() / 'mlflow.db'}"
+    return environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{home.absolute() / 'mlflow.db'}"
 
 
 def public_uri(uri: str) -> str:
@@ -84,6 +86,9 @@ def _hush() -> None:
     # Standard output holds our one JSON result, nothing else.
     os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    # MLflow's own are seven retries of two minutes: nobody waits that long to hear that a server is not there.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
 
 @contextmanager
@@ -98,14 +103,16 @@ def connected(uri: str, home: Path) -> Iterator[MlflowClient]:
         mlflow.set_tracking_uri(uri)
         client = MlflowClient(uri)
         if client.get_experiment_by_name(EXPERIMENT) is None:
-            local = uri.startswith("sqlite:")
+            local = uri.startswith(SQLITE)
             client.create_experiment(EXPERIMENT, str(home.absolute() / "artifacts") if local else None)
         mlflow.set_experiment(EXPERIMENT)
         yield client
     except (MlflowException, OSError) as error:
         # The cause is told in words, without the password that its text and its traceback may hold.
         told = str(error).replace(uri, public_uri(uri)).replace(_userinfo(uri), "")
-        raise RegistryError(f"MLflow at {public_uri(uri)} did not do as asked: {told}; is it reachable?") from None
+        missing = isinstance(error, MlflowException) and error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
+        advice = TRAIN_FIRST if missing else "is it reachable?"
+        raise RegistryError(f"MLflow at {public_uri(uri)} did not do as asked: {told}; {advice}") from None
 
 
 def register(
@@ -217,6 +224,9 @@ def load_fleet(uri: str, home: Path, alias: str = CHAMPION) -> tuple[Fleet, str]
 
     Raises: RegistryError: no server, or nothing is registered under that alias yet.
     """
+    database = uri.removeprefix(SQLITE)
+    if database != uri and not Path(database).exists():
+        raise RegistryError(f"there is no registry at {uri}: {TRAIN_FIRST}")
     with connected(uri, home) as client:
         found = client.get_model_version_by_alias(FLEET_MODEL, alias)
         folder = mlflow.artifacts.download_artifacts(alias_uri(FLEET_MODEL, alias))

@@ -138,5 +138,10 @@ def test_a_registry_that_is_not_there_is_named_without_its_password(
 
 
 def test_nothing_registered_yet_says_so(tmp_path: Path) -> None:
-    with pytest.raises(RegistryError, match="storecast-fleet"):
+    with pytest.raises(RegistryError, match=r"there is no registry at .*: train first"):
+        registry.load_fleet(registry.tracking_uri({}, tmp_path / "home"), tmp_path / "home")
+    assert not (tmp_path / "home").exists()
+    with registry.connected(registry.tracking_uri({}, tmp_path), tmp_path):
+        pass
+    with pytest.raises(RegistryError, match=r"storecast-fleet.*train first"):
         registry.load_fleet(registry.tracking_uri({}, tmp_path), tmp_path)
