@@ -214,6 +214,7 @@ def test_fetching_ends_with_a_worker_that_is_killed(silent_port: int, tmp_path: 
     worker.wait(WAIT_S)
 
     until(lambda: not pids_that_name(f"{tmp_path}/"))
+    assert worker.returncode == -signal.SIGKILL
 
 
 def test_a_password_in_the_registrys_address_is_not_told(tmp_path: Path) -> None:
