@@ -8,8 +8,10 @@ import asyncio
 import logging
 import signal
 import socket
+import tempfile
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -32,7 +34,9 @@ class LocalGraph:
 
     def __init__(self, deployment: SeldonDeployment, options: LocalOptions) -> None:
         self._options = options
-        self._plan = plan(deployment, options)
+        # Seldon's wrapper leaves a folder a start; on a cluster it goes with the pod, here with the graph.
+        self._scratch = tempfile.TemporaryDirectory(prefix="storecast-graph-")
+        self._plan = plan(deployment, replace(options, env={**options.env, "TMPDIR": self._scratch.name}))
         self._components = [Component(each) for each in self._plan.components]
         self._engine = Engine(_engine_config(self._plan, options))
         self._running = AsyncExitStack()
@@ -55,6 +59,7 @@ class LocalGraph:
         self.log_dir.mkdir(parents=True, exist_ok=True)
         self._refuse_taken_ports()
         async with AsyncExitStack() as stack:
+            stack.callback(self._scratch.cleanup)
             stack.push_async_callback(self._stop_components)
             for component in self._components:
                 component.start()

@@ -78,6 +78,18 @@ def test_a_component_gets_the_operators_env_and_only_what_it_needs_of_this_machi
     assert "UNRELATED" not in env
 
 
+def test_what_components_leave_in_their_temporary_folder_goes_with_the_graph(tmp_path: Path) -> None:
+    async def run() -> Path:
+        async with LocalGraph(tiny_deployment(), tiny_options(tmp_path)) as graph:
+            folders = {(await whoami(graph, name))["env"]["TMPDIR"] for name in ("router", "fallback")}
+            left = Path(folders.pop()) / "left-over"
+            left.write_text("x")
+            assert not folders
+            return left
+
+    assert not asyncio.run(run()).parent.exists()
+
+
 def test_a_killed_component_is_started_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def run() -> None:
         async with LocalGraph(tiny_deployment(), tiny_options(tmp_path)) as graph:
