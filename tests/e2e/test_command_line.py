@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import requests
+from prometheus_client.parser import text_string_to_metric_families
+from support.malformed import MALFORMED
 
 ROOT = Path(__file__).parents[2]
 STORECAST = [sys.executable, "-m", "storecast"]
@@ -102,18 +104,26 @@ def test_a_day_out_of_range_is_an_error_whoever_is_asked(home: Path, graph: str,
 
 
 @pytest.fixture(scope="module")
-def graph(home: Path) -> Iterator[str]:
-    """Base URL of the graph, run by the real command from the committed manifest."""
+def addresses(home: Path) -> Iterator[dict[str, str]]:
+    """What `storecast serve` says of the committed manifest's graph: what -> address; it runs until the tests end."""
     words = ["serve", "manifests/graphs/storecast.yaml", "--port", "0"]
     process = subprocess.Popen([*STORECAST, *words], cwd=ROOT, env=environ(home), stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        first = process.stdout.readline().split()
-        assert first[0] == "predictions"
-        yield first[1].removesuffix("/api/v1.0/predictions")
+        found: dict[str, str] = {}
+        for line in iter(process.stdout.readline, "\n"):
+            what, address, *name = line.split()
+            found[" ".join([what, *name])] = address
+        yield found
     finally:
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
+
+
+@pytest.fixture(scope="module")
+def graph(addresses: dict[str, str]) -> str:
+    """Base URL of that graph."""
+    return addresses["predictions"].removesuffix("/api/v1.0/predictions")
 
 
 def test_the_graph_gives_the_same_numbers_as_the_registry(home: Path, graph: str) -> None:
@@ -155,9 +165,25 @@ def test_what_cannot_be_read_is_a_useful_400_through_the_whole_graph(
     assert told in answer.json()["status"]["info"]
 
 
-def test_every_metrics_page_of_the_graph_can_be_read(graph: str) -> None:
-    page = requests.get(f"{graph}/prometheus", timeout=10).text
-    assert 'seldon_api_executor_server_requests_seconds_count{code="200"' in page
+@pytest.mark.parametrize(("message", "paths"), [case[1:] for case in MALFORMED], ids=[case[0] for case in MALFORMED])
+def test_every_malformed_request_is_a_400_with_every_problem_through_the_whole_graph(
+    graph: str, message: object, paths: list[str]
+) -> None:
+    body = json.dumps(message).encode()
+    headers = {"Content-Type": "application/json"}
+    answer = requests.post(f"{graph}/api/v1.0/predictions", data=body, headers=headers, timeout=30)
+    assert answer.status_code == 400
+    assert sorted(problem["path"] for problem in answer.json()["jsonData"]["problems"]) == sorted(paths)
+
+
+def test_every_metrics_page_of_the_graph_can_be_read(graph: str, addresses: dict[str, str]) -> None:
+    assert requests.get(f"{graph}/api/v1.0/metadata/forecaster", timeout=10).status_code == 200
+    pages = {what: requests.get(url, timeout=10).text for what, url in addresses.items() if what.startswith("metrics")}
+    assert set(pages) == {f"metrics ({name})" for name in ("engine", "router", "forecaster", "fallback")}
+    assert 'seldon_api_executor_server_requests_seconds_count{code="200"' in pages["metrics (engine)"]
+    assert "storecast_requests_total" in pages["metrics (forecaster)"]
+    for page in pages.values():
+        assert list(text_string_to_metric_families(page))
 
 
 def test_a_training_that_is_told_to_end_leaves_no_worker_and_no_file(home: Path, tmp_path: Path) -> None:
