@@ -11,7 +11,6 @@ FLEET_ARTIFACT = "fleet"
 """Artifact name of the fleet directory inside a registered version."""
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
-ALIASES = (CHAMPION, CHALLENGER, PREVIOUS)
 
 EXPERIMENT = "storecast-training"
 
