@@ -32,12 +32,27 @@ FACTS = np.dtype(
         ("mase", "<f4"),
         ("coverage_80", "<f4"),
         ("width_80", "<f4"),
+        ("model_wape", "<f4"),  # of the store's model, also where it lost and `wape` is the baseline's
         ("variant", "S16"),  # how the model was fitted
         ("group", "S32"),
         ("data_hash", "S32"),
         ("failure", "S200"),  # why there is no model; empty where there is one
     ]
 )
+
+
+def facts_of_today(stored: AnyArray) -> AnyArray:
+    """Records of `FACTS`, from those of another release: a score that it did not know is NaN."""
+    if stored.dtype == FACTS:
+        return stored
+    old: Any = stored
+    facts = np.zeros(len(stored), dtype=FACTS)
+    for name in FACTS.names or ():
+        if name in old.dtype.names:
+            facts[name] = old[name]
+        elif FACTS[name].kind == "f":
+            facts[name] = np.nan
+    return facts
 
 
 @dataclass(frozen=True)

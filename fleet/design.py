@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +13,8 @@ from fleet.features import Mode, Regressor
 Transform = Literal["log1p", "identity"]
 Growth = Literal["linear", "flat"]
 
+# Clients ask for the same days again and again.
+_MATRICES_KEPT = 64
 _LARGEST_EXPONENT = 700.0  # exp(709.8) overflows float64
 
 
@@ -26,11 +29,16 @@ class Seasonality:
 
     def matrix(self, days: IntArray) -> FloatArray:
         """Fourier terms, shape (n_days, 2 * order): sine and cosine of each multiple in turn."""
-        harmonics = np.arange(1, self.order + 1) / self.period_days
-        angles = harmonics[None, :] * (2 * np.pi * days.astype(np.float64))[:, None]
-        terms = np.empty((len(days), 2 * self.order))
-        terms[:, 0::2], terms[:, 1::2] = np.sin(angles), np.cos(angles)
-        return terms
+        return _fourier(self.period_days, self.order, days.astype(np.float64).tobytes())
+
+
+@lru_cache(_MATRICES_KEPT)
+def _fourier(period_days: float, order: int, days: bytes) -> FloatArray:
+    angles = (np.arange(1, order + 1) / period_days)[None, :] * (2 * np.pi * np.frombuffer(days))[:, None]
+    terms = np.empty((len(angles), 2 * order))
+    terms[:, 0::2], terms[:, 1::2] = np.sin(angles), np.cos(angles)
+    terms.setflags(write=False)
+    return terms
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ Every rule returns float64, shape (n_stores, n_days).
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -21,6 +22,8 @@ CLOSURE_REACH_DAYS = 14
 """Days around the days asked for that rules look at: a longer closure is still seen as a long one."""
 
 _MONTH_AND_DAY = "datetime64[M]"
+# What the calendar alone decides is the same for every store, and clients ask for the same days again and again.
+_DAYS_KEPT = 512
 
 
 @dataclass(frozen=True)
@@ -87,28 +90,45 @@ def _before_kind(window: Window, column: str, label: str, first: int, last: int)
 
 def _month_day(window: Window, first: int, last: int) -> FloatArray:
     """1 from the `first` to the `last` day of the month; negative days count from its end, -1 being the last day."""
-    dates = window.days.astype("datetime64[D]")
+    return _every_store(window, _days_of_month(window.days.tobytes(), first, last))
+
+
+@lru_cache(_DAYS_KEPT)
+def _days_of_month(days: bytes, first: int, last: int) -> FloatArray:
+    dates = np.frombuffer(days, np.int64).astype("datetime64[D]")
     month = dates.astype(_MONTH_AND_DAY)
     from_start = (dates - month.astype("datetime64[D]")).astype(np.int64) + 1
     from_end = (dates - (month + 1).astype("datetime64[D]")).astype(np.int64)
     position = from_start if first > 0 else from_end
-    return _every_store(window, (position >= first) & (position <= last))
+    return _unchanging((position >= first) & (position <= last))
 
 
 def _around_date(window: Window, month: int, day: int, first: int, last: int) -> FloatArray:
     """1 from `first` to `last` days relative to the yearly date `month`-`day`; negative is before it."""
-    dates = window.days.astype("datetime64[D]")
+    return _every_store(window, _days_around_date(window.days.tobytes(), month, day, first, last))
+
+
+@lru_cache(_DAYS_KEPT)
+def _days_around_date(days: bytes, month: int, day: int, first: int, last: int) -> FloatArray:
+    dates = np.frombuffer(days, np.int64).astype("datetime64[D]")
     years = dates.astype("datetime64[Y]")
     inside = np.zeros(len(dates), dtype=np.bool_)
     for year in (years - 1, years, years + 1):
         anchor = (year.astype(_MONTH_AND_DAY) + (month - 1)).astype("datetime64[D]") + (day - 1)
         distance = (dates - anchor).astype(np.int64)
         inside |= (distance >= first) & (distance <= last)
-    return _every_store(window, inside)
+    return _unchanging(inside)
 
 
-def _every_store(window: Window, days: BoolArray) -> FloatArray:
-    return np.broadcast_to(days.astype(np.float64), (len(window.usual_open), len(days)))
+def _unchanging(days: BoolArray) -> FloatArray:
+    column = days.astype(np.float64)
+    column.setflags(write=False)  # it is kept
+    return column
+
+
+def _every_store(window: Window, days: FloatArray) -> FloatArray:
+    n_stores = len(window.usual_open)
+    return days[None, :] if n_stores == 1 else np.broadcast_to(days, (n_stores, len(days)))
 
 
 RULES: Mapping[str, Callable[..., FloatArray]] = {

@@ -12,11 +12,12 @@ import numpy.typing as npt
 from fleet import formula, intervals
 from fleet.arrays import AnyArray, BoolArray, FloatArray, IntArray, as_dates, day_numbers, weekdays
 from fleet.calendar import Calendar, Column, Overrides, Window
-from fleet.contents import FleetContents
+from fleet.contents import FleetContents, facts_of_today
 from fleet.design import Design
 from fleet.errors import FeatureError, UnknownStoreError
 from fleet.features import CLOSURE_REACH_DAYS, columns_of, padded_window
 from fleet.formula import Parameters
+from fleet.newcomers import CHAIN, Shapes, joined, typical
 from fleet.storage import ArrayDirectory
 
 Dates = npt.NDArray[np.datetime64]
@@ -118,7 +119,13 @@ class Fleet:
     @property
     def facts(self) -> npt.NDArray[np.void]:
         """(n_stores,) records of `fleet.contents.FACTS`: training window, scores, group, reason of a failure."""
-        return cast("npt.NDArray[np.void]", self._arrays["facts"])
+        return cast("npt.NDArray[np.void]", facts_of_today(self._arrays["facts"]))
+
+    @property
+    def interval_quantiles(self) -> FloatArray | None:
+        """Measured widths of the models' intervals, as in `FleetContents`; None where nothing was measured."""
+        measured = self._arrays.get("interval_quantiles")
+        return None if measured is None else measured.astype(np.float64)
 
     @property
     def recent_sales(self) -> FloatArray:
@@ -181,14 +188,48 @@ class Fleet:
         rows = self._rows(store_ids)
         window, positions = self._window(rows, dates, overrides)
         asked = window.select(positions)
-        promo = asked.columns.get("promo", np.zeros(asked.assumed.shape, np.uint8)).astype(np.intp)
-        curves = self._arrays["fallback"].astype(np.float64)[rows]
-        sales = curves[np.arange(len(rows))[:, None], weekdays(asked.days)[None, :], promo]
+        curves = self._arrays["fallback"][rows].astype(np.float64)
         # The curve's spread is on the log scale whatever the models' transform: sales spread in proportion.
-        spread = self._arrays["fallback_sigma"].astype(np.float64)[rows][:, None]
+        spread = self._arrays["fallback_sigma"][rows].astype(np.float64)[:, None]
         half = self._quantiles("fallback_quantiles", rows, asked.days, level) * spread
-        logs = np.log1p(sales)
-        return _closed_to_zero(store_ids, asked, sales, np.expm1(logs - half), np.expm1(logs + half))
+        return _along_curves(store_ids, asked, curves, half)
+
+    def newcomers(
+        self,
+        store_ids: Sequence[str],
+        dates: npt.ArrayLike,
+        level: float = 0.8,
+        overrides: Overrides | None = None,
+        *,
+        sales: Sequence[float],
+        groups: Sequence[str] | None = None,
+    ) -> Forecast:
+        """Forecast stores without history from a named level: the curve of their group, or the chain's, scaled to it.
+
+        A store that the fleet does not know opens when most of its group does, all days `assumed`.
+
+        Args:    sales: mean sales of an open day, one a store.  groups: one of `shapes.names` or "" a store, for those
+                 that the fleet does not know; the others are as `predict`'s.
+        Raises:  FeatureError: an override does not fit.  LevelError.
+        """
+        intervals.check_level(level)
+        rows = self._locate(store_ids)
+        hints = groups or [CHAIN] * len(store_ids)
+        names = [hint if row < 0 else str(self.shapes.groups[row]) for row, hint in zip(rows, hints, strict=True)]
+        keys = [(int(row), name) for row, name in zip(rows, names, strict=True)]
+        windows = {key: self._newcomers_window(*key, dates, overrides) for key in dict.fromkeys(keys)}
+        shapes = {name: self.shapes.shape(name) for name in dict.fromkeys(names)}
+        curves = np.stack([shapes[name] for name in names]) * np.asarray(sales, np.float64)[:, None, None]
+        half = np.full((1, 1), intervals.normal_quantile(level) * self.shapes.spread)
+        return _along_curves(store_ids, joined([windows[key] for key in keys]), curves, half)
+
+    @cached_property
+    def shapes(self) -> Shapes:
+        """What the chain's and its groups' curves have in common."""
+        curves, spreads = (self._arrays[name].astype(np.float64) for name in ("fallback", "fallback_sigma"))
+        facts = self.facts
+        groups = np.char.decode(facts["group"], "utf-8")
+        return Shapes(curves, spreads, self.recent_sales, facts["n_days"], groups)
 
     def future_columns(self, store_id: str, dates: npt.ArrayLike) -> dict[str, FloatArray]:
         """Regressor name -> (n_days,) values of one store: what a stock Prophet's `predict` wants beside `ds`."""
@@ -223,6 +264,13 @@ class Fleet:
         window = padded_window(self.calendar, rows, first, last, overrides)
         return window, days - first + CLOSURE_REACH_DAYS
 
+    def _newcomers_window(self, row: int, group: str, dates: npt.ArrayLike, overrides: Overrides | None) -> Window:
+        """A known store's own calendar; where `row` is negative, what most of the group has."""
+        theirs = np.array([row]) if row >= 0 else np.flatnonzero(self.shapes.members(group))
+        window, positions = self._window(theirs, dates, overrides)
+        asked = window.select(positions)
+        return asked if row >= 0 else typical(asked)
+
     def _quantiles(self, name: str, rows: IntArray, days: IntArray, level: float) -> FloatArray:
         """Half-widths in standard deviations, broadcastable to (n_rows, n_days)."""
         intervals.check_level(level)
@@ -230,11 +278,19 @@ class Fleet:
         if measured is None:
             return np.full((1, 1), intervals.normal_quantile(level))
         ahead = days - int(self._meta["trained_through"])
-        return intervals.quantiles_at(measured.astype(np.float64)[rows], ahead, level)
+        return intervals.quantiles_at(measured[rows].astype(np.float64), ahead, level)
 
     def _forecast(self, store_ids: Sequence[str], asked: Window, centre: FloatArray, half: FloatArray) -> Forecast:
         back = self.design.back
         return _closed_to_zero(store_ids, asked, back(centre), back(centre - half), back(centre + half))
+
+
+def _along_curves(store_ids: Sequence[str], asked: Window, curves: FloatArray, half: FloatArray) -> Forecast:
+    """Forecast from curves (n_stores, 7, 2) by weekday and promo; `half`: width to either side, of log1p(sales)."""
+    promo = asked.columns.get("promo", np.zeros(asked.assumed.shape, np.uint8)).astype(np.intp)
+    sales = curves[np.arange(len(curves))[:, None], weekdays(asked.days)[None, :], promo]
+    logs = np.log1p(sales)
+    return _closed_to_zero(store_ids, asked, sales, np.expm1(logs - half), np.expm1(logs + half))
 
 
 def _closed_to_zero(

@@ -15,10 +15,12 @@ import numpy as np
 from fleet.arrays import FloatArray, IntArray
 from fleet.calendar import Window
 from fleet.design import Design
-from fleet.features import columns_of
+from fleet.features import Mode, columns_of
 
 SCALARS = ("k", "m", "sigma_obs", "y_scale", "y_floor", "start_day", "t_scale_days")
 
+# Up to so many forecasts at once it is numpy's calls that cost, beyond them it is memory.
+_FEW = 512
 _SMALLEST_LAPLACE_SCALE = 1e-8  # what Prophet adds to mean |delta|
 
 
@@ -56,8 +58,14 @@ def trend(parameters: Parameters, days: IntArray) -> FloatArray:
     """Trend in fitted units, shape (n_stores, n_days)."""
     t = parameters.times(days)
     line = parameters.scalar("k") * t + parameters.scalar("m")
-    for delta, start in zip(parameters.delta.T, parameters.changepoints_t.T, strict=True):
-        line += delta[:, None] * np.maximum(t - start[:, None], 0.0)
+    deltas, starts = parameters.delta.T, parameters.changepoints_t.T
+    if t.size <= _FEW:
+        # One after the other, as below, so that a store has the same bytes alone and among others.
+        bends = deltas[:, :, None] * np.maximum(t - starts[:, :, None], 0.0)
+        line = _in_turn(line, bends)
+    else:
+        for delta, start in zip(deltas, starts, strict=True):
+            line += delta[:, None] * np.maximum(t - start[:, None], 0.0)
     return np.asarray(line * parameters.scalar("y_scale") + parameters.scalar("y_floor"))
 
 
@@ -65,19 +73,51 @@ def yhat(parameters: Parameters, design: Design, window: Window, positions: IntA
     """Fitted-scale forecast at some of the window's days, shape (n_stores, n_positions)."""
     days = window.days[positions]
     shape = (len(parameters.scalars), len(days))
-    terms = {"additive": np.zeros(shape), "multiplicative": np.zeros(shape)}
+    terms: dict[Mode, FloatArray] = {"additive": np.zeros(shape), "multiplicative": np.zeros(shape)}
+    add = _add_few if shape[0] * shape[1] <= _FEW else _add_many
+    add(terms, parameters, design, window, positions)
+    growth = trend(parameters, days)
+    return np.asarray(growth * (1 + terms["multiplicative"]) + terms["additive"] * parameters.scalar("y_scale"))
+
+
+def _add_many(
+    terms: dict[Mode, FloatArray], parameters: Parameters, design: Design, window: Window, positions: IntArray
+) -> None:
     column = 0
     for season in design.seasonalities:
-        width = 2 * season.order
-        terms[season.mode] += parameters.beta[:, column : column + width] @ season.matrix(days).T
-        column += width
+        # Column by column: a matrix product adds in an order that depends on how many stores and days are asked.
+        for wave in season.matrix(window.days[positions]).T:
+            terms[season.mode] += parameters.beta[:, column, None] * wave
+            column += 1
     for index, (regressor, values) in enumerate(
         zip(design.regressors, columns_of(window, design.regressors), strict=True)
     ):
         centred = (values[:, positions] - parameters.centre[:, index, None]) / parameters.spread[:, index, None]
         terms[regressor.mode] += parameters.beta[:, column + index, None] * centred
-    growth = trend(parameters, days)
-    return np.asarray(growth * (1 + terms["multiplicative"]) + terms["additive"] * parameters.scalar("y_scale"))
+
+
+def _add_few(
+    terms: dict[Mode, FloatArray], parameters: Parameters, design: Design, window: Window, positions: IntArray
+) -> None:
+    """The same sums in the same order, in a call for all columns instead of some for each."""
+    waves = [season.matrix(window.days[positions]).T[:, None, :] for season in design.seasonalities]
+    modes = [season.mode for season in design.seasonalities for _ in range(2 * season.order)]
+    columns = [np.broadcast_to(wave, (len(wave), *terms["additive"].shape)) for wave in waves]
+    if design.regressors:
+        values = np.stack([column[:, positions] for column in columns_of(window, design.regressors)])
+        columns.append((values - parameters.centre.T[:, :, None]) / parameters.spread.T[:, :, None])
+        modes += [regressor.mode for regressor in design.regressors]
+    if not modes:
+        return
+    products = parameters.beta.T[:, :, None] * np.concatenate(columns)
+    for mode, start in list(terms.items()):
+        mine = [place for place, each in enumerate(modes) if each == mode]
+        terms[mode] = _in_turn(start, products if len(mine) == len(modes) else products[mine])
+
+
+def _in_turn(start: FloatArray, parts: FloatArray) -> FloatArray:
+    # numpy's sum adds in an order that depends on the shape.
+    return np.asarray(np.add.accumulate(np.concatenate([start[None], parts]))[-1])
 
 
 def standard_deviation(parameters: Parameters, design: Design, days: IntArray) -> FloatArray:

@@ -6,6 +6,7 @@ temporary name beside its place and renamed, so that a killed writer leaves no h
 """
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -72,10 +73,15 @@ def _digest(body: Mapping[str, Any]) -> str:
 
 
 class ArrayDirectory(Mapping[str, AnyArray]):
-    """A fleet directory opened for reading: array name -> memory-mapped array, proved when first asked for."""
+    """A fleet directory opened for reading: array name -> memory-mapped array, proved when first asked for.
 
-    def __init__(self, path: Path) -> None:
+    `mapped`: False reads an array anew whenever it is asked for, and keeps neither it nor its file. A mapped array
+    costs a file descriptor for as long as it lives, which many small directories cannot pay.
+    """
+
+    def __init__(self, path: Path, *, mapped: bool = True) -> None:
         self.path = path
+        self._mapped = mapped
         body = _read_manifest(path / MANIFEST)
         self.meta: dict[str, Any] = body["meta"]
         self.digest: str = body["digest"]
@@ -85,14 +91,27 @@ class ArrayDirectory(Mapping[str, AnyArray]):
             _check_size(path / entry["file"], entry["bytes"])
 
     def __getitem__(self, name: str) -> AnyArray:
+        if not self._mapped:
+            return self._read(name)
         if name not in self._open:
-            entry = self._entries[name]
-            file = self.path / entry["file"]
-            if _sha256(file) != entry["sha256"]:
-                raise FleetFormatError(f"{file} does not have the checksum of its manifest: fetch the fleet again")
+            file = self._file(name)
+            self._prove(name, _sha256(file))
             # A plain view of the map: indexing a memmap object costs several times the indexing itself.
             self._open[name] = np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
         return self._open[name]
+
+    def _read(self, name: str) -> AnyArray:
+        content = self._file(name).read_bytes()
+        self._prove(name, hashlib.sha256(content).hexdigest())
+        return np.asarray(np.load(io.BytesIO(content), allow_pickle=False))
+
+    def _file(self, name: str) -> Path:
+        return self.path / str(self._entries[name]["file"])
+
+    def _prove(self, name: str, sha256: str) -> None:
+        if sha256 != self._entries[name]["sha256"]:
+            file = self._file(name)
+            raise FleetFormatError(f"{file} does not have the checksum of its manifest: fetch the fleet again")
 
     def __iter__(self) -> Any:  # noqa: ANN401 - an iterator of names, as Mapping wants it
         return iter(self._entries)
