@@ -12,17 +12,53 @@ from fleet.calendar import OPEN, UNKNOWN
 
 
 @dataclass(frozen=True)
+class Moment:
+    """What a whole chain knows at the end of a day, for stores that know too little themselves; by group.
+
+    `habits`: days opened and days known by weekday, (7,) each.  `curves`: mean sales of an open day and their shape,
+    (14,) by weekday and promo, relative to it.
+    """
+
+    habits: Mapping[str, tuple[FloatArray, FloatArray]]
+    curves: Mapping[str, tuple[float, FloatArray]]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What a part of a chain must be told of the rest. `moments`: by the last day of sales that is known.
+
+    `first_day`, `last_day`: of all sales.  `through`: last day of the calendar.  `columns`: with the labels of all
+    parts.  `usual_numbers`: a number where a store has none.
+    """
+
+    first_day: int
+    last_day: int
+    through: int
+    columns: tuple[Column, ...]
+    usual_numbers: Mapping[str, float]
+    moments: Mapping[int, Moment]
+
+
+@dataclass(frozen=True)
 class History:
-    """What is known of a chain.
+    """What is known of a chain, or of a part of it, `chain` then telling of the rest.
 
     `sales`: (n_stores, n_days), from `first_day` to `last_day`, NaN where there is no row.  `groups`: (n_stores,) store
-    attributes in one word.  `calendar` begins on `first_day` too and goes on into the days ahead.
+    attributes in one word.  `calendar` begins on `first_day` too and goes on into the days ahead.  `open_told`: it says
+    when stores open; else that was read off the sales.
     """
 
     store_ids: tuple[str, ...]
     groups: npt.NDArray[np.str_]
     sales: FloatArray
     calendar: Calendar
+    chain: Chain | None = None
+    open_told: bool = True
+
+    @property
+    def moment(self) -> Moment | None:
+        """What the whole chain knows at the end of this history; None where this is the whole chain."""
+        return None if self.chain is None else self.chain.moments[self.last_day]
 
     @property
     def first_day(self) -> int:
@@ -50,12 +86,26 @@ class History:
         return np.asarray((opening == 1) & (self.sales > 0))
 
     def until(self, cutoff: int) -> "History":
-        """The same chain as it was known at the end of day `cutoff`: later sales gone, the calendar kept as a plan."""
-        kept = self.sales[:, : cutoff - self.first_day + 1]
-        n_days = kept.shape[1]
-        past = {name: values[:, :n_days] for name, values in self.calendar.values.items()}
-        usual = usual_opening(past[OPEN], self.first_day, self.groups)
-        return replace(self, sales=kept, calendar=replace(self.calendar, usual_open=usual))
+        """The same chain as it was known at the end of day `cutoff`: later sales gone, the calendar as it was then.
+
+        Then as now, the calendar tells of so many days ahead; beyond them nobody has said yet.
+        """
+        cut = replace(self, sales=self.sales[:, : cutoff - self.first_day + 1])
+        counts = opening_counts(self.calendar.values[OPEN][:, : cut.sales.shape[1]], self.first_day)
+        habits = habits_of(self.groups, *counts) if cut.moment is None else cut.moment.habits
+        ahead = cutoff + self.calendar.last_day - self.last_day
+        values = {
+            name: _until(values, (cutoff if name == OPEN and not self.open_told else ahead) - self.first_day + 1)
+            for name, values in self.calendar.values.items()
+        }
+        usual = usual_opening(*counts, self.groups, habits)
+        return replace(cut, calendar=replace(self.calendar, values=values, usual_open=usual))
+
+
+def _until(values: AnyArray, n_days: int) -> AnyArray:
+    """A calendar's column of which only the first days are known."""
+    blank = np.nan if values.dtype.kind == "f" else UNKNOWN
+    return np.where(np.arange(values.shape[1]) < n_days, values, np.array(blank, dtype=values.dtype))
 
 
 def natural_order(store_ids: npt.NDArray[np.str_]) -> IntArray:
@@ -64,35 +114,45 @@ def natural_order(store_ids: npt.NDArray[np.str_]) -> IntArray:
     return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
 
 
-def build_calendar(
-    columns: tuple[Column, ...], values: Mapping[str, AnyArray], first_day: int, groups: npt.NDArray[np.str_]
-) -> Calendar:
-    """The fleet's calendar of a panel: its usual opening by weekday and usual numbers are read off the known days."""
-    usual_numbers = {c.name: _usual_number(values[c.name]) for c in columns if c.type == "number"}
-    usual = usual_opening(values[OPEN], first_day, groups)
-    return Calendar(first_day, columns, values, usual, usual_numbers)
-
-
-def usual_opening(opening: AnyArray, first_day: int, groups: npt.NDArray[np.str_]) -> BoolArray:
-    """(n_stores, 7) whether a store opens on that weekday more often than not; its group's habit where nobody knows."""
+def opening_counts(opening: AnyArray, first_day: int) -> tuple[FloatArray, FloatArray]:
+    """Days that each store opened and days that are known, (n_stores, 7) each, Monday first."""
     weekday = weekdays(np.arange(first_day, first_day + opening.shape[1]))
     opened, known = np.zeros((len(opening), DAYS_A_WEEK)), np.zeros((len(opening), DAYS_A_WEEK))
     for day in range(DAYS_A_WEEK):
         part = opening[:, weekday == day]
         opened[:, day], known[:, day] = (part == 1).sum(axis=1), (part != UNKNOWN).sum(axis=1)
-    for group in np.unique(groups):
-        members = groups == group
-        unknown = members[:, None] & (known == 0)
-        totals = np.broadcast_to(known[members].sum(axis=0), known.shape)
-        opens = np.broadcast_to(opened[members].sum(axis=0), known.shape)
-        known[unknown], opened[unknown] = totals[unknown], opens[unknown]
-    return np.asarray(opened * 2 >= np.maximum(known, 1))
+    return opened, known
 
 
-def _usual_number(values: AnyArray) -> FloatArray:
-    numbers = values.astype(np.float64)
-    everywhere = float(np.nanmedian(numbers)) if np.isfinite(numbers).any() else 0.0
-    usual = np.full(len(numbers), everywhere)
-    known = np.isfinite(numbers).any(axis=1)
-    usual[known] = np.nanmedian(numbers[known], axis=1)
+def habits_of(
+    groups: npt.NDArray[np.str_], opened: FloatArray, known: FloatArray
+) -> dict[str, tuple[FloatArray, FloatArray]]:
+    """The counts of each group's stores together."""
+    together = {str(group): groups == group for group in np.unique(groups)}
+    return {group: (opened[there].sum(axis=0), known[there].sum(axis=0)) for group, there in together.items()}
+
+
+def usual_opening(
+    opened: FloatArray,
+    known: FloatArray,
+    groups: npt.NDArray[np.str_],
+    habits: Mapping[str, tuple[FloatArray, FloatArray]],
+) -> BoolArray:
+    """(n_stores, 7) whether a store opens on that weekday more often than not; its group's habit where nobody knows."""
+    its_opened, its_known = (np.array([habits[str(group)][place] for group in groups]) for place in (0, 1))
+    nobody = known == 0
+    return np.asarray(np.where(nobody, its_opened, opened) * 2 >= np.maximum(np.where(nobody, its_known, known), 1))
+
+
+def usual_number(values: AnyArray) -> FloatArray:
+    """(n_stores,) median of a number column, NaN where a store has none."""
+    usual = np.full(len(values), np.nan)
+    known = np.isfinite(values).any(axis=1)
+    usual[known] = np.nanmedian(values[known].astype(np.float64), axis=1)
     return usual
+
+
+def number_of_chain(usual: FloatArray) -> float:
+    """What a store without that number gets: the median store's, 0 where nobody has one."""
+    known = usual[np.isfinite(usual)]
+    return float(np.median(known)) if len(known) else 0.0

@@ -1,6 +1,7 @@
 """Reading and validating at the door: every problem in one report, any layout by a mapping."""
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,12 @@ import pandas as pd
 import pytest
 from support import chains
 
+from fleet.calendar import UNKNOWN
 from training.errors import DataError
 from training.history import natural_order
 from training.mapping import read_mapping
 from training.read import read_history
+from training.validate import KEPT_PER_KIND, Problem, Report
 
 TRAIN = """Store,Date,Sales,Open,Promo,StateHoliday,SchoolHoliday
 2,2015-01-05,100,1,1,0,0
@@ -91,10 +94,11 @@ def test_every_problem_stands_in_one_report_with_store_date_and_column(tmp_path:
         "store 10, date 2015-01-07, column y: wanted 0 on a closed day, got 50",
         "store 10, date 2015-01-07, column school_holiday: wanted 0 or 1 for every past day",
         "store 11, date 1015-01-07, column ds: wanted a date from 1900-01-01",
+        "store 11, date 2015-01-07, column store_id: wanted a row in the store table",
     ):
         assert wanted in text
     table = pd.read_csv(tmp_path / "data-problems.csv")
-    assert len(table) == 9
+    assert len(table) == 10
     assert caught.value.exit_code == 2
 
 
@@ -113,6 +117,53 @@ def test_missing_columns_and_unknown_stores_are_named(tmp_path: Path) -> None:
         read(tmp_path, train=TRAIN.splitlines()[0] + "\n")
 
 
+@pytest.mark.parametrize(
+    ("table", "row", "place"),
+    [
+        ("train", "2,2041-01-07,5,1,0,0,0", "train: store 2, date 2041-01-07"),
+        ("train", "10,1915-01-07,5,1,0,0,0", "train: store 10, date 1915-01-07"),
+        ("ahead", "7,2115-01-07,1,0,0,0", "calendar: store 7, date 2115-01-07"),
+        ("ahead", "7,2014-12-31,0,0,a,0", "calendar: store 7, date 2014-12-31"),
+    ],
+)
+def test_a_mistyped_date_is_a_problem_and_moves_no_other_day(tmp_path: Path, table: str, row: str, place: str) -> None:
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, **{table: {"train": TRAIN, "ahead": AHEAD}[table] + row + "\n"})
+    assert f"{place}, column ds: wanted a day from 2015-01-05 to" in str(caught.value)
+    assert str(caught.value).startswith("the input has 1 problem (")
+
+
+@pytest.mark.parametrize("store_id", ["x" * 257, "ü" * 129])
+def test_an_id_longer_than_a_fleet_keeps_is_named_in_every_table(tmp_path: Path, store_id: str) -> None:
+    wanted = f"store {store_id}, {{}}column store_id: wanted an id of at most 256 bytes in UTF-8, got {store_id}"
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, train=f"{TRAIN}{store_id},2015-01-05,5,1,0,0,0\n", stores=f"{STORES}{store_id},a,b\n")
+    head, *lines = str(caught.value).splitlines()
+    assert head.startswith("the input has 2 problems")
+    assert lines == ["  stores: " + wanted.format(""), "  train: " + wanted.format("date 2015-01-05, ")]
+
+
+def test_the_longest_id_and_group_that_a_fleet_keeps_are_read(tmp_path: Path) -> None:
+    store_id, word = "ü" * 128, "ü" * 15
+    paths = write(tmp_path, stores=f"{STORES}{store_id},{word},b\n")
+    history = read_history(paths["train"], paths["stores"], paths["ahead"], problems_in=tmp_path)
+    assert history.store_ids[-1] == store_id
+    assert history.groups[-1] == f"{word}/b"
+
+
+def test_an_unprintable_id_of_the_store_table_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"stores: store .*: wanted an id of printable characters, got 8\u200b9"):
+        read(tmp_path, stores=f"{STORES}8\u200b9,a,b\n")
+
+
+def test_a_group_longer_than_a_fleet_keeps_is_named_with_its_store(tmp_path: Path) -> None:
+    for word in ("Nordrhein-Westfalen-Regierungsbezirk-", "a" + "ü" * 15):
+        with pytest.raises(DataError) as caught:
+            read(tmp_path, stores=f"{STORES}8,{word},b\n")
+        assert "stores: store 8, column group: wanted a group of at most 32 bytes in UTF-8" in str(caught.value)
+        assert f"got {word}/b" in str(caught.value)
+
+
 def test_many_rows_of_one_kind_are_counted_not_listed(tmp_path: Path) -> None:
     rows = "".join(f"2,2014-0{1 + i // 28}-{1 + i % 28:02d},-1,1,0,0,0\n" for i in range(100))
     with pytest.raises(DataError) as caught:
@@ -121,6 +172,29 @@ def test_many_rows_of_one_kind_are_counted_not_listed(tmp_path: Path) -> None:
     assert text.startswith("the input has 100 problems")
     assert "... and 95 more of y: wanted sales of 0 or more" in text
     assert len(text.splitlines()) == 7
+
+
+def test_of_very_many_rows_of_one_kind_the_first_are_kept_and_all_are_counted(tmp_path: Path) -> None:
+    days = pd.date_range(end="2015-01-04", periods=KEPT_PER_KIND + 7).astype(str)
+    rows = "".join(f"{store},{day},-1,1,0,0,0\n" for store in (2, 10) for day in days)
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, train=TRAIN + rows + "2,2015-01-07,abc,1,1,0,0\n")
+    head, *lines = str(caught.value).splitlines()
+    n_rows = 2 * len(days)
+    # The days ahead have 2015-01-07 as well.
+    assert head == f"the input has {n_rows + 2} problems (the first of each kind: {tmp_path / 'data-problems.csv'}):"
+    assert f"  ... and {n_rows - 5} more of y: wanted sales of 0 or more" in lines
+    assert len(lines) == 6 + 2
+    listed = pd.read_csv(tmp_path / "data-problems.csv")
+    assert (listed["column"] == "y").sum() == KEPT_PER_KIND + 1
+    assert len(listed) + listed["more"].sum() == n_rows + 2
+
+
+def test_what_several_workers_counted_is_added_up() -> None:
+    problem = Problem("train", "2", "2015-01-05", "y", "wanted a number", "abc")
+    lines = list(Report([problem, replace(problem, more=10), problem, replace(problem, more=20)]).lines())
+    assert lines[:4] == [f"  {problem}"] * 4
+    assert lines[4:] == ["  ... and 30 more of y: wanted a number"]
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
@@ -172,3 +246,24 @@ def test_a_cutoff_hides_later_sales_and_keeps_the_plan(tmp_path: Path) -> None:
     assert cut.sales.shape[1] == 120 - 42
     assert cut.last_day == history.last_day - 42
     assert cut.calendar.last_day == history.calendar.last_day
+
+
+def test_a_cutoff_knows_as_much_of_the_days_ahead_as_the_history_does(tmp_path: Path) -> None:
+    history = chains.history(tmp_path, n_days=120)
+    ahead = history.calendar.last_day - history.last_day
+    cut = history.until(history.last_day - 60)
+    known = cut.sales.shape[1] + ahead
+    for name, values in cut.calendar.values.items():
+        np.testing.assert_array_equal(values[:, :known], history.calendar.values[name][:, :known])
+        assert (values[:, known:] == UNKNOWN).all()
+
+
+def test_opening_that_was_read_off_the_sales_is_not_known_before_them(tmp_path: Path) -> None:
+    (tmp_path / "m.toml").write_text('[columns]\nstore_id = "shop"\nds = "day"\ny = "revenue"\n')
+    rows = "".join(f"A,2015-01-{day:02d},{day % 3}\n" for day in range(1, 31))
+    (tmp_path / "data.csv").write_text(f"shop,day,revenue\n{rows}")
+    mapped = read_mapping(tmp_path / "m.toml")
+    history = read_history(tmp_path / "data.csv", None, None, mapped=mapped, problems_in=tmp_path)
+    opening = history.until(history.last_day - 10).calendar.values["open"]
+    assert (opening[:, :20] != UNKNOWN).all()
+    assert (opening[:, 20:] == UNKNOWN).all()

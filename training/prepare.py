@@ -1,0 +1,192 @@
+"""From sources to partitions that have been looked at: what the work on them needs to know, or all that is wrong."""
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from training.backtest import cutoffs_of
+from training.columns import read_words
+from training.errors import DataError
+from training.history import Chain, natural_order
+from training.mapping import ROSSMANN, Mapped
+from training.notices import Notices, calendar_end, groups_unknown, ids_alike, merged
+from training.options import HORIZON_DAYS, Stages, TrainingOptions
+from training.partitions import (
+    MANIFEST,
+    MAX_PARTITIONS,
+    STORES_A_PARTITION,
+    Partitions,
+    PartitionWriter,
+    open_partitions,
+    partition_of,
+)
+from training.read import UNKNOWN_WORD, check_sold, check_surveys, open_inputs, placeable, read_groups
+from training.sources import Source, open_source
+from training.survey import Part, Survey, chain_of, days_of, survey
+from training.tables import TRAIN, NameArray
+from training.validate import Problem, Report
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A chain that can be trained on. `store_ids`, `groups`: in natural order.  `cutoffs`: of the backtest."""
+
+    parts: tuple[Part, ...]
+    chain: Chain
+    store_ids: NameArray
+    groups: NameArray
+    n_rows: int
+    cutoffs: tuple[int, ...]
+    notices: Notices
+
+    def part_of(self, store_id: str) -> Part:
+        """The partition that holds a store."""
+        index = partition_of(store_id, self.parts[0].partitions.count)
+        return next(part for part in self.parts if part.index == index)
+
+
+def prepare(options: TrainingOptions, folder: Path, stages: Stages) -> Prepared:
+    """Partition the sources, unless they are, and look at every partition.
+
+    Args: folder: empty, for the partitions.
+    Raises: DataError: a source cannot be read, or rows cannot be trained on; one report names them all.
+    """
+    report = Report()
+    with stages.of("partition"):
+        partitions, groups = partition(options, folder, report)
+    days = days_of(partitions)
+    cutoffs = _cutoffs(report, days, options)
+    horizon_days = options.test_days or HORIZON_DAYS
+    parts = _parts(partitions, groups)
+    surveys = []
+    with stages.of("read", len(groups or ())):
+        look = partial(survey, days=days, cutoffs=cutoffs, horizon_days=horizon_days)
+        for found in options.runner.run(look, parts):
+            surveys.append(found)
+            stages.reporter.advance(len(found.ids), 0)
+    check_surveys(report, surveys)
+    faulty = _faulty(report, surveys, options)
+    chain = chain_of(surveys, days, partitions.mapped)
+    parts = [replace(part, faulty=_of(part, faulty)) for part in parts] if faulty else parts
+    return _prepared(parts, surveys, chain, cutoffs, horizon_days)
+
+
+def _faulty(report: Report, surveys: Sequence[Survey], options: TrainingOptions) -> dict[str, Problem]:
+    """The stores with rows that cannot be, few enough to do without.
+
+    Raises: DataError: there are more of them than may fail, or a problem is of no store alone.
+    """
+    n_stores = sum(len(found.ids) for found in surveys)
+    faulty = {store_id: problem for found in surveys for store_id, problem in (found.faulty or {}).items()}
+    of_all = report.of_all or any(found.faulty is None for found in surveys)
+    if of_all or len(faulty) > options.max_failed_share * n_stores:
+        report.raise_if_any(options.home)
+    if faulty:
+        report.save(options.home)
+        check_sold(report, surveys)
+        if report.of_all:
+            report.raise_if_any(options.home)
+    return faulty
+
+
+def _of(part: Part, faulty: Mapping[str, Problem]) -> dict[str, Problem]:
+    count = part.partitions.count
+    return {store_id: found for store_id, found in faulty.items() if partition_of(store_id, count) == part.index}
+
+
+def _prepared(
+    parts: Sequence[Part], surveys: Sequence[Survey], chain: Chain, cutoffs: tuple[int, ...], horizon_days: int
+) -> Prepared:
+    ids, groups = (
+        np.concatenate([getattr(found, name) for found in surveys if len(found.ids)]) for name in ("ids", "groups")
+    )
+    order = natural_order(ids)
+    in_order = ids[order].tolist()
+    of_chain = [ids_alike(in_order), groups_unknown(in_order, groups[order].tolist(), UNKNOWN_WORD)]
+    of_chain.append(calendar_end(chain.last_day, chain.through, horizon_days))
+    notices = merged([*(found.notices for found in surveys), *of_chain])
+    count = parts[0].partitions.count
+    filled = {partition_of(store_id, count) for store_id in ids.tolist()}
+    there = tuple(part for part in parts if part.index in filled)
+    return Prepared(there, chain, ids[order], groups[order], sum(found.n_rows for found in surveys), cutoffs, notices)
+
+
+def partition(options: TrainingOptions, folder: Path, report: Report) -> tuple[Partitions, Mapping[str, str] | None]:
+    """The partitions of a chain, written now or before; and the groups of its store table.
+
+    Raises: DataError: a source cannot be read, or does not say which store or which day a row is of; partitions that
+            were written before have another calendar or mapping.
+    """
+    if (options.data / MANIFEST).is_file():
+        if options.calendar is not None:
+            raise DataError(
+                f"{options.data} holds partitions, which have their own days ahead: leave --calendar out, or write "
+                "the partitions anew with storecast partition --calendar"
+            )
+        partitions = open_partitions(options.data)
+        if options.mapped not in (ROSSMANN, partitions.mapped):
+            raise DataError(
+                f"{options.data} holds partitions, which have a mapping of their own, and --mapping is another: leave "
+                "it out, or write the partitions anew with storecast partition --mapping"
+            )
+        stores = open_source(options.stores, os.environ) if options.stores else None
+        return partitions, read_groups(report, stores, partitions.mapped) if stores else None
+    tables = (options.data, options.stores, options.calendar)
+    return write_partitions(report, *tables, options.mapped, folder, problems_in=options.home)
+
+
+def write_partitions(
+    report: Report,
+    data: Path,
+    stores: Path | None,
+    calendar: Path | None,
+    mapped: Mapped,
+    folder: Path,
+    *,
+    problems_in: Path,
+) -> tuple[Partitions, Mapping[str, str] | None]:
+    """Copy a chain's sources into a folder of partitions; what is missing in them goes into the report.
+
+    Raises: DataError: a source cannot be read, or does not say which store or which day a row is of.
+    """
+    inputs = open_inputs(report, data, stores, calendar, mapped)
+    if not placeable(inputs):
+        report.raise_if_any(problems_in)
+    n_stores = len(inputs.groups) if inputs.groups else _count_stores(inputs.train, mapped.store_id)
+    count = min(max(math.ceil(n_stores / STORES_A_PARTITION), 1), MAX_PARTITIONS)
+    writer = PartitionWriter(folder, mapped, count)
+    for name, source in inputs.tables().items():
+        writer.write(name, source)
+    return writer.finish(), inputs.groups
+
+
+def _count_stores(source: Source, column: str) -> int:
+    seen: set[str] = set()
+    for batch in source.batches([column]):
+        seen |= set(read_words(pa.chunked_array([batch.column(0)])).words)
+    return len(seen)
+
+
+def _cutoffs(report: Report, days: Chain | None, options: TrainingOptions) -> tuple[int, ...]:
+    if days is None:
+        return ()
+    try:
+        return cutoffs_of(days.first_day, days.last_day, options.test_days, options.n_folds)
+    except DataError as error:
+        report.table(TRAIN, "ds", str(error))
+        return ()
+
+
+def _parts(partitions: Partitions, groups: Mapping[str, str] | None) -> Sequence[Part]:
+    if groups is None:
+        return [Part(partitions, index, None) for index in range(partitions.count)]
+    members: list[dict[str, str]] = [{} for _ in range(partitions.count)]
+    for store_id, group in groups.items():
+        members[partition_of(store_id, partitions.count)][store_id] = group
+    return [Part(partitions, index, own) for index, own in enumerate(members)]

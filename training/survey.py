@@ -1,0 +1,212 @@
+"""The first look at a chain, partition by partition: is all of it fine, and what must each part know of the rest."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fleet.arrays import FloatArray
+from fleet.calendar import OPEN
+from training import baseline, validate
+from training.columns import MAX_GAP_DAYS
+from training.errors import DataError
+from training.history import (
+    Chain,
+    History,
+    Moment,
+    habits_of,
+    natural_order,
+    number_of_chain,
+    opening_counts,
+    usual_number,
+)
+from training.mapping import Mapped
+from training.notices import Notices, kinds_assumed, merged, notices_of_stores
+from training.panel import columns_of, groups_of, labels_of, naturally, panel
+from training.partitions import Extent, Partitions
+from training.tables import CALENDAR, TRAIN, NameArray, Table
+from training.validate import Problem, Report
+
+
+@dataclass(frozen=True)
+class Part:
+    """The stores of one partition. `groups`: store -> group, of those in the store table; None without one.
+
+    `faulty`: stores with rows that cannot be, which are left out, and what is wrong with the first of these.
+    """
+
+    partitions: Partitions
+    index: int
+    groups: Mapping[str, str] | None
+    faulty: Mapping[str, Problem] = field(default_factory=dict)
+
+    def tables(self) -> list[Table]:
+        """The sales, then the days ahead if there are any."""
+        return [self.partitions.table(name, self.index) for name in self.partitions.tables]
+
+    def history(self, chain: Chain) -> History:
+        """The partition's panel; its tables have been surveyed, and are fine but for the faulty stores' rows."""
+        tables = self.tables()
+        ids = store_ids(tables, self.groups)
+        if self.faulty:
+            _, tables = check_tables(tables, self.groups, self.partitions.mapped, chain)
+        return panel(tables, ids, groups_of(ids, self.groups), chain)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What was seen of a part's rows without a problem. First axis: the store.
+
+    `faulty`: the first problem of each store that has one; None where a problem is of no store alone, and then there is
+    no more than `problems`, `ids` and `n_rows`.
+
+    `labels`: the values of each kind.  `opened`, `known`: days by weekday, (n_stores, 7), and `sums`, `counts`: of
+    sales by weekday and promo, (n_stores, 14), by the last day that is looked at.
+    """
+
+    problems: tuple[Problem, ...]
+    ids: NameArray
+    n_rows: int
+    faulty: Mapping[str, Problem] | None
+    groups: NameArray = field(default_factory=lambda: np.zeros(0, dtype=np.str_))
+    sold: bool = False
+    notices: Notices = field(default_factory=lambda: merged([]))
+    labels: Mapping[str, set[str]] = field(default_factory=dict)
+    usual_numbers: Mapping[str, FloatArray] = field(default_factory=dict)
+    opened: Mapping[int, FloatArray] = field(default_factory=dict)
+    known: Mapping[int, FloatArray] = field(default_factory=dict)
+    sums: Mapping[int, FloatArray] = field(default_factory=dict)
+    counts: Mapping[int, FloatArray] = field(default_factory=dict)
+
+
+def store_ids(tables: Sequence[Table], groups: Mapping[str, str] | None) -> NameArray:
+    """Every store in natural order: those of the store table, or those that a row names."""
+    if groups is not None:
+        return naturally(np.array(sorted(groups), dtype=np.str_))
+    return naturally(np.unique(np.concatenate([table.store_ids() for table in tables])))
+
+
+def survey(part: Part, days: Chain | None, cutoffs: Sequence[int], horizon_days: int) -> Survey:
+    """Check a part, and count what the others may want to borrow from it.
+
+    Args: days: the chain's days; the rest of it is not known yet.  cutoffs: last days of a backtest's histories.
+          horizon_days: the days ahead that are to be forecast.
+    """
+    return survey_tables(part.tables(), part.groups, part.partitions.mapped, days, cutoffs, horizon_days)
+
+
+def survey_tables(
+    tables: Sequence[Table],
+    groups: Mapping[str, str] | None,
+    mapped: Mapped,
+    days: Chain | None,
+    cutoffs: Sequence[int] = (),
+    horizon_days: int = 0,
+) -> Survey:
+    """See `survey`."""
+    report, clean = check_tables(tables, groups, mapped, days)
+    faulty = None if report.of_all else report.faulty
+    seen = Survey(tuple(report.problems), store_ids(tables, groups), len(tables[0]), faulty)
+    if faulty is None or days is None or "y" not in tables[0].numbers or not len(seen.ids):
+        return seen
+    tables = clean
+    labels, own_groups = labels_of(tables, mapped), groups_of(seen.ids, groups)
+    history = panel(tables, seen.ids, own_groups, replace(days, columns=columns_of(labels, mapped)))
+    values = history.calendar.values
+    seen = replace(
+        seen,
+        groups=own_groups,
+        sold=bool(history.fitted_days().any()),
+        notices=merged([notices_of_stores(history, horizon_days), kinds_assumed(tables[0])]),
+        labels=labels,
+        usual_numbers={name: usual_number(values[name]) for name in history.calendar.usual_numbers},
+    )
+    return _counted(seen, history, cutoffs)
+
+
+def _counted(seen: Survey, history: History, cutoffs: Sequence[int]) -> Survey:
+    """With what other parts may want to borrow, as it was known at the end of each cutoff and of the history."""
+    opening = history.calendar.values[OPEN]
+    # The days ahead tell of habits, too; a backtest does not know them.
+    counts = {day: opening_counts(opening[:, : day - history.first_day + 1], history.first_day) for day in cutoffs}
+    counts[history.last_day] = opening_counts(opening, history.first_day)
+    cells = {day: baseline.cells_of(history.until(day)) for day in cutoffs}
+    cells[history.last_day] = baseline.cells_of(history)
+    return replace(
+        seen,
+        opened={day: opened for day, (opened, _) in counts.items()},
+        known={day: known for day, (_, known) in counts.items()},
+        sums={day: sums for day, (sums, _) in cells.items()},
+        counts={day: days for day, (_, days) in cells.items()},
+    )
+
+
+def check_tables(
+    tables: Sequence[Table], groups: Mapping[str, str] | None, mapped: Mapped, days: Chain | None
+) -> tuple[Report, list[Table]]:
+    """Everything that is wrong with the tables of some stores, and the tables without the rows concerned."""
+    report = Report()
+    places = [validate.check(report, table, mapped) for table in tables]
+    good = [table.keep(place) for table, place in zip(tables, places, strict=True)]
+    for table in good:
+        if groups is not None:
+            validate.check_known(report, table, groups)
+        if days is not None:
+            through = days.last_day if table.name == TRAIN else days.through
+            validate.check_near(report, table, days.first_day, through)
+    if len(good) > 1:
+        validate.check_ahead(report, *good)
+    bad = [
+        report.bad_rows(table)[place] | report.bad_rows(kept)
+        for table, place, kept in zip(tables, places, good, strict=True)
+    ]
+    return report, [table.keep(~rows) for table, rows in zip(good, bad, strict=True)]
+
+
+def chain_of(surveys: Iterable[Survey], days: Chain | None, mapped: Mapped) -> Chain:
+    """What every part must know, from all surveys; the order of the parts changes nothing.
+
+    Raises: DataError: there are no days of sales, or a kind has too many values to be one.
+    """
+    if days is None:
+        raise DataError("wanted at least one row of sales with a date, got none: is the file of sales empty?")
+    parts = [part for part in surveys if len(part.ids)]
+    ids = np.concatenate([part.ids for part in parts])
+    order = natural_order(ids)
+
+    def whole(arrays: Iterable[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+        return np.concatenate(list(arrays))[order]
+
+    groups = whole(part.groups for part in parts)
+    moments = {}
+    for day in parts[0].sums:
+        opened, known, sums, counts = (
+            whole(getattr(part, name)[day] for part in parts) for name in ("opened", "known", "sums", "counts")
+        )
+        moments[day] = Moment(habits_of(groups, opened, known), baseline.group_curves(groups, sums, counts))
+    labels = {name: set().union(*(part.labels[name] for part in parts)) for name in mapped.kinds}
+    numbers = {
+        name: number_of_chain(whole(part.usual_numbers[name] for part in parts)) for name in parts[0].usual_numbers
+    }
+    return replace(days, columns=columns_of(labels, mapped), usual_numbers=numbers, moments=moments)
+
+
+def days_of(partitions: Partitions) -> Chain | None:
+    """The days that a chain's tables span; None where no row of sales has a good one."""
+    train, ahead = partitions.tables[TRAIN], partitions.tables.get(CALENDAR, Extent())
+    return days_between((train.first_day, train.last_day), (ahead.first_day, ahead.last_day))
+
+
+def days_between(sales: tuple[int | None, int | None], ahead: tuple[int | None, int | None]) -> Chain | None:
+    """A chain of which only the days are known; None where no row of sales has a good one.
+
+    A calendar that begins far from the sales is no calendar of theirs.
+    """
+    first, last = sales
+    if first is None or last is None:
+        return None
+    begins, ends = ahead
+    near = begins is not None and ends is not None and begins - last <= MAX_GAP_DAYS
+    return Chain(first, last, max(last, ends) if near and ends is not None else last, (), {}, {})
