@@ -1,0 +1,53 @@
+"""Tasks whose worker dies or whose node is lost; found by import path, as workers find them."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.errors import DataError
+from training.work import Block, Job, work
+
+
+@dataclass(frozen=True)
+class Fragile:
+    """A job, and the folder in which its tasks leave a mark each time one begins."""
+
+    job: Job
+    marks: Path
+
+
+def dies_once(fragile: Fragile) -> Block:
+    """The first of all tasks takes its worker with it."""
+    try:
+        (fragile.marks / "died").touch(exist_ok=False)
+    except FileExistsError:
+        return work(fragile.job)
+    os._exit(1)
+
+
+def slow(fragile: Fragile) -> Block:
+    """Leave a mark that names the Ray node, wait a second, and work."""
+    import ray  # noqa: PLC0415 - loads slowly, and only a Ray worker has it
+
+    (fragile.marks / f"{ray.get_runtime_context().get_node_id()}-{time.time_ns()}").touch()
+    time.sleep(1)
+    return work(fragile.job)
+
+
+def always_dies(place: int) -> int:
+    """No worker survives this."""
+    os._exit(place + 1)
+
+
+def dies_if_odd(place: int) -> int:
+    """An odd place kills its worker, once the others had time to be done."""
+    if place % 2:
+        time.sleep(0.5)
+        os._exit(1)
+    return place
+
+
+def refuses(job: Job) -> None:
+    """Says that its data is bad."""
+    raise DataError(f"part {job.part.index} is bad")
