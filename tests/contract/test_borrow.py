@@ -1,0 +1,182 @@
+"""Stores with short histories, fitted with what the others teach them."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from support import chains
+from support.edge_chains import fleet_of
+from support.posterior import posterior_of
+
+from fleet import Design, Fleet, Parameters, formula
+from fleet.arrays import BoolArray, FloatArray, as_dates
+from fleet.features import CLOSURE_REACH_DAYS, padded_window
+from fleet.formula import SCALARS
+from fleet.prophet_io import future_frame, to_prophet
+from training.batched import BatchedEngine, fit_expecting
+from training.borrow import Profile, borrowers, lenders, open_weekdays, profile, refit
+from training.engine import Fits, Priors
+from training.expectation import LEAST_SCALE, Expectation
+from training.features import retail_design
+from training.history import History
+
+PRIORS = Priors()
+AHEAD_DAYS = 42
+SHORT_DAYS = 70
+
+
+def quiet(done: int, failed: int) -> None:
+    assert failed <= done
+
+
+@dataclass(frozen=True)
+class Case:
+    """A chain whose stores in `short` were opened `SHORT_DAYS` ago; `full` is what came in the weeks after."""
+
+    full: History
+    history: History
+    design: Design
+    short: BoolArray
+    plain: Fits
+    learnt: Profile
+    borrowed: Fits
+
+
+def shortened(history: History, short: BoolArray) -> History:
+    sales = history.sales.copy()
+    sales[short, :-SHORT_DAYS] = np.nan
+    return replace(history, sales=sales)
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    full = chains.history(tmp_path_factory.mktemp("chain"), n_stores=50, n_days=760)
+    enough = full.until(full.last_day - AHEAD_DAYS).fitted_days().sum(axis=1) > 500
+    short = enough & (np.arange(50) % 3 == 0)
+    history = shortened(full.until(full.last_day - AHEAD_DAYS), short)
+    design = retail_design(history.calendar)
+    plain = BatchedEngine().fit(history, design, PRIORS, quiet)
+    lend = lenders(history, plain.fitted)
+    learnt = profile(plain.parameters, design, history.groups, lend, open_weekdays(history))
+    assert learnt is not None
+    borrowed = refit(plain, history, design, PRIORS, learnt, short)
+    return Case(full, history, design, short, plain, learnt, borrowed)
+
+
+def errors(case: Case, parameters: Parameters) -> FloatArray:
+    """Mean absolute error of log sales in the weeks after, by store."""
+    rows, last = np.arange(len(case.short)), case.history.last_day
+    window = padded_window(case.full.calendar, rows, last + 1, last + AHEAD_DAYS, None)
+    ahead = formula.yhat(parameters, case.design, window, np.arange(AHEAD_DAYS) + CLOSURE_REACH_DAYS)
+    counts = case.full.fitted_days()[:, -AHEAD_DAYS:]
+    actual = np.log1p(np.where(counts, case.full.sales[:, -AHEAD_DAYS:], 0.0))
+    return np.asarray(np.where(counts, np.abs(ahead - actual), 0.0).sum(axis=1) / np.maximum(counts.sum(axis=1), 1))
+
+
+def test_a_short_history_forecasts_better_with_its_groups_effects(case: Case) -> None:
+    plain, borrowed = (errors(case, fits.parameters)[case.short] for fits in (case.plain, case.borrowed))
+    assert case.short.sum() >= 10
+    assert np.median(borrowed) < 0.6 * np.median(plain)
+    assert (borrowed < plain).mean() > 0.8
+
+
+def test_the_others_keep_their_fits_bit_for_bit(case: Case) -> None:
+    for name in vars(case.plain.parameters):
+        plain, borrowed = (getattr(fits.parameters, name)[~case.short] for fits in (case.plain, case.borrowed))
+        assert plain.tobytes() == borrowed.tobytes()
+    assert case.borrowed.fitted.tolist() == case.plain.fitted.tolist()
+    assert case.borrowed.too_short == case.plain.too_short
+
+
+def test_what_a_store_has_never_seen_is_the_groups(case: Case) -> None:
+    row = int(np.flatnonzero(case.short)[0])
+    scale = case.borrowed.parameters.scalar("y_scale")[row, 0]
+    expected = case.learnt.of(case.history.groups)
+    for name in ("yearly_s1", "yearly_c4", "christmas_eve"):
+        column = case.design.beta_names.index(name)
+        assert case.plain.parameters.beta[row, column] == 0
+        assert case.borrowed.parameters.beta[row, column] * scale == pytest.approx(expected.effects[row, column])
+
+
+def test_the_fit_is_the_optimum_under_the_expectation(case: Case) -> None:
+    expected = case.learnt.of(case.history.groups)
+    for row in np.flatnonzero(case.short)[:5].tolist():
+        one = case.borrowed.parameters.rows(np.array([row]))
+        posterior = posterior_of(case.history, case.design, PRIORS, one, row)
+        scale, sigma = one.scalar("y_scale")[0, 0], one.scalar("sigma_obs")[0, 0]
+        seen = np.flatnonzero((posterior.x != 0).any(axis=0) & (np.ptp(posterior.x, axis=0) > 0))
+        fitted = [column for column in seen if not case.design.beta_names[column].startswith("yearly")]
+        # Columns that never change are a part of the level, which has taken their effect up.
+        pull = posterior.x[:, fitted].T @ _residual(case, row, one) / sigma**2
+        held = np.clip(expected.effect_spreads[row, fitted] / scale, LEAST_SCALE, PRIORS.regressor)
+        back = (one.beta[0, fitted] - expected.effects[row, fitted] / scale) / held**2
+        np.testing.assert_allclose(pull, back, rtol=1e-4, atol=1e-3 * np.abs(pull).max())
+
+
+def _residual(case: Case, row: int, one: Parameters) -> FloatArray:
+    on = case.history.fitted_days()[row]
+    window = padded_window(case.history.calendar, [row], case.history.first_day, case.history.last_day, None)
+    values = formula.yhat(one, case.design, window, np.flatnonzero(on) + CLOSURE_REACH_DAYS)[0]
+    return np.asarray((np.log1p(case.history.sales[row, on]) - values) / one.scalar("y_scale")[0, 0])
+
+
+def test_a_borrowed_row_is_a_stock_prophet(case: Case) -> None:
+    fleet = Fleet.from_contents(fleet_of(case.history, case.borrowed))
+    store = case.history.store_ids[int(np.flatnonzero(case.short)[0])]
+    dates = as_dates(np.arange(AHEAD_DAYS) + case.history.last_day + 1)
+    theirs = to_prophet(fleet, store).predict(future_frame(fleet, store, dates))["yhat"].to_numpy()
+    ours = fleet.predict([store], dates)
+    np.testing.assert_allclose(np.expm1(theirs)[~ours.closed[0]], ours.value[0][~ours.closed[0]], rtol=1e-9)
+
+
+def test_nothing_expected_changes_nothing(case: Case) -> None:
+    n_stores, n_beta = case.plain.parameters.beta.shape
+    nothing = Expectation(
+        np.zeros((n_stores, n_beta)),
+        np.full((n_stores, n_beta), np.inf),
+        np.zeros(n_stores),
+        np.full(n_stores, np.inf),
+        1.0,
+    )
+    again = fit_expecting(case.history, case.design, PRIORS, quiet, nothing)
+    for name in vars(again.parameters):
+        np.testing.assert_array_equal(getattr(again.parameters, name), getattr(case.plain.parameters, name))
+
+
+def test_a_store_that_sells_the_same_every_day_borrows_nothing(case: Case) -> None:
+    row = int(np.flatnonzero(case.short)[0])
+    sales = case.history.sales.copy()
+    sales[row] = np.where(np.isfinite(sales[row]), 5000.0, np.nan)
+    constant = replace(case.history, sales=sales)
+    fits = refit(case.plain, constant, case.design, PRIORS, case.learnt, case.short)
+    one = fits.parameters.rows(np.array([row]))
+    assert not one.beta.any()
+    assert one.scalars[0, SCALARS.index("m")] * one.scalar("y_scale")[0, 0] == pytest.approx(np.log1p(5000))
+
+
+def test_short_stores_borrow_and_those_of_a_year_lend(case: Case) -> None:
+    assert borrowers(case.history)[case.short].all()
+    assert not lenders(case.history, case.plain.fitted)[case.short].any()
+    assert lenders(case.history, case.plain.fitted).sum() >= 20
+
+
+def test_a_flat_design_borrows_effects_and_no_slope(case: Case) -> None:
+    design = retail_design(case.history.calendar, growth="flat")
+    plain = BatchedEngine().fit(case.history, design, PRIORS, quiet)
+    lend = lenders(case.history, plain.fitted)
+    learnt = profile(plain.parameters, design, case.history.groups, lend, open_weekdays(case.history))
+    assert learnt is not None
+    fits = refit(plain, case.history, design, PRIORS, learnt, case.short)
+    assert not fits.parameters.scalar("k").any()
+    assert np.median(errors(case, fits.parameters)[case.short]) < np.median(errors(case, plain.parameters)[case.short])
+
+
+def test_a_borrower_has_the_same_bytes_alone_and_among_others(case: Case) -> None:
+    expected = case.learnt.of(case.history.groups)
+    together = fit_expecting(case.history, case.design, PRIORS, quiet, expected, case.short)
+    for row in np.flatnonzero(case.short):
+        only = np.arange(len(case.short)) == row
+        alone = fit_expecting(case.history, case.design, PRIORS, quiet, expected, only)
+        for name in vars(alone.parameters):
+            mine, its = (getattr(fits.parameters, name)[row] for fits in (together, alone))
+            assert mine.tobytes() == its.tobytes(), name

@@ -1,0 +1,93 @@
+"""Lessons are learnt from what was known on the day, the same whoever works on which part of the chain."""
+
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from support import chains
+from support.edge_chains import some_stores
+
+from fleet import Fleet
+from training.assemble import assemble
+from training.batched import BatchedEngine
+from training.borrow import BORROWING_DAYS, borrowers
+from training.features import retail_design
+from training.history import History
+from training.lending import Lessons, lend, lessons_of, marked
+from training.variants import RECENT, SMOOTH, fit_variant
+
+VARIANTS = (RECENT, SMOOTH)
+SHORT = 3
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> History:
+    whole = chains.history(tmp_path_factory.mktemp("chain"), n_stores=24, n_days=800)
+    sales = whole.sales.copy()
+    sales[SHORT, :-60] = np.nan
+    return replace(whole, sales=sales)
+
+
+def learnt(history: History, *days: int) -> Lessons:
+    design = retail_design(history.calendar)
+    return lessons_of([lend(history, design, VARIANTS, days)], design, VARIANTS)
+
+
+def test_each_moment_and_variant_has_a_lesson_of_its_own(history: History) -> None:
+    days = (history.last_day - 42, history.last_day)
+    lessons = learnt(history, *days)
+    assert set(lessons) == {(day, variant.name) for day in days for variant in VARIANTS}
+    assert lessons[days[0], "recent"].means.shape != lessons[days[0], "smooth"].means.shape
+
+
+def test_a_lesson_knows_nothing_of_what_came_after_its_day(history: History) -> None:
+    day = history.last_day - 42
+    sales = history.sales.copy()
+    sales[:, -42:] *= 7
+    before, after = (learnt(one, day)[day, "recent"] for one in (history, replace(history, sales=sales)))
+    np.testing.assert_array_equal(before.means, after.means)
+
+
+def test_parts_of_a_chain_teach_what_the_whole_teaches(history: History) -> None:
+    design, day = retail_design(history.calendar), history.last_day
+    parts = [some_stores(history, rows) for rows in (range(8), range(8, 24))]
+    lessons = lessons_of([lend(part, design, VARIANTS, (day,)) for part in parts], design, VARIANTS)
+    whole = learnt(history, day)
+    for moment, lesson in lessons.items():
+        np.testing.assert_array_equal(lesson.means, whole[moment].means)
+        np.testing.assert_array_equal(lesson.spreads, whole[moment].spreads)
+
+
+def test_a_short_store_is_fitted_with_its_lesson_and_a_long_one_without(history: History) -> None:
+    design, lessons = retail_design(history.calendar), learnt(history, history.last_day)
+    for variant in VARIANTS:
+        lesson = lessons[history.last_day, variant.name]
+        plain, borrowed = (
+            fit_variant(BatchedEngine(), history, design, variant, lambda *_: None, one) for one in (None, lesson)
+        )
+        changed = (plain.parameters.beta != borrowed.parameters.beta).any(axis=1)
+        assert changed.tolist() == (borrowers(history) & plain.fitted).tolist()
+        assert changed[SHORT]
+        yearly = design.beta_names.index("yearly_s1")
+        assert plain.parameters.beta[SHORT, yearly] == 0
+        assert borrowed.parameters.beta[SHORT, yearly] != 0
+    assert (history.fitted_days().sum(axis=1) >= BORROWING_DAYS).sum() >= 10
+
+
+def test_a_chain_without_long_histories_has_no_lesson(history: History) -> None:
+    assert learnt(history, history.first_day + 200) == {}
+    assert lessons_of([], retail_design(history.calendar), VARIANTS) == {}
+
+
+def test_the_facts_say_who_borrowed(history: History) -> None:
+    design, lessons = retail_design(history.calendar), learnt(history, history.last_day)
+    fits = fit_variant(BatchedEngine(), history, design, RECENT, lambda *_: None, lessons[history.last_day, "recent"])
+    contents = assemble(history, design, fits, engine="batched", settings={})
+    cast("Any", contents.facts)["variant"] = b"blend"
+    told = Fleet.from_contents(marked(contents, lessons)).facts["variant"]
+    borrowed = borrowers(history) & fits.fitted
+    assert 0 < borrowed.sum() < len(borrowed)
+    assert told.tolist() == [b"blend+group" if borrows else b"blend" for borrows in borrowed]
+    assert marked(contents, {}) is contents
+    assert marked(contents, learnt(history, history.last_day - 42)) is contents
