@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from fleet import Design, Fleet, Parameters, formula
-from fleet.arrays import BoolArray, FloatArray, as_dates
+from fleet.arrays import BoolArray, FloatArray, IntArray, as_dates
 from fleet.features import CLOSURE_REACH_DAYS, padded_window
 from training.assemble import assemble
 from training.engine import Engine, Fits, Progress
 from training.errors import DataError
 from training.history import History
+from training.lending import Lessons
 from training.variants import Variant, blend, fit_variant
 
 MIN_HISTORY_DAYS = 60
@@ -39,35 +40,63 @@ class Fold:
     counts: BoolArray
 
 
-def roll(
-    history: History,
-    design: Design,
-    engine: Engine,
-    variants: Sequence[Variant],
-    *,
-    horizon_days: int,
-    n_folds: int,
-    progress: Progress,
-) -> list[Fold]:
-    """Every fold that the history is long enough for, the latest first, at most `n_folds`.
+@dataclass(frozen=True)
+class Trial:
+    """One cutoff's forecasts as the fleet would have given them: a fold of the candidates chosen.
+
+    Arrays (n_stores, horizon_days), but `naive_spread`; see `Fold`.
+    """
+
+    cutoff: int
+    centre: FloatArray
+    spread: FloatArray
+    naive: FloatArray
+    naive_spread: FloatArray
+    actual: FloatArray
+    counts: BoolArray
+
+
+def settle(fold: Fold, candidate: IntArray) -> Trial:
+    """Keep each store's own candidate, (n_stores,) positions."""
+    stores = np.arange(len(candidate))
+    centre, spread = fold.centre[candidate, stores], fold.spread[candidate, stores]
+    return Trial(fold.cutoff, centre, spread, fold.naive, fold.naive_spread, fold.actual, fold.counts)
+
+
+def cutoffs_of(first_day: int, last_day: int, horizon_days: int, n_folds: int) -> tuple[int, ...]:
+    """Every cutoff that a history is long enough for, the latest first, at most `n_folds`; none for no horizon.
 
     Raises: DataError: the history is too short for one.
     """
-    n_days = history.sales.shape[1]
+    if not horizon_days:
+        return ()
+    n_days = last_day - first_day + 1
     possible = (n_days - MIN_HISTORY_DAYS) // horizon_days
     if possible < 1:
         raise DataError(
             f"wanted at least {MIN_HISTORY_DAYS + horizon_days} days of history to hold {horizon_days} back, "
             f"got {n_days}: give more, or fewer days with --test-days (0 for none)"
         )
-    cutoffs = [history.last_day - horizon_days * (fold + 1) for fold in range(min(n_folds, possible))]
-    return [_fold(history, design, engine, variants, cutoff, horizon_days, progress) for cutoff in cutoffs]
+    return tuple(last_day - horizon_days * (fold + 1) for fold in range(min(n_folds, possible)))
 
 
-def n_fits(history: History, variants: Sequence[Variant], horizon_days: int, n_folds: int) -> int:
-    """Stores to fit in `roll`, for a progress bar."""
-    possible = max((history.sales.shape[1] - MIN_HISTORY_DAYS) // horizon_days, 0)
-    return len(history.store_ids) * len(variants) * int(min(n_folds, possible))
+def roll(
+    history: History,
+    design: Design,
+    engine: Engine,
+    variants: Sequence[Variant],
+    *,
+    cutoffs: Sequence[int],
+    horizon_days: int,
+    progress: Progress,
+    lessons: Lessons | None = None,
+) -> list[Fold]:
+    """A fold for every cutoff, in their order.
+
+    Args: lessons: what short histories borrow, of each cutoff and variant.
+    """
+    learnt = lessons or {}
+    return [_fold(history, design, engine, variants, cutoff, horizon_days, progress, learnt) for cutoff in cutoffs]
 
 
 def _fold(
@@ -78,9 +107,13 @@ def _fold(
     cutoff: int,
     horizon_days: int,
     progress: Progress,
+    lessons: Lessons,
 ) -> Fold:
     known = history.until(cutoff)
-    fits = [fit_variant(engine, known, design, variant, progress) for variant in variants]
+    fits = [
+        fit_variant(engine, known, design, variant, progress, lessons.get((cutoff, variant.name)))
+        for variant in variants
+    ]
     days = np.arange(cutoff + 1, cutoff + 1 + horizon_days)
     candidates = [blend([fit.parameters for fit in fits]), *(fit.parameters for fit in fits)]
     fitted = np.logical_and.reduce([fit.fitted for fit in fits])

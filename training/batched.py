@@ -5,7 +5,7 @@ sums of products. Most stores of a chain open on the same days, so most of these
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from fleet.arrays import BoolArray, FloatArray, IntArray
 from fleet.formula import SCALARS
 from training.engine import CHANGEPOINTS, Fits, Priors, Progress, empty_parameters, fits_of
 from training.errors import DataError
+from training.expectation import Expectation, Head, head_of
 from training.history import History
 from training.layout import Layout, changepoint_places, layouts
 
@@ -30,6 +31,8 @@ class Problem:
 
     `columns`: (n_columns, n_days) slope and level, waves, regressors; without a slope where growth is flat.
     `targets`: (n_stores, n_days) in units of `y_scale`.  `centre`, `spread`: of the layout's regressors.
+    `constant`: (n_stores,) sells the same every day.  `scales`: (n_stores, n_smooth) of the priors, `tau` of the
+    changepoints'.  `head`: what was expected, and is taken off the targets.
     """
 
     columns: FloatArray
@@ -39,6 +42,10 @@ class Problem:
     y_scale: FloatArray
     centre: FloatArray
     spread: FloatArray
+    constant: BoolArray
+    scales: FloatArray
+    tau: float
+    head: Head | None = None
 
 
 @dataclass(frozen=True)
@@ -64,22 +71,40 @@ class BatchedEngine:
 
         Raises: DataError: a multiplicative term, which only the stan engine fits; a prior scale that is not positive.
         """
-        _check(design, priors)
-        reasons = _reasons()
-        parameters = empty_parameters(len(history.store_ids), design, CHANGEPOINTS)
-        fitted = np.zeros(len(history.store_ids), dtype=np.bool_)
-        failures: dict[int, str] = {}
-        waves = _waves(design, history.days)
-        for layout in layouts(history, design):
-            problem = _problem(layout, history, design, waves)
-            solved = _solve(problem, layout, design, priors)
-            _put(parameters, layout, problem, solved)
-            fitted[layout.rows] = solved.outcome == 0
-            outcomes = zip(layout.rows.tolist(), solved.outcome.tolist(), strict=True)
-            failed = {row: reasons[outcome] for row, outcome in outcomes if outcome in reasons}
-            failures |= failed
-            progress(len(layout.rows), len(failed))
-        return fits_of(parameters, fitted, failures)
+        return fit_expecting(history, design, priors, progress, None)
+
+
+def fit_expecting(
+    history: History,
+    design: Design,
+    priors: Priors,
+    progress: Progress,
+    expected: Expectation | None,
+    only: BoolArray | None = None,
+) -> Fits:
+    """Fit each store as the batched engine does: its difference from what is expected of it; None expects nothing.
+
+    Args:   only: (n_stores,) fit no others.
+    Raises: DataError: a multiplicative term, a prior scale that is not positive.
+    """
+    _check(design, priors)
+    reasons = _reasons()
+    parameters = empty_parameters(len(history.store_ids), design, CHANGEPOINTS)
+    fitted = np.zeros(len(history.store_ids), dtype=np.bool_)
+    failures: dict[int, str] = {}
+    waves = _waves(design, history.days)
+    for layout in layouts(history, design, only):
+        problem = _problem(layout, history, design, priors, waves)
+        if expected is not None:
+            problem = _expecting(problem, expected.rows(layout.rows), layout, design, waves)
+        solved = _solve(problem, layout, design, priors)
+        _put(parameters, layout, problem, solved)
+        fitted[layout.rows] = solved.outcome == 0
+        outcomes = zip(layout.rows.tolist(), solved.outcome.tolist(), strict=True)
+        failed = {row: reasons[outcome] for row, outcome in outcomes if outcome in reasons}
+        failures |= failed
+        progress(len(layout.rows), len(failed))
+    return fits_of(parameters, fitted, failures)
 
 
 def _check(design: Design, priors: Priors) -> None:
@@ -103,7 +128,7 @@ def _waves(design: Design, days: IntArray) -> FloatArray:
     return np.concatenate([np.zeros((0, len(days))), *(season.matrix(days).T for season in design.seasonalities)])
 
 
-def _problem(layout: Layout, history: History, design: Design, waves: FloatArray) -> Problem:
+def _problem(layout: Layout, history: History, design: Design, priors: Priors, waves: FloatArray) -> Problem:
     days = layout.days
     t = (days - days[0]) / (days[-1] - days[0])
     fourier = waves[layout.beta_columns[: len(layout.beta_columns) - len(layout.regressors)]][:, layout.places]
@@ -117,15 +142,36 @@ def _problem(layout: Layout, history: History, design: Design, waves: FloatArray
     trend = np.stack([t, np.ones(len(t))]) if linear else np.ones((1, len(t)))
     targets = layout.target(history, design)
     y_scale = np.abs(targets).max(axis=1)
+    targets = targets / y_scale[:, None]
+    scales = [TREND_PRIOR] * len(trend) + [priors.seasonality] * len(fourier) + [priors.regressor] * len(regressors)
     return Problem(
         np.concatenate([trend, fourier, regressors]),
         t,
         changepoint_places(len(t)),
-        targets / y_scale[:, None],
+        targets,
         y_scale,
         centre,
         spread,
+        targets.min(axis=1) == targets.max(axis=1),
+        np.tile(np.array(scales), (len(targets), 1)),
+        priors.changepoint,
     )
+
+
+def _expecting(problem: Problem, expected: Expectation, layout: Layout, design: Design, waves: FloatArray) -> Problem:
+    """The problem of the difference to what is expected of its stores; of a constant one, nothing is."""
+    head = head_of(
+        expected.without(problem.constant),
+        layout,
+        design,
+        waves[:, layout.places],
+        y_scale=problem.y_scale,
+        plain_scales=problem.scales[0],
+        centre=problem.centre,
+        spread=problem.spread,
+    )
+    targets, tau = problem.targets - head.offset, problem.tau * head.tau_factor
+    return replace(problem, targets=targets, scales=head.scales, tau=tau, head=head)
 
 
 def _weights(days: IntArray, half_life_days: float | None) -> FloatArray:
@@ -142,17 +188,14 @@ def _weights(days: IntArray, half_life_days: float | None) -> FloatArray:
 def _solve(problem: Problem, layout: Layout, design: Design, priors: Priors) -> Solved:
     from training import solver  # noqa: PLC0415 - the compiler's package takes a while to load, and only a fit needs it
 
-    n_waves = sum(2 * season.order for season in layout.seasonalities)
     linear = design.growth == "linear"
     n_trend, places = (2, problem.places) if linear else (1, problem.places[:0])
-    scales = [TREND_PRIOR] * n_trend + [priors.seasonality] * n_waves + [priors.regressor] * len(layout.regressors)
-    constant = problem.targets.min(axis=1) == problem.targets.max(axis=1)
-    n_stores, n_smooth = len(layout.rows), len(scales)
+    constant = problem.constant
+    n_stores, n_smooth = problem.scales.shape
     w, sigma = np.zeros((n_stores, n_smooth + len(places))), np.full(n_stores, CONSTANT_SIGMA)
     outcome = np.zeros(n_stores, dtype=np.int64)
     w[:, n_trend - 1] = 1.0  # the level of a constant store
     targets = problem.targets[~constant]
-    ridge = np.array(scales) ** -2.0
     w[~constant], sigma[~constant], outcome[~constant] = solver.solve_layout(
         problem.columns,
         problem.t,
@@ -160,8 +203,8 @@ def _solve(problem: Problem, layout: Layout, design: Design, priors: Priors) -> 
         targets,
         _weights(layout.days, priors.half_life_days),
         targets.var(axis=1),
-        ridge,
-        priors.changepoint,
+        problem.scales[~constant] ** -2.0,
+        problem.tau,
     )
     outcome[(outcome == solver.FITTED) & ~np.isfinite(w).all(axis=1)] = solver.NOT_FINITE
     trend = np.zeros((n_stores, 2))
@@ -185,13 +228,18 @@ def _put(into: Parameters, layout: Layout, problem: Problem, solved: Solved) -> 
     fitted: BoolArray = solved.outcome == 0
     rows = layout.rows[fitted]
     days = layout.days
-    scalars = dict(zip(("k", "m"), solved.trend.T, strict=True)) | {"sigma_obs": solved.sigma}
+    trend, beta, head = solved.trend, solved.beta, problem.head
+    if head is not None:
+        trend = trend + np.stack([head.slope, head.level], axis=1)
+        beta = beta + head.beta[:, layout.beta_columns]
+        into.beta[rows] = head.beta[fitted]
+    scalars = dict(zip(("k", "m"), trend.T, strict=True)) | {"sigma_obs": solved.sigma}
     scalars |= {"y_scale": problem.y_scale}
     for name, values in scalars.items():
         into.scalars[rows, SCALARS.index(name)] = values[fitted]
     into.scalars[rows, SCALARS.index("start_day")] = days[0]
     into.scalars[rows, SCALARS.index("t_scale_days")] = days[-1] - days[0]
-    into.beta[np.ix_(rows, layout.beta_columns)] = solved.beta[fitted]
+    into.beta[np.ix_(rows, layout.beta_columns)] = beta[fitted]
     n_hinges = len(problem.places)
     into.delta[rows, :n_hinges] = solved.delta[fitted]
     into.changepoints_t[rows, :n_hinges] = problem.t[problem.places]

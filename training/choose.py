@@ -22,9 +22,15 @@ LEAST_GAIN = 0.03
 
 @dataclass(frozen=True)
 class Choice:
-    """`candidate`: (n_stores,) 0 for the blend, then the variants.  `loses`: the baseline is better than the model."""
+    """`candidate`: (n_stores,) 0 for the blend, then the variants.
+
+    `judged`: (n_stores,) some fold has judged the store's model.  `wins`, `loses`: that model against the naive
+    baseline, by the mean WAPE of the folds that judged both; neither of the two is a tie.
+    """
 
     candidate: IntArray
+    judged: BoolArray
+    wins: BoolArray
     loses: BoolArray
 
 
@@ -37,10 +43,12 @@ def choose(folds: Sequence[Fold], design: Design) -> Choice:
     proven &= mean > LEAST_GAIN * scores[:, 0].mean(axis=0)
     best = np.where(proven, mean, 0.0)
     candidate = np.where(proven.any(axis=0), np.argmax(best, axis=0), 0)
-    chosen = np.take_along_axis(scores.mean(axis=0), candidate[None, :], axis=0)[0]
-    naive = np.stack([metrics.wape(fold.naive, fold.actual, fold.counts) for fold in folds]).mean(axis=0)
-    with np.errstate(invalid="ignore"):
-        return Choice(candidate, np.asarray(chosen > naive))
+    chosen = np.take_along_axis(scores, candidate[None, None, :], axis=1)[:, 0]
+    naive = np.stack([metrics.wape(fold.naive, fold.actual, fold.counts) for fold in folds])
+    # A fold in which a store was closed, or too young for a model, says nothing; the others do.
+    both = np.isfinite(chosen) & np.isfinite(naive)
+    own, its = (np.where(both, wapes, 0.0).sum(axis=0) for wapes in (chosen, naive))
+    return Choice(candidate, np.asarray(both.any(axis=0)), np.asarray(own < its), np.asarray(own > its))
 
 
 def _wape(fold: Fold, design: Design) -> FloatArray:

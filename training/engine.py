@@ -1,7 +1,7 @@
 """What an engine is: history and design in, every store's parameters out. A store that fails is a result."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -45,6 +45,16 @@ class Fits:
     fitted: BoolArray
     too_short: tuple[int, ...]
     failures: Mapping[int, str]
+
+
+def without(fits: Fits, reasons: Mapping[int, str]) -> Fits:
+    """The same fits, but for some rows that are failures."""
+    if not reasons:
+        return fits
+    fitted = fits.fitted.copy()
+    fitted[list(reasons)] = False
+    too_short = tuple(row for row in fits.too_short if row not in reasons)
+    return replace(fits, fitted=fitted, too_short=too_short, failures={**fits.failures, **reasons})
 
 
 Progress = Callable[[int, int], None]

@@ -1,19 +1,18 @@
-"""From folds to a verdict: choose, calibrate and judge, and say it in plain values for people."""
+"""From trials to a verdict: calibrate and judge, and say it in plain values for people."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fleet import Design
-from fleet.arrays import as_dates
-from training import metrics
+from fleet.arrays import BoolArray, FloatArray, as_dates
 from training.assemble import SCORES, Verdict
-from training.backtest import Fold
-from training.choose import Choice, choose
-from training.history import History
-from training.judge import Judged, judge, scores_by_store, scores_of_chain, widths
+from training.backtest import Trial
+from training.choose import Choice
+from training.judge import Judged, judge, scores_by_store, scores_of_chain, wape_of_models, widths
 from training.variants import BLEND, Variant
 
 
@@ -21,44 +20,49 @@ from training.variants import BLEND, Variant
 class Evaluation:
     """`judged`: the forecasts behind it all; `summary`: the backtest in plain JSON values."""
 
-    choice: Choice
     judged: Judged
     verdict: Verdict
     summary: dict[str, Any]
 
 
-def evaluate(folds: Sequence[Fold], history: History, design: Design, variants: Sequence[Variant]) -> Evaluation:
-    """Choose a candidate for every store, calibrate its intervals, and score the whole as the fleet will answer."""
-    choice = choose(folds, design)
-    judged = judge(folds, design, choice, history.groups)
-    seasonal = metrics.seasonal_errors(history.sales, history.fitted_days())
-    by_store = scores_by_store(judged, seasonal)
+def evaluate(
+    trials: Sequence[Trial],
+    choice: Choice,
+    design: Design,
+    variants: Sequence[Variant],
+    *,
+    groups: npt.NDArray[np.str_],
+    seasonal_mae: FloatArray,
+) -> Evaluation:
+    """Calibrate every store's intervals, and score the whole as the fleet will answer.
+
+    Args: choice: made on the trials.  groups, seasonal_mae: (n_stores,), of the whole history; see `metrics.mase`.
+    """
+    judged = judge(trials, design, choice.loses, groups)
+    by_store = scores_by_store(judged, seasonal_mae)
     names = np.array([BLEND, *(variant.name for variant in variants)])
     chosen = names[choice.candidate]
-    interval_quantiles, fallback_quantiles = widths(folds, design, choice, history.groups)
+    interval_quantiles, fallback_quantiles = widths(trials, design, groups)
+    by_store["model_wape"] = wape_of_models(trials, design)
     scores = {name: by_store[name] for name in SCORES}
     verdict = Verdict(scores, chosen, choice.loses, interval_quantiles, fallback_quantiles)
     has_model = judged.modelled.any(axis=1)
-    scored = has_model & np.isfinite(by_store["wape"])
-    everyone = np.ones(len(history.store_ids), dtype=np.bool_)
+
+    def scores_of(members: BoolArray) -> dict[str, float]:
+        return _rounded(scores_of_chain(judged, members, seasonal_mae))
+
     summary = {
-        "horizon_days": folds[0].actual.shape[1],
-        "cutoffs": [str(as_dates(np.array([fold.cutoff]))[0]) for fold in folds],
-        **_rounded(scores_of_chain(judged, everyone)),
+        "horizon_days": trials[0].actual.shape[1],
+        "cutoffs": [str(as_dates(np.array([trial.cutoff]))[0]) for trial in trials],
+        **scores_of(np.ones(len(groups), dtype=np.bool_)),
         "mase_median_store": round(float(np.nanmedian(by_store["mase"])), 5),
-        "stores_judged": int(scored.sum()),
-        "stores_better_than_baseline": int((scored & (by_store["wape"] < by_store["baseline_wape"])).sum()),
+        "stores_judged": int(choice.judged.sum()),
+        "stores_better_than_baseline": int(choice.wins.sum()),
         "stores_left_to_baseline": int(choice.loses.sum()),
         "variants": {str(name): int((chosen[has_model] == name).sum()) for name in names},
-        "groups": {
-            str(group): _rounded(scores_of_chain(judged, history.groups == group)) for group in _groups(history)
-        },
+        "groups": {group: scores_of(groups == group) for group in sorted(set(groups.tolist()))},
     }
-    return Evaluation(choice, judged, verdict, {"backtest": summary})
-
-
-def _groups(history: History) -> list[str]:
-    return sorted(set(history.groups.tolist()))
+    return Evaluation(judged, verdict, {"backtest": summary})
 
 
 def _rounded(scores: dict[str, float]) -> dict[str, float]:

@@ -1,10 +1,14 @@
 """Which features a chain's models get: one table, read off the columns that its calendar has."""
 
-from fleet import Design, Regressor, Seasonality
+from collections import Counter
+from collections.abc import Sequence
+
+from fleet import Column, Design, Regressor, Seasonality
 from fleet.arrays import FloatArray, IntArray
 from fleet.calendar import OPEN, Calendar
 from fleet.design import Growth, Transform
 from fleet.features import CLOSURE_REACH_DAYS, columns_of, padded_window
+from training.errors import DataError
 
 PROMO = "promo"
 WEEKDAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -37,13 +41,20 @@ CALENDAR_FEATURES = (
 
 
 def retail_design(calendar: Calendar, *, growth: Growth = "linear", transform: Transform = "log1p") -> Design:
-    """The features of a chain.
+    """See `design_of`."""
+    return design_of(calendar.columns, growth=growth, transform=transform)
+
+
+def design_of(columns: Sequence[Column], *, growth: Growth = "linear", transform: Transform = "log1p") -> Design:
+    """The features of a chain, from the columns of its calendar.
 
     Weekly and yearly waves, promotions by weekday, holidays by kind, closures, the month's turn, Christmas, and every
-    further column of the calendar by its name.
+    further column by its name.
+
+    Raises: DataError: two features have the same name.
     """
     regressors: list[Regressor] = []
-    for column in calendar.columns:
+    for column in columns:
         if column.name == PROMO:
             # A promotion lifts a Monday more than a Friday: one coefficient for all would be wrong on both.
             regressors += [
@@ -61,7 +72,15 @@ def retail_design(calendar: Calendar, *, growth: Growth = "linear", transform: T
                 ]
         elif column.name != OPEN:
             regressors.append(Regressor(column.name, column.type, {"column": column.name}))
-    return Design((WEEKLY, YEARLY), (*regressors, *CALENDAR_FEATURES), growth, transform)
+    design = Design((WEEKLY, YEARLY), (*regressors, *CALENDAR_FEATURES), growth, transform)
+    counts = Counter(design.beta_names)
+    twice = [name for name, count in counts.items() if count > 1]
+    if twice:
+        raise DataError(
+            f"wanted columns whose names are not those of other features, got {', '.join(twice)} twice: give them "
+            "other names in the column mapping"
+        )
+    return design
 
 
 def regressor_table(calendar: Calendar, design: Design, rows: IntArray, days: IntArray) -> list[FloatArray]:

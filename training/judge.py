@@ -9,9 +9,8 @@ import numpy.typing as npt
 from fleet import Design, intervals
 from fleet.arrays import BoolArray, FloatArray, IntArray
 from training import metrics
-from training.backtest import Fold
+from training.backtest import Trial
 from training.calibrate import Residuals, quantiles
-from training.choose import Choice
 
 LEVEL = 0.8
 
@@ -32,31 +31,42 @@ class Judged:
     modelled: BoolArray
 
 
-def widths(
-    folds: Sequence[Fold], design: Design, choice: Choice, groups: npt.NDArray[np.str_]
-) -> tuple[FloatArray, FloatArray]:
+def widths(trials: Sequence[Trial], design: Design, groups: npt.NDArray[np.str_]) -> tuple[FloatArray, FloatArray]:
     """Interval quantiles of the models and of the baseline, as a fleet keeps them."""
-    models, naive = _residuals(folds, design, choice.candidate)
+    models, naive = _residuals(trials, design)
     return quantiles(models, groups), quantiles(naive, groups)
 
 
-def judge(folds: Sequence[Fold], design: Design, choice: Choice, groups: npt.NDArray[np.str_]) -> Judged:
-    """Replay the folds with the choice made; each fold's intervals are calibrated on the other folds only."""
-    models, naive = _residuals(folds, design, choice.candidate)
+def judge(trials: Sequence[Trial], design: Design, loses: BoolArray, groups: npt.NDArray[np.str_]) -> Judged:
+    """Replay the trials, the baseline in place of models that lose; intervals come from the other folds only."""
+    models, naive = _residuals(trials, design)
     parts = []
-    for place, fold in enumerate(folds):
-        others = [other for other in range(len(folds)) if other != place] or [place]
-        ahead = np.arange(1, fold.actual.shape[1] + 1)
-        centre, spread = _chosen(fold.centre, choice.candidate), _chosen(fold.spread, choice.candidate)
-        modelled = np.isfinite(centre) & ~choice.loses[:, None]
+    for place, trial in enumerate(trials):
+        others = [other for other in range(len(trials)) if other != place] or [place]
+        ahead = np.arange(1, trial.actual.shape[1] + 1)
+        centre, spread = trial.centre, trial.spread
+        modelled = np.isfinite(centre) & ~loses[:, None]
         half = _half(models, others, groups, ahead) * spread
-        naive_half = _half(naive, others, groups, ahead) * fold.naive_spread[:, None]
-        log_naive = np.log1p(fold.naive)
-        value = np.where(modelled, design.back(centre), fold.naive)
+        naive_half = _half(naive, others, groups, ahead) * trial.naive_spread[:, None]
+        log_naive = np.log1p(trial.naive)
+        value = np.where(modelled, design.back(centre), trial.naive)
         lower = np.where(modelled, design.back(centre - half), np.expm1(log_naive - naive_half))
         upper = np.where(modelled, design.back(centre + half), np.expm1(log_naive + naive_half))
-        parts.append((value, lower, upper, fold.naive, fold.actual, fold.counts, modelled))
+        parts.append((value, lower, upper, trial.naive, trial.actual, trial.counts, modelled))
     return Judged(*(np.concatenate(part, axis=1) for part in zip(*parts, strict=True)))
+
+
+def wape_of_models(trials: Sequence[Trial], design: Design) -> FloatArray:
+    """(n_stores,) WAPE as if every model answered, also those that lose; NaN where no fold has judged a model.
+
+    A fold in which a store had no model yet is the baseline's, as in `judge`, so that the days are the same.
+    """
+    modelled = [np.isfinite(trial.centre) for trial in trials]
+    value = [np.where(on, design.back(t.centre), t.naive) for on, t in zip(modelled, trials, strict=True)]
+    counts = np.concatenate([trial.counts for trial in trials], axis=1)
+    actual = np.concatenate([trial.actual for trial in trials], axis=1)
+    has_model = (counts & np.concatenate(modelled, axis=1)).any(axis=1)
+    return np.where(has_model, metrics.wape(np.concatenate(value, axis=1), actual, counts), np.nan)
 
 
 def _half(residuals: Residuals, folds: list[int], groups: npt.NDArray[np.str_], ahead: IntArray) -> FloatArray:
@@ -64,22 +74,16 @@ def _half(residuals: Residuals, folds: list[int], groups: npt.NDArray[np.str_], 
     return intervals.quantiles_at(measured, ahead, LEVEL)
 
 
-def _chosen(candidates: FloatArray, choice: IntArray) -> FloatArray:
-    """(n_stores, n_days) of each store's candidate."""
-    return np.asarray(candidates[choice, np.arange(len(choice))])
-
-
-def _residuals(folds: Sequence[Fold], design: Design, choice: IntArray) -> tuple[Residuals, Residuals]:
+def _residuals(trials: Sequence[Trial], design: Design) -> tuple[Residuals, Residuals]:
     """Standardised absolute residuals of the chosen models and of the baseline."""
     sizes: tuple[list[FloatArray], list[FloatArray]] = ([], [])
     counted: tuple[list[BoolArray], list[BoolArray]] = ([], [])
-    for fold in folds:
-        centre, spread = _chosen(fold.centre, choice), _chosen(fold.spread, choice)
-        naive_counts = fold.counts & (fold.naive > 0)
+    for trial in trials:
+        naive_counts = trial.counts & (trial.naive > 0)
         with np.errstate(invalid="ignore", divide="ignore"):
-            model = np.abs(design.forward(fold.actual) - centre) / spread
-            naive = np.abs(np.log1p(fold.actual) - np.log1p(fold.naive)) / fold.naive_spread[:, None]
-        for place, (size, counts) in enumerate(((model, fold.counts), (naive, naive_counts))):
+            model = np.abs(design.forward(trial.actual) - trial.centre) / trial.spread
+            naive = np.abs(np.log1p(trial.actual) - np.log1p(trial.naive)) / trial.naive_spread[:, None]
+        for place, (size, counts) in enumerate(((model, trial.counts), (naive, naive_counts))):
             usable = counts & np.isfinite(size)
             sizes[place].append(np.where(usable, size, 0.0))
             counted[place].append(usable)
@@ -98,8 +102,8 @@ def scores_by_store(judged: Judged, seasonal_mae: FloatArray) -> dict[str, Float
     return scores
 
 
-def scores_of_chain(judged: Judged, members: BoolArray) -> dict[str, float]:
-    """The same scores, but MASE, over all days of some stores at once."""
+def scores_of_chain(judged: Judged, members: BoolArray, seasonal_mae: FloatArray) -> dict[str, float]:
+    """The same scores over all days of some stores at once; MASE by the rule of `metrics.mase_of_all`."""
 
     def flat(values: FloatArray) -> FloatArray:
         return values[members].reshape(1, -1)
@@ -110,6 +114,9 @@ def scores_of_chain(judged: Judged, members: BoolArray) -> dict[str, float]:
     scores |= {
         f"baseline_{name}": float(m(flat(judged.naive), actual, counts)[0]) for name, m in metrics.METRICS.items()
     }
+    scores["mase"] = metrics.mase_of_all(
+        judged.value[members], judged.actual[members], judged.counts[members], seasonal_mae[members]
+    )
     bounds = (flat(judged.lower), flat(judged.upper))
     scores["coverage_80"] = float(metrics.coverage(*bounds, actual, counts)[0])
     scores["width_80"] = float(metrics.width(*bounds, actual, counts)[0])

@@ -24,7 +24,8 @@ class Layout:
 
     `rows`: the stores.  `places`: (n_days,) positions in the history of the days fitted, `days` their numbers.
     `seasonalities`: without the yearly one where the history is short.  `regressors`: positions in the design of those
-    that change in these days, `values`: (n_regressors, n_days) their values.  `beta_columns`: of the design, in order.
+    that change in these days, `values`: (n_regressors, n_days) their values.  `first_values`: of all the design's
+    regressors, on the first day fitted.  `beta_columns`: of the design, in order.
     """
 
     rows: IntArray
@@ -33,6 +34,7 @@ class Layout:
     seasonalities: tuple[Seasonality, ...]
     regressors: IntArray
     values: FloatArray
+    first_values: FloatArray
     beta_columns: IntArray
 
     def target(self, history: History, design: Design) -> FloatArray:
@@ -40,10 +42,14 @@ class Layout:
         return design.forward(history.sales[np.ix_(self.rows, self.places)])
 
 
-def layouts(history: History, design: Design) -> Iterator[Layout]:
-    """Layouts of all stores that have at least `MIN_DAYS` open days; each such store is in exactly one."""
+def layouts(history: History, design: Design, only: BoolArray | None = None) -> Iterator[Layout]:
+    """Layouts of all stores that have at least `MIN_DAYS` open days; each such store is in exactly one.
+
+    Args: only: (n_stores,) leave all others out.
+    """
     on = history.fitted_days()
-    groups = _alike(history, on)
+    enough = on.sum(axis=1) >= MIN_DAYS
+    groups = _alike(history, on, enough if only is None else enough & only)
     for start in range(0, len(groups), LAYOUTS_AT_ONCE):
         some = groups[start : start + LAYOUTS_AT_ONCE]
         first = np.array([rows[0] for rows in some])
@@ -62,14 +68,14 @@ def changepoint_places(n_days: int) -> IntArray:
     return np.linspace(0, rows - 1, count + 1).round().astype(np.int64)[1:]
 
 
-def _alike(history: History, on: BoolArray) -> list[IntArray]:
+def _alike(history: History, on: BoolArray, wanted: BoolArray) -> list[IntArray]:
     """Rows of stores to fit, grouped by all that their columns are made of, in order of their first rows."""
     calendar = history.calendar
     reach = on.shape[1] + CLOSURE_REACH_DAYS
     parts = [on, calendar.usual_open, *(values[:, :reach] for values in calendar.values.values())]
     parts += [numbers[:, None] for numbers in calendar.usual_numbers.values()]
     alike: dict[bytes, list[int]] = {}
-    for row in np.flatnonzero(on.sum(axis=1) >= MIN_DAYS):
+    for row in np.flatnonzero(wanted):
         alike.setdefault(b"".join(part[row].tobytes() for part in parts), []).append(int(row))
     return [np.array(rows) for rows in alike.values()]
 
@@ -83,4 +89,4 @@ def _layout(design: Design, rows: IntArray, places: IntArray, first_day: int, ta
     waves = [np.full(2 * season.order, season in kept) for season in design.seasonalities]
     fourier = np.flatnonzero(np.concatenate([np.zeros(0, dtype=np.bool_), *waves]))
     columns = np.concatenate([fourier, design.n_fourier + changing])
-    return Layout(rows, places, days, tuple(kept), changing, values[changing], columns)
+    return Layout(rows, places, days, tuple(kept), changing, values[changing], values[:, 0].copy(), columns)

@@ -51,6 +51,18 @@ def mase(forecast: FloatArray, actual: FloatArray, counts: BoolArray, seasonal_m
     return _ratio(_ratio(errors, counts.sum(axis=-1)), seasonal_mae)
 
 
+def mase_of_all(forecast: FloatArray, actual: FloatArray, counts: BoolArray, seasonal_mae: FloatArray) -> float:
+    """MASE of several stores at once: each day's absolute error over its store's `seasonal_mae`, mean over all days.
+
+    Every day of every store weighs alike, however much the store sells. A store whose `seasonal_mae` is 0 or NaN has no
+    scale, and is left out.
+    """
+    scaled = np.isfinite(seasonal_mae) & (seasonal_mae > 0)
+    on = counts & scaled[:, None]
+    errors = np.where(on, np.abs(forecast - actual) / np.where(scaled, seasonal_mae, 1.0)[:, None], 0.0)
+    return float(_ratio(errors.sum(), on.sum()))
+
+
 def seasonal_errors(sales: FloatArray, counts: BoolArray) -> FloatArray:
     """Mean |sales - sales seven days before| over the days where both count, (n_stores,)."""
     both = counts[:, DAYS_A_WEEK:] & counts[:, :-DAYS_A_WEEK]

@@ -247,7 +247,8 @@ def solve_layout(
 
     Args:    smooth: (n_smooth, n_days), slope and level first.  t: (n_days,) ascending.  places: (n_hinges,) the day of
              each hinge's kink, ascending.  targets: (n_stores, n_days).  weights: (n_days,) what a day counts, 1 in
-             the mean.  starts: (n_stores,) the targets' variances.  ridge: (n_smooth,) inverse prior variances.
+             the mean.  starts: (n_stores,) the targets' variances.  ridge: (n_stores, n_smooth) inverse prior
+             variances.
     Returns: (n_stores, n_smooth + n_hinges) coefficients, (n_stores,) sigma_obs, (n_stores,) `FITTED` or why not.
     """
     n_stores, n_days = targets.shape
@@ -259,5 +260,5 @@ def solve_layout(
     for row in range(n_stores):
         for i in range(len(products)):
             products[i, len(products) - 1] = sums[row, i]
-        outcome[row], sigma[row] = solve(products, ridge, tau, n_days, starts[row], w[row])
+        outcome[row], sigma[row] = solve(products, ridge[row], tau, n_days, starts[row], w[row])
     return w, sigma, outcome

@@ -14,6 +14,7 @@ import numpy as np
 from fleet import Design, Parameters
 from fleet.arrays import IntArray
 from fleet.formula import SCALARS
+from training.borrow import Profile, borrowers, refit
 from training.engine import Engine, Fits, Priors, Progress, empty_parameters
 from training.features import YEARLY
 from training.history import History
@@ -39,10 +40,23 @@ VARIANTS = (LIVELY, RECENT, SMOOTH)
 """What the blend is made of. On three folds of real sales it beat each of its parts; `STEADY` added nothing to it."""
 
 
-def fit_variant(engine: Engine, history: History, design: Design, variant: Variant, progress: Progress) -> Fits:
-    """Fit one variant; the parameters stand in the columns of the whole design."""
-    own = _own_design(design, variant)
+def fit_variant(
+    engine: Engine,
+    history: History,
+    design: Design,
+    variant: Variant,
+    progress: Progress,
+    learnt: Profile | None = None,
+) -> Fits:
+    """Fit one variant; the parameters stand in the columns of the whole design.
+
+    Args: learnt: what stores with a short history borrow from their groups, of the same variant; only with the batched
+          engine, which fits them.
+    """
+    own = own_design(design, variant)
     fits = engine.fit(history, own, variant.priors, progress)
+    if learnt is not None:
+        fits = refit(fits, history, own, variant.priors, learnt, borrowers(history))
     if own is design:
         return fits
     whole = empty_parameters(len(history.store_ids), design, fits.parameters.delta.shape[1])
@@ -52,7 +66,8 @@ def fit_variant(engine: Engine, history: History, design: Design, variant: Varia
     return replace(fits, parameters=replace(fits.parameters, beta=beta))
 
 
-def _own_design(design: Design, variant: Variant) -> Design:
+def own_design(design: Design, variant: Variant) -> Design:
+    """The design that a variant is fitted with: the waves of the year that it wants."""
     fewer = tuple(
         replace(season, order=variant.yearly_order) if season.name == YEARLY.name else season
         for season in design.seasonalities

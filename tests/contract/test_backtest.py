@@ -1,16 +1,20 @@
 """The rolling backtest on a real engine: same cutoffs for all, honest folds, a verdict that the fleet carries."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from support import chains
 
-from fleet import Fleet
+from fleet import Design, Fleet
 from fleet.arrays import as_dates
-from training.assemble import LOST, assemble
-from training.backtest import MIN_HISTORY_DAYS, Fold, n_fits, roll
+from training import metrics
+from training.assemble import LOST, assemble, with_verdict
+from training.backtest import MIN_HISTORY_DAYS, Fold, cutoffs_of, roll, settle
 from training.batched import BatchedEngine
+from training.choose import choose
 from training.errors import DataError
-from training.evaluate import evaluate
+from training.evaluate import Evaluation, evaluate
 from training.features import retail_design
 from training.history import History
 from training.variants import LIVELY, SMOOTH, combine, fit_variant
@@ -30,7 +34,12 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
 @pytest.fixture(scope="module")
 def folds(history: History) -> list[Fold]:
     design = retail_design(history.calendar)
-    return roll(history, design, BatchedEngine(), VARIANTS, horizon_days=28, n_folds=3, progress=quiet)
+    return rolled(history, design, 3)
+
+
+def rolled(history: History, design: Design, n_folds: int) -> list[Fold]:
+    cutoffs = cutoffs_of(history.first_day, history.last_day, 28, n_folds)
+    return roll(history, design, BatchedEngine(), VARIANTS, cutoffs=cutoffs, horizon_days=28, progress=quiet)
 
 
 def test_folds_are_one_horizon_apart_and_the_last_ends_with_the_history(history: History, folds: list[Fold]) -> None:
@@ -45,28 +54,44 @@ def test_a_fold_knows_nothing_of_what_came_after_its_cutoff(history: History, fo
     changed = history.sales.copy()
     changed[:, -28:] *= 7
     other = History(history.store_ids, history.groups, changed, history.calendar)
-    again = roll(
-        other, retail_design(history.calendar), BatchedEngine(), VARIANTS, horizon_days=28, n_folds=1, progress=quiet
-    )
+    again = rolled(other, retail_design(history.calendar), 1)
     np.testing.assert_array_equal(again[0].centre, folds[0].centre)
     np.testing.assert_array_equal(again[0].naive, folds[0].naive)
 
 
+def evaluation(history: History, folds: list[Fold]) -> Evaluation:
+    design = retail_design(history.calendar)
+    choice = choose(folds, design)
+    return evaluate(
+        [settle(fold, choice.candidate) for fold in folds],
+        choice,
+        design,
+        VARIANTS,
+        groups=history.groups,
+        seasonal_mae=metrics.seasonal_errors(history.sales, history.fitted_days()),
+    )
+
+
 def test_the_verdict_judges_model_and_baseline_and_goes_into_the_fleet(history: History, folds: list[Fold]) -> None:
     design = retail_design(history.calendar)
-    evaluated = evaluate(folds, history, design, VARIANTS)
+    choice = choose(folds, design)
+    evaluated = evaluation(history, folds)
     told = evaluated.summary["backtest"]
     assert told["cutoffs"] == [str(as_dates(np.array([fold.cutoff]))[0]) for fold in folds]
     assert told["wape"] < told["baseline_wape"]
     assert told["coverage_80"] == pytest.approx(0.8, abs=0.05)
-    assert sum(told["variants"].values()) >= told["stores_judged"]
+    assert sum(told["variants"].values()) + told["stores_left_to_baseline"] >= told["stores_judged"]
     assert set(told["groups"]) == set(history.groups)
-    fits = combine(
-        [fit_variant(BatchedEngine(), history, design, v, quiet) for v in VARIANTS], evaluated.choice.candidate
-    )
-    fleet = Fleet.from_contents(
-        assemble(history, design, fits, engine="batched", settings={}, verdict=evaluated.verdict)
-    )
+    scaled, n_days = evaluated.verdict.scores["mase"], evaluated.judged.counts.sum(axis=1)
+    for scores, members in [
+        (told, np.ones(40, dtype=np.bool_)),
+        *((scores, history.groups == group) for group, scores in told["groups"].items()),
+    ]:
+        on = members & np.isfinite(scaled)
+        assert scores["mase"] == pytest.approx(np.average(scaled[on], weights=n_days[on]), abs=1e-5)
+    fits = combine([fit_variant(BatchedEngine(), history, design, v, quiet) for v in VARIANTS], choice.candidate)
+    contents = assemble(history, design, fits, engine="batched", settings={})
+    fleet = Fleet.from_contents(with_verdict(contents, evaluated.verdict))
     lost = [raw.decode() == LOST for raw in fleet.facts["failure"].tolist()]
     assert sum(lost) == told["stores_left_to_baseline"]
     assert not fleet.has_model[lost].any()
@@ -79,9 +104,27 @@ def test_the_verdict_judges_model_and_baseline_and_goes_into_the_fleet(history: 
     assert (wide.upper > narrow.upper)[~wide.closed].all()
 
 
+def test_a_model_that_loses_counts_as_judged_and_its_own_score_is_kept(history: History, folds: list[Fold]) -> None:
+    before = evaluation(history, folds).summary["backtest"]
+    loser, new_store = 3, 40 - 5
+    shift = np.zeros((40, 1))
+    shift[loser] = 1.0  # on the log scale: it forecasts almost three times too much
+    evaluated = evaluation(history, [replace(fold, centre=fold.centre + shift) for fold in folds])
+    told, scores = evaluated.summary["backtest"], evaluated.verdict.scores
+    assert evaluated.verdict.loses[loser]
+    assert told["stores_judged"] == before["stores_judged"]
+    assert told["stores_left_to_baseline"] == before["stores_left_to_baseline"] + 1
+    assert told["stores_judged"] == told["stores_better_than_baseline"] + told["stores_left_to_baseline"]
+    assert scores["wape"][loser] == scores["baseline_wape"][loser]
+    assert scores["model_wape"][loser] > 1.0 > scores["baseline_wape"][loser]
+    answers = ~evaluated.verdict.loses & np.isfinite(scores["model_wape"])
+    assert answers.sum() == told["stores_better_than_baseline"]
+    np.testing.assert_array_equal(scores["model_wape"][answers], scores["wape"][answers])
+    assert np.isnan(scores["model_wape"][new_store])
+
+
 def test_a_history_too_short_for_a_fold_says_how_many_days_it_wants(history: History) -> None:
-    design = retail_design(history.calendar)
     with pytest.raises(DataError, match=f"at least {MIN_HISTORY_DAYS + 590} days of history to hold 590 back, got 600"):
-        roll(history, design, BatchedEngine(), VARIANTS, horizon_days=590, n_folds=3, progress=quiet)
-    assert n_fits(history, VARIANTS, 590, 3) == 0
-    assert n_fits(history, VARIANTS, 250, 3) == 40 * 2 * 2
+        cutoffs_of(history.first_day, history.last_day, 590, 3)
+    assert len(cutoffs_of(history.first_day, history.last_day, 250, 3)) == 2
+    assert cutoffs_of(history.first_day, history.last_day, 0, 3) == ()

@@ -43,7 +43,7 @@ class Problem:
         target = self.target[None]
         starts = target.var(axis=1)
         w, sigma, outcome = solver.solve_layout(
-            self.smooth, self.t, self.places, target, self.weights, starts, self.ridge, self.tau
+            self.smooth, self.t, self.places, target, self.weights, starts, self.ridge[None], self.tau
         )
         return w[0], float(sigma[0]), int(outcome[0])
 

@@ -24,7 +24,8 @@ def test_a_cell_is_the_mean_of_its_days_in_the_last_eight_weeks(tmp_path: Path) 
                 assert curves[row, day, flag] == pytest.approx(cell.mean())
     fitted = curves[row, weekday, promo]
     residual = np.log1p(history.sales[row][recent]) - np.log1p(fitted)
-    assert spread[row] == pytest.approx(np.sqrt((residual**2).sum() / (len(recent) - 1)))
+    n_cells = len({(int(day), int(flag)) for day, flag in zip(weekday, promo, strict=True)})
+    assert spread[row] == pytest.approx(np.sqrt((residual**2).sum() / (len(recent) - n_cells)))
 
 
 def test_every_store_has_a_number_in_every_cell_and_a_wide_spread_where_nothing_is_known(tmp_path: Path) -> None:
@@ -36,6 +37,14 @@ def test_every_store_has_a_number_in_every_cell_and_a_wide_spread_where_nothing_
     assert not history.fitted_days()[new_store].any()
     assert spread[new_store] == baseline.UNKNOWN_SPREAD
     assert (curves[new_store, 0, 1] > curves[new_store, 0, 0]).all()
+
+
+def test_a_store_of_three_weeks_is_not_sure_of_itself(tmp_path: Path) -> None:
+    history = chains.history(tmp_path, n_stores=30, n_days=300)
+    short = 30 - 3
+    assert 10 < history.fitted_days()[short].sum() < 21
+    _, spread = baseline.curves(history)
+    assert spread[short] >= baseline.UNKNOWN_SPREAD
 
 
 def test_a_missing_cell_is_the_stores_level_times_its_groups_shape(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """A variant takes a store over only beyond the folds' noise; a model that loses to the baseline is left."""
 
+from dataclasses import replace
+
 import numpy as np
 from support import fleets
 
@@ -46,10 +48,32 @@ def test_one_fold_proves_nothing() -> None:
 
 def test_a_model_that_loses_to_the_baseline_is_left() -> None:
     folds = [fold([[0.2, 0.1], [0.2, 0.1]], [0.1, 0.2], seed) for seed in (1, 2, 3)]
-    assert choose(folds, DESIGN).loses.tolist() == [True, False]
+    choice = choose(folds, DESIGN)
+    assert (choice.loses.tolist(), choice.wins.tolist(), choice.judged.tolist()) == (
+        [True, False],
+        [False, True],
+        [True] * 2,
+    )
+
+
+def test_a_model_as_good_as_the_baseline_is_judged_and_neither_wins_nor_loses() -> None:
+    one = fold([[0.1], [0.1]], [0.1], 1)
+    same = replace(one, naive=DESIGN.back(one.centre[0]))
+    choice = choose([same, same], DESIGN)
+    assert (choice.judged.tolist(), choice.wins.tolist(), choice.loses.tolist()) == ([True], [False], [False])
 
 
 def test_a_store_that_was_never_judged_keeps_the_blend_and_its_model() -> None:
     one = fold([[np.nan], [np.nan]], [0.1], 1)
     choice = choose([one, one, one], DESIGN)
     assert (choice.candidate.tolist(), choice.loses.tolist()) == ([0], [False])
+    assert (choice.judged.tolist(), choice.wins.tolist()) == ([False], [False])
+
+
+def test_a_model_that_loses_where_it_was_judged_is_left_also_if_a_fold_could_not_judge_it() -> None:
+    bad, closed = fold([[0.9], [0.9]], [0.01], 1), fold([[0.9], [0.9]], [0.01], 2)
+    closed = replace(closed, counts=np.zeros_like(closed.counts))
+    young = fold([[np.nan], [np.nan]], [0.01], 3)
+    assert choose([bad, bad, closed], DESIGN).loses.tolist() == [True]
+    assert choose([bad, bad, young], DESIGN).loses.tolist() == [True]
+    assert choose([closed, young], DESIGN).loses.tolist() == [False]
