@@ -5,17 +5,14 @@ the new fleet is judged on. What can be compared is its recipe: its design and v
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from fleet import Design, Fleet, StorecastError
+from fleet import Design, Fleet
 from fleet.names import CHALLENGER, CHAMPION
-from training.backtest import roll
-from training.engine import Engine, Priors, Progress
-from training.evaluate import evaluate
-from training.history import History
+from training.engine import Priors
 from training.variants import Variant
 
 MARGIN = 0.02
@@ -35,41 +32,17 @@ class Gate:
     champion_wape: float | None = None
 
 
-def judge_champion(
-    version: str,
-    champion: Fleet,
-    scores: dict[str, Any],
-    margin: float,
-    *,
-    history: History,
-    design: Design,
-    engine: Engine,
-    variants: tuple[Variant, ...],
-    n_folds: int,
-    progress: Progress,
-) -> Gate:
-    """Judge a new fleet by its backtest's `scores` against the champion's recipe on the same folds.
+def same_recipe(champion: Fleet, design: Design, engine: str, settings: dict[str, Any]) -> bool:
+    """Whether a champion was made as we make it: then its scores on our folds are ours by construction."""
+    its = champion.settings
+    same = champion.engine == engine and same_plain(champion.design.to_dict(), design.to_dict())
+    return same and all(same_plain(its.get(name), settings.get(name)) for name in ("variants", "borrowing"))
 
-    A champion of the same recipe has the same scores by construction, and is not fitted again. `margin`: how much
-    worse, as a share of the champion's WAPE, is still let through.
-    """
-    try:
-        its = variants_of(champion)
-        if its == variants and same_plain(champion.design.to_dict(), design.to_dict()):
-            return decide(scores, scores["wape"], margin, f"version {version}, of the same recipe")
-        folds = roll(
-            history,
-            champion.design,
-            engine,
-            its,
-            horizon_days=scores["horizon_days"],
-            n_folds=n_folds,
-            progress=progress,
-        )
-        wape = evaluate(folds, history, champion.design, its).summary["backtest"]["wape"]
-    except (StorecastError, KeyError, TypeError) as error:
-        return decide_alone(scores, f"version {version} cannot be judged on this history ({error})")
-    return decide(scores, wape, margin, f"version {version}")
+
+def decide_same(scores: dict[str, Any], champion: str) -> Gate:
+    """Of the champion's own recipe: champion, where that still beats the naive baseline on this history."""
+    judged = decide_alone(scores, f"the champion, {champion}, is of the same recipe")
+    return replace(judged, judged_by="champion", champion_wape=scores["wape"])
 
 
 def decide(scores: dict[str, Any], champion_wape: float, margin: float, champion: str) -> Gate:

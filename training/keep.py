@@ -1,6 +1,6 @@
 """Refit only what changed: a store that is known as it was keeps the champion's parameters, bit for bit."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -8,10 +8,12 @@ import numpy as np
 
 from fleet import Design, Fleet, Parameters
 from fleet.arrays import BoolArray, IntArray
-from training.assemble import LOST, data_hash
+from training.assemble import LOST, data_hashes
+from training.borrow import Profile
 from training.engine import Engine, Fits, Progress
 from training.gate import same_plain
 from training.history import History
+from training.lending import Lessons
 from training.variants import Variant, combine, fit_variant
 
 
@@ -23,24 +25,39 @@ class Kept:
     parameters: Parameters
 
 
-def unchanged(champion: Fleet, history: History, design: Design, engine: str, settings: dict[str, Any]) -> Kept | None:
-    """The stores whose rows, features and settings are the champion's; None where there is none of them."""
+@dataclass(frozen=True)
+class Known:
+    """What a champion knows of some stores. `hashes`, `places`: store -> its data's hash, its row in `parameters`."""
+
+    hashes: Mapping[str, bytes]
+    places: Mapping[str, int]
+    parameters: Parameters
+
+    def of(self, store_ids: Iterable[str]) -> "Known":
+        """The same of those of the stores that it knows."""
+        ids = [store_id for store_id in store_ids if store_id in self.places]
+        rows = np.array([self.places[store_id] for store_id in ids], dtype=np.int64)
+        hashes = {store_id: self.hashes[store_id] for store_id in ids}
+        return Known(hashes, {store_id: row for row, store_id in enumerate(ids)}, self.parameters.rows(rows))
+
+    def unchanged(self, history: History) -> Kept | None:
+        """The stores whose rows and features are what they were; None where there is none of them."""
+        hashes = dict(zip(history.store_ids, data_hashes(history), strict=True))
+        rows = [row for row, store_id in enumerate(history.store_ids) if self.hashes.get(store_id) == hashes[store_id]]
+        there = np.array([self.places[history.store_ids[row]] for row in rows], dtype=np.int64)
+        return Kept(np.array(rows), self.parameters.rows(there)) if rows else None
+
+
+def known_to(champion: Fleet, design: Design, engine: str, settings: dict[str, Any]) -> Known | None:
+    """The fitted stores of a champion; None where its engine, design or settings are not ours."""
     same_recipe = champion.engine == engine and same_plain(dict(champion.settings), settings)
     if not (same_recipe and same_plain(champion.design.to_dict(), design.to_dict())):
         return None
     # A model that lost to the baseline was fitted all the same, and its parameters are there.
     fitted = champion.has_model | (champion.facts["failure"] == LOST.encode())
-    hashes = dict(zip(champion.store_ids, champion.facts["data_hash"].tolist(), strict=True))
+    hashes = champion.facts["data_hash"].tolist()
     places = {store_id: row for row, store_id in enumerate(champion.store_ids) if fitted[row]}
-    rows = [
-        row
-        for row, store_id in enumerate(history.store_ids)
-        if store_id in places and hashes[store_id] == data_hash(history, row)
-    ]
-    if not rows:
-        return None
-    there = np.array([places[history.store_ids[row]] for row in rows])
-    return Kept(np.array(rows), champion.parameters.rows(there))
+    return Known({store_id: hashes[row] for store_id, row in places.items()}, places, champion.parameters)
 
 
 def fit_changed(
@@ -51,11 +68,16 @@ def fit_changed(
     choice: IntArray,
     kept: Kept | None,
     progress: Progress,
+    lessons: Lessons | None = None,
 ) -> Fits:
-    """Fit all stores but the kept ones, with the variants chosen; the kept ones' parameters stand in their rows."""
+    """Fit all stores but the kept ones, with the variants chosen; the kept ones' parameters stand in their rows.
+
+    Args: lessons: what short histories borrow, of the history's last day and each variant.
+    """
     n_stores = len(history.store_ids)
+    learnt = [(lessons or {}).get((history.last_day, variant.name)) for variant in variants]
     if kept is None:
-        return combine([fit_variant(engine, history, design, variant, progress) for variant in variants], choice)
+        return combine(_fit_all(engine, history, design, variants, progress, learnt), choice)
     is_kept = np.zeros(n_stores, dtype=np.bool_)
     is_kept[kept.rows] = True
     progress(len(kept.rows) * len(variants), 0)
@@ -63,8 +85,22 @@ def fit_changed(
         return Fits(kept.parameters, is_kept, (), {})
     rows = np.flatnonzero(~is_kept)
     some = of_rows(history, rows)
-    fits = combine([fit_variant(engine, some, design, variant, progress) for variant in variants], choice[rows])
+    fits = combine(_fit_all(engine, some, design, variants, progress, learnt), choice[rows])
     return _merged(kept, fits, rows, is_kept)
+
+
+def _fit_all(
+    engine: Engine,
+    history: History,
+    design: Design,
+    variants: Sequence[Variant],
+    progress: Progress,
+    learnt: Sequence[Profile | None],
+) -> list[Fits]:
+    return [
+        fit_variant(engine, history, design, variant, progress, lesson)
+        for variant, lesson in zip(variants, learnt, strict=True)
+    ]
 
 
 def _merged(kept: Kept, fits: Fits, rows: IntArray, is_kept: BoolArray) -> Fits:
@@ -87,11 +123,12 @@ def _merged(kept: Kept, fits: Fits, rows: IntArray, is_kept: BoolArray) -> Fits:
 def of_rows(history: History, rows: IntArray) -> History:
     """Some stores of a chain."""
     calendar = history.calendar
-    return History(
-        tuple(history.store_ids[row] for row in rows),
-        history.groups[rows],
-        history.sales[rows],
-        replace(
+    return replace(
+        history,
+        store_ids=tuple(history.store_ids[row] for row in rows),
+        groups=history.groups[rows],
+        sales=history.sales[rows],
+        calendar=replace(
             calendar,
             values={name: values[rows] for name, values in calendar.values.items()},
             usual_open=calendar.usual_open[rows],

@@ -14,7 +14,7 @@ from training.batched import BatchedEngine
 from training.engine import Fits, Priors
 from training.features import retail_design
 from training.history import History
-from training.keep import Kept, fit_changed, of_rows, unchanged
+from training.keep import Kept, fit_changed, known_to, of_rows
 from training.variants import Variant
 
 ONLY = (Variant("only", Priors()),)
@@ -30,6 +30,11 @@ def history(tmp_path: Path) -> History:
 def fitted(history: History, design: Design, kept: Kept | None = None) -> Fits:
     choice = np.zeros(len(history.store_ids), dtype=np.int64)
     return fit_changed(history, design, BatchedEngine(), ONLY, choice, kept, lambda *_: None)
+
+
+def unchanged(champion: Fleet, history: History, design: Design, engine: str, settings: dict[str, Any]) -> Kept | None:
+    known = known_to(champion, design, engine, settings)
+    return known.of(history.store_ids).unchanged(history) if known else None
 
 
 def champion(history: History, design: Design, fits: Fits, loses: int | None = None) -> Fleet:

@@ -6,20 +6,25 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy as np
+import numpy.typing as npt
 import pytest
 from mlflow import MlflowClient
 from support import chains
 from support.mlflow_server import mlflow_server
 
+from fleet import Fleet
 from fleet.names import FLEET_MODEL
-from training import aliases, registry
+from training import aliases, gate_stores, registry
 from training.batched import BatchedEngine
 from training.engine import Priors
 from training.promotion import promote
 from training.run import Quiet, TrainingOptions, train
-from training.variants import Variant
+from training.stan import StanEngine
+from training.tracking import tracking_uri
+from training.variants import STEADY, Variant
 
-BLUNT = Variant("blunt", Priors(seasonality=0.03, regressor=0.03))
+BLUNT = Variant("blunt", Priors(seasonality=0.003, regressor=0.003))
 
 
 @pytest.fixture(params=["sqlite", "server"])
@@ -29,7 +34,7 @@ def options(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Training
     home = tmp_path / "home"
     tables = (paths["train"], paths["store"], paths["calendar"], home)
     if request.param == "sqlite":
-        yield TrainingOptions(*tables, registry.tracking_uri({}, home), test_days=28, n_folds=2)
+        yield TrainingOptions(*tables, tracking_uri({}, home), test_days=28, n_folds=2)
     else:
         with mlflow_server(tmp_path / "mlflow") as url:
             yield TrainingOptions(*tables, url, test_days=28, n_folds=2)
@@ -49,7 +54,7 @@ def test_a_worse_recipe_is_only_a_challenger_until_somebody_promotes_it(
     assert (first["alias"], first["gate"]["reason"]) == ("champion", "there was no champion before it")
     again = registered(options)
     assert again["alias"] == "champion"
-    assert "version 1, of the same recipe" in again["gate"]["reason"]
+    assert "version 1, is of the same recipe" in again["gate"]["reason"]
 
     worse = registered(options, variants=(BLUNT,), register_stores=("4",))
     assert worse["alias"] == "challenger"
@@ -68,9 +73,49 @@ def test_a_worse_recipe_is_only_a_challenger_until_somebody_promotes_it(
     assert capfd.readouterr().out == ""
 
 
+def test_a_recipe_of_another_engine_is_judged_on_the_same_days(options: TrainingOptions) -> None:
+    registered(options)
+    result = train(dataclasses.replace(options, variants=(STEADY,), dry_run=True), StanEngine(workers=2), Quiet())
+    assert result["would_register"]["gate"]["judged_by"] == "champion"
+
+
+def test_a_dry_run_says_what_a_run_would_do_and_registers_nothing(options: TrainingOptions) -> None:
+    fitted = train(options, BatchedEngine(), Quiet())["stores"]["fitted"]
+    same = train(dataclasses.replace(options, dry_run=True), BatchedEngine(), Quiet())
+    assert (same["refitted"], same["kept"], same["would_register"]["alias"]) == (0, fitted, "champion")
+    worse = train(dataclasses.replace(options, dry_run=True, variants=(BLUNT,)), BatchedEngine(), Quiet())
+    assert worse["would_register"]["alias"] == "challenger"
+    assert "worse" in worse["would_register"]["gate"]["reason"]
+    assert aliases.aliases_of(MlflowClient(options.tracking_uri)) == {"champion": "1"}
+
+
 def test_a_champion_that_cannot_be_fitted_again_leaves_the_judgement_to_the_baseline(options: TrainingOptions) -> None:
     registered(options)
     fewer = dataclasses.replace(options.mapped, flags={"school_holiday": "SchoolHoliday"})
     judged = registered(options, mapped=fewer)["gate"]
     assert judged["judged_by"] == "baseline"
     assert "the calendar has no 'promo'" in judged["reason"]
+
+
+def test_a_store_that_the_new_recipe_makes_clearly_worse_keeps_its_champion_row(
+    options: TrainingOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registered(options)
+    before, _ = registry.load_fleet(options.tracking_uri, options.home)
+    # Which stores these are is judged elsewhere; here, every second one.
+    monkeypatch.setattr(gate_stores, "clearly_worse", lambda wape, _: np.arange(wape.shape[1]) % 2 == 0)
+    result = train(dataclasses.replace(options, variants=(BLUNT,), gate_margin=1.0), BatchedEngine(), Quiet())
+    assert result["registered"]["alias"] == "champion"
+    assert [one["store"] for one in result["held_back"]] == list(before.store_ids[::2])
+    kept = [one["store"] for one in result["held_back"] if one["kept"]]
+    assert kept == [store_id for store_id in before.store_ids[::2] if before.has_model[before.position(store_id)]]
+    assert all("version 1 is clearly better for it" in one["reason"] for one in result["held_back"])
+    after, _ = registry.load_fleet(options.tracking_uri, options.home)
+    for store_id, variant in zip(after.store_ids, after.facts["variant"].tolist(), strict=True):
+        same = after.parameters.rows(_place(after, store_id)), before.parameters.rows(_place(before, store_id))
+        assert (same[0].beta.tobytes() == same[1].beta.tobytes()) == (store_id in kept)
+        assert (variant == b"champion:1") == (store_id in kept)
+
+
+def _place(fleet: Fleet, store_id: str) -> npt.NDArray[np.int64]:
+    return np.array([fleet.store_ids.index(store_id)])

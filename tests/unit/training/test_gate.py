@@ -8,7 +8,7 @@ from support import fleets
 
 from fleet import Fleet
 from fleet.names import CHALLENGER, CHAMPION
-from training.gate import decide, decide_alone, variants_of
+from training.gate import decide, decide_alone, decide_same, same_recipe, variants_of
 from training.variants import VARIANTS
 
 SCORES: dict[str, Any] = {"wape": 0.102, "baseline_wape": 0.15}
@@ -42,3 +42,20 @@ def test_the_variants_of_a_fleet_are_read_back_from_its_settings() -> None:
     assert variants_of(Fleet.from_contents(replace(fleets.contents(), settings=settings))) == VARIANTS
     with pytest.raises(KeyError):
         variants_of(Fleet.from_contents(fleets.contents()))
+
+
+def test_the_champions_own_recipe_must_still_beat_the_naive_baseline() -> None:
+    same = decide_same(SCORES, "version 7")
+    assert (same.alias, same.judged_by, same.champion_wape) == (CHAMPION, "champion", SCORES["wape"])
+    assert "version 7, is of the same recipe" in same.reason
+    assert decide_same({**SCORES, "baseline_wape": 0.1}, "version 7").alias == CHALLENGER
+
+
+def test_a_champion_that_borrows_otherwise_or_was_fitted_by_another_engine_is_of_another_recipe() -> None:
+    settings = {"variants": [asdict(variant) for variant in VARIANTS], "borrowing": {"stores": 256}}
+    contents = replace(fleets.contents(), settings=settings)
+    champion = Fleet.from_contents(contents)
+    assert same_recipe(champion, contents.design, contents.engine, settings)
+    assert not same_recipe(champion, contents.design, contents.engine, {**settings, "borrowing": {}})
+    assert not same_recipe(champion, contents.design, "stan", settings)
+    assert not same_recipe(champion, replace(contents.design, growth="flat"), contents.engine, settings)
