@@ -1,4 +1,4 @@
-"""Which alias of the fleet goes to which version; at no moment between two moves is there no champion."""
+"""Which alias goes to which version; at no moment between two moves of the fleet is there no champion."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,11 +10,12 @@ from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, PREVIOUS
 
 @dataclass(frozen=True)
 class Move:
-    """One alias, where it was and where it goes; None: nowhere."""
+    """One alias of a registered model, where it was and where it goes; None: nowhere."""
 
     alias: str
     old: str | None
     new: str | None
+    model: str = FLEET_MODEL
 
 
 def to_champion(aliases: Mapping[str, str], version: str) -> list[Move]:
@@ -45,6 +46,16 @@ def _changing(moves: Sequence[Move]) -> list[Move]:
     return [move for move in moves if move.old != move.new]
 
 
+def after(aliases: Mapping[str, str], moves: Sequence[Move]) -> dict[str, str]:
+    """The aliases of the fleet when its moves are done."""
+    moved = dict(aliases)
+    for move in moves:
+        moved.pop(move.alias, None)
+        if move.new is not None:
+            moved[move.alias] = move.new
+    return moved
+
+
 def aliases_of(client: MlflowClient) -> dict[str, str]:
     """Alias -> version of the registered fleet."""
     found = client.get_registered_model(FLEET_MODEL).aliases
@@ -55,6 +66,6 @@ def apply(client: MlflowClient, moves: Sequence[Move]) -> None:
     """Move the aliases, in this order."""
     for move in moves:
         if move.new is None:
-            client.delete_registered_model_alias(FLEET_MODEL, move.alias)
+            client.delete_registered_model_alias(move.model, move.alias)
         else:
-            client.set_registered_model_alias(FLEET_MODEL, move.alias, move.new)
+            client.set_registered_model_alias(move.model, move.alias, move.new)

@@ -11,23 +11,27 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, PREVIOUS
-from training import aliases
+from training import aliases, own_models
 from training.difference import Registration, difference
-from training.errors import RegistryError, UnknownVersionError
-from training.registry import connected, fetch_fleet, public_uri
+from training.errors import MissingAliasError, UnknownVersionError
+from training.registry import check_there, connected, fetch_fleet
+from training.tracking import public_uri
 
 
 def promote(uri: str, home: Path, version: str | None = None, *, dry_run: bool = False) -> dict[str, Any]:
     """Make a version, or else the challenger, the champion; the old champion becomes `previous`.
 
-    The result is plain JSON values: the moves, and what they change. Doing it twice changes nothing more.
+    Own models of stores go with the fleet that brought them. The result is plain JSON values: the moves, what they
+    change, and the own models that stay. Doing it twice changes nothing more.
 
-    Raises: UnknownVersionError: no such version.  RegistryError: there is no challenger, or MLflow fails.
+    Raises: UnknownVersionError: no such version.  MissingAliasError: there is no challenger.  RegistryError:
+            MLflow fails.
     """
+    check_there(uri)
     with connected(uri, home) as client:
         found = aliases.aliases_of(client)
         if version is None and CHALLENGER not in found:
-            raise RegistryError(
+            raise MissingAliasError(
                 f"wanted a version with the alias {CHALLENGER}, {FLEET_MODEL} at {public_uri(uri)} has none: "
                 "nothing to promote; name one with --version"
             )
@@ -41,12 +45,13 @@ def rollback(uri: str, home: Path, *, dry_run: bool = False) -> dict[str, Any]:
 
     The result is as of `promote`.
 
-    Raises: RegistryError: there is nothing to go back to, or MLflow fails.
+    Raises: MissingAliasError: there is nothing to go back to.  RegistryError: MLflow fails.
     """
+    check_there(uri)
     with connected(uri, home) as client:
         found = aliases.aliases_of(client)
         if CHAMPION not in found or PREVIOUS not in found:
-            raise RegistryError(
+            raise MissingAliasError(
                 f"wanted a {CHAMPION} and a {PREVIOUS} version, {FLEET_MODEL} at {public_uri(uri)} has only "
                 f"{', '.join(found) or 'versions without an alias'}: nothing to go back to; "
                 "`storecast promote --version` takes any version"
@@ -78,12 +83,15 @@ def _carry_out(
         changes = difference(_registration(client, champion), _registration(client, after))
     elif after is not None and after != champion:
         _registration(client, after)
+    plan = own_models.plan(client, found, moves)
     if not dry_run:
-        aliases.apply(client, moves)
+        aliases.apply(client, plan.moves)
     return {
         "champion": after,
         "dry_run": dry_run,
-        "moves": [asdict(move) for move in moves],
+        "moves": [asdict(move) for move in plan.moves],
+        "left_alone": [asdict(own) for own in plan.left_alone],
+        "missing": [asdict(own) for own in plan.missing],
         "changes": changes,
     }
 

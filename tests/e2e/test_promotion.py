@@ -11,11 +11,13 @@ from support.mlflow_server import mlflow_server
 
 from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, PREVIOUS
 from storecast import __main__ as command_line
-from training import aliases, registry
+from storecast import exit_codes
+from training import aliases
 from training.batched import BatchedEngine
-from training.errors import RegistryError, UnknownVersionError
+from training.errors import MissingAliasError, RegistryError, UnknownVersionError
 from training.promotion import promote, rollback
 from training.run import Quiet, TrainingOptions, train
+from training.tracking import tracking_uri
 
 
 @pytest.fixture(params=["sqlite", "server"], scope="module")
@@ -26,7 +28,7 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     paths = chains.files(folder / "chain", n_stores=6, n_days=452)
     tables = (paths["train"], paths["store"], paths["calendar"], folder / "home")
     if request.param == "sqlite":
-        yield _train(TrainingOptions(*tables, registry.tracking_uri({}, folder / "home"), test_days=28, n_folds=1))
+        yield _train(TrainingOptions(*tables, tracking_uri({}, folder / "home"), test_days=28, n_folds=1))
     else:
         with mlflow_server(folder / "mlflow") as url:
             yield _train(TrainingOptions(*tables, url, test_days=28, n_folds=1))
@@ -79,14 +81,34 @@ def test_what_is_not_there_cannot_be_promoted_or_gone_back_to(options: TrainingO
     assert caught.value.exit_code == 2
     client = MlflowClient(options.tracking_uri)
     client.delete_registered_model_alias(FLEET_MODEL, CHALLENGER)
-    with pytest.raises(RegistryError, match="nothing to promote") as missing:
+    with pytest.raises(MissingAliasError, match="nothing to promote"):
         promote(options.tracking_uri, options.home)
-    assert missing.value.exit_code == 3
     client.delete_registered_model_alias(FLEET_MODEL, PREVIOUS)
-    with pytest.raises(RegistryError, match="has only champion: nothing to go back to"):
+    with pytest.raises(MissingAliasError, match="has only champion: nothing to go back to") as missing:
         rollback(options.tracking_uri, options.home)
-    with pytest.raises(RegistryError, match="storecast-fleet"):
-        rollback(registry.tracking_uri({}, tmp_path), tmp_path)
+    assert missing.value.exit_code == 2
+    with pytest.raises(RegistryError, match="there is no registry at") as away:
+        rollback(tracking_uri({}, tmp_path), tmp_path)
+    assert away.value.exit_code == 3
+    assert list(tmp_path.glob("*.db")) == []
+
+
+@pytest.mark.parametrize(
+    ("verb", "alias", "told"),
+    [("promote", CHALLENGER, "nothing to promote"), ("rollback", PREVIOUS, "nothing to go back to")],
+)
+def test_a_verb_with_nothing_to_move_ends_as_a_usage_error(
+    options: TrainingOptions,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    verb: str,
+    alias: str,
+    told: str,
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", options.tracking_uri)
+    MlflowClient(options.tracking_uri).delete_registered_model_alias(FLEET_MODEL, alias)
+    assert command_line.main([verb, "--home", str(options.home)]) == exit_codes.USAGE
+    assert told in capsys.readouterr().err
 
 
 def test_the_verbs_print_what_changes(

@@ -1,22 +1,10 @@
 """Where the aliases go, also when the moves are cut short."""
 
-from collections.abc import Mapping
-
 import pytest
 
-from training.aliases import Move, back, to_challenger, to_champion
+from training.aliases import after, back, to_challenger, to_champion
 
 CHALLENGED = {"champion": "2", "challenger": "3", "previous": "1"}
-
-
-def after(found: Mapping[str, str], moves: list[Move]) -> dict[str, str]:
-    moved = dict(found)
-    for move in moves:
-        if move.new is None:
-            del moved[move.alias]
-        else:
-            moved[move.alias] = move.new
-    return moved
 
 
 def test_a_promotion_keeps_the_way_back_and_ends_the_challenge() -> None:

@@ -7,7 +7,9 @@ import numpy as np
 from support import fleets
 
 from fleet import Fleet
+from fleet.names import store_model_name
 from storecast.promote import text
+from training.aliases import Move
 from training.difference import MOST_STORES, Registration, difference
 
 
@@ -53,9 +55,13 @@ def test_the_largest_changes_of_wape_come_first_and_unchanged_stores_not_at_all(
     assert [row["store"] for row in many["wape"]] == [str(30 - i) for i in range(MOST_STORES)]
 
 
+def result(moves: list[Move], **more: Any) -> dict[str, Any]:  # noqa: ANN401 - any part of a result
+    told = [dataclasses.asdict(move) for move in moves]
+    return {"champion": "2", "dry_run": True, "moves": told, "left_alone": [], "missing": [], "changes": None, **more}
+
+
 def test_the_text_says_what_moves_and_what_changes() -> None:
-    moves = [{"alias": "champion", "old": "1", "new": "2"}, {"alias": "challenger", "old": "2", "new": None}]
-    told = text({"champion": "2", "dry_run": True, "moves": moves, "changes": changes()})
+    told = text(result([Move("champion", "1", "2"), Move("challenger", "2", None)], changes=changes()))
     assert told.startswith("would move:\n  champion   1 -> 2\n  challenger 2 -> none\n")
     assert "now answered by the fallback: 1" in told
     assert "store 2               20.00% ->  15.00%  -5.00 points" in told
@@ -63,6 +69,16 @@ def test_the_text_says_what_moves_and_what_changes() -> None:
 
 
 def test_the_text_of_no_move_says_who_is_champion() -> None:
-    assert text({"champion": "2", "dry_run": False, "moves": [], "changes": None}) == (
-        "nothing to do: version 2 is the champion"
+    assert text(result([])) == "nothing to do: version 2 is the champion"
+
+
+def test_the_text_names_own_models_that_move_stay_or_are_gone_and_does_not_run_on() -> None:
+    moves = [Move("champion", "1", None, store_model_name(str(i))) for i in range(25)]
+    own = {"model": store_model_name("a b"), "alias": "champion", "version": "3"}
+    told = text(result([*moves, Move("champion", "1", "2")], left_alone=[own], missing=[own]))
+    assert told.startswith("would move:\n  champion   1 -> 2\n\nstores' own models:\n  store 0  ")
+    assert "  store 19            champion   1 -> none\n  and 5 more moves: see --json\n" in told
+    assert told.endswith(
+        "own models set by hand, left alone: store a b (champion 3)\n\n"
+        "own models deleted since, not moved to: store a b (champion 3)"
     )
