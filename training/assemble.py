@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,14 @@ import numpy.typing as npt
 from fleet import Design, FleetContents
 from fleet.arrays import AnyArray, BoolArray, FloatArray
 from fleet.contents import FACTS, RECENT_DAYS
+from fleet.features import CLOSURE_REACH_DAYS, padded_window
 from training import baseline
 from training.engine import Fits
 from training.history import History
 
 SCORES = (
     *("rmspe", "wape", "bias", "baseline_rmspe", "baseline_wape", "baseline_bias"),
-    *("mase", "coverage_80", "width_80"),
+    *("mase", "coverage_80", "width_80", "model_wape"),
 )
 LOST = "the naive baseline forecasts it better than its model"
 TOO_SHORT = "too few open days for a model"
@@ -38,32 +39,38 @@ class Verdict:
     fallback_quantiles: FloatArray
 
 
-def assemble(
-    history: History,
-    design: Design,
-    fits: Fits,
-    *,
-    engine: str,
-    settings: dict[str, Any],
-    verdict: Verdict | None = None,
-) -> FleetContents:
-    """The fleet of one training; without a verdict all fitted stores keep their models, under the normal's widths."""
+def assemble(history: History, design: Design, fits: Fits, *, engine: str, settings: dict[str, Any]) -> FleetContents:
+    """The fleet of one training that nobody has judged: all fitted stores have models, under the normal's widths."""
     curves, spread = baseline.curves(history)
     return FleetContents(
         store_ids=history.store_ids,
         design=design,
         parameters=fits.parameters,
         calendar=history.calendar,
-        has_model=fits.fitted & ~verdict.loses if verdict else fits.fitted,
+        has_model=fits.fitted,
         fallback=curves,
         fallback_sigma=spread,
         recent_sales=_recent_sales(history),
-        facts=_facts(history, fits, verdict),
+        facts=_facts(history, fits),
         trained_through=history.last_day,
         engine=engine,
         settings=settings,
-        interval_quantiles=verdict.interval_quantiles if verdict else None,
-        fallback_quantiles=verdict.fallback_quantiles if verdict else None,
+    )
+
+
+def with_verdict(contents: FleetContents, verdict: Verdict) -> FleetContents:
+    """The same fleet as its backtest wants it: measured widths, and no model where the baseline is better."""
+    facts: Any = contents.facts.copy()
+    for name in SCORES:
+        facts[name] = verdict.scores[name]
+    facts["variant"] = np.char.encode(verdict.variants, "utf-8")
+    facts["failure"][contents.has_model & verdict.loses] = LOST.encode()
+    return replace(
+        contents,
+        has_model=contents.has_model & ~verdict.loses,
+        facts=facts,
+        interval_quantiles=verdict.interval_quantiles,
+        fallback_quantiles=verdict.fallback_quantiles,
     )
 
 
@@ -73,7 +80,7 @@ def _recent_sales(history: History) -> FloatArray:
     return np.concatenate([padding, sales], axis=1)
 
 
-def _facts(history: History, fits: Fits, verdict: Verdict | None) -> AnyArray:
+def _facts(history: History, fits: Fits) -> AnyArray:
     counts = history.fitted_days()
     n_days = counts.sum(axis=1)
     facts = np.zeros(len(counts), dtype=FACTS)
@@ -82,24 +89,41 @@ def _facts(history: History, fits: Fits, verdict: Verdict | None) -> AnyArray:
     facts["trained_from"] = np.where(n_days > 0, history.first_day + first, 0)
     facts["trained_through"] = np.where(n_days > 0, history.first_day + last, 0)
     for name in SCORES:
-        facts[name] = verdict.scores[name] if verdict else np.nan
+        facts[name] = np.nan
     facts["group"] = np.char.encode(history.groups, "utf-8")
-    facts["data_hash"] = [data_hash(history, row) for row in range(len(counts))]
-    if verdict:
-        facts["variant"] = np.char.encode(verdict.variants, "utf-8")
-        facts["failure"][fits.fitted & verdict.loses] = LOST.encode()
+    facts["data_hash"] = data_hashes(history)
     for row, reason in fits.failures.items():
-        facts["failure"][row] = reason.encode()[: FACTS["failure"].itemsize]
+        facts["failure"][row] = _cut(reason, FACTS["failure"].itemsize)
     facts["failure"][list(fits.too_short)] = TOO_SHORT.encode()
     return facts
 
 
-def data_hash(history: History, row: int) -> bytes:
-    """Content hash of all that is known of one store: equal hashes, equal fits."""
-    calendar = history.calendar
-    digest = hashlib.sha256(repr((calendar.first_day, calendar.columns)).encode())
-    known = [history.sales, calendar.usual_open]
-    known += [values[name] for values in (calendar.values, calendar.usual_numbers) for name in sorted(values)]
-    for values in known:
-        digest.update(np.ascontiguousarray(values[row]).tobytes())
-    return digest.hexdigest()[:32].encode()
+def _cut(text: str, most: int) -> bytes:
+    """The beginning of a text in at most so many bytes of UTF-8, no character torn."""
+    return text.encode()[:most].decode(errors="ignore").encode()
+
+
+def data_hashes(history: History) -> list[bytes]:
+    """Content hash of each store, of all that its fit sees: equal hashes, equal fits.
+
+    That is from its first fitted day to its last, and as far around them as features look; neither the chain's other
+    days nor later plans change it. A store without a fitted day has an empty one.
+    """
+    counts = history.fitted_days()
+    first, last = np.argmax(counts, axis=1), counts.shape[1] - 1 - np.argmax(counts[:, ::-1], axis=1)
+    window = padded_window(history.calendar, np.arange(len(counts)), history.first_day, history.last_day, None)
+    plain = repr([(column.name, column.type, column.labels) for column in history.calendar.columns])
+    hashes = []
+    for row in range(len(counts)):
+        if not counts[row, first[row]]:
+            hashes.append(b"")
+            continue
+        day = history.first_day + int(first[row])
+        digest = hashlib.sha256(repr((day, plain, str(history.groups[row]))).encode())
+        digest.update(np.ascontiguousarray(history.sales[row, first[row] : last[row] + 1]).tobytes())
+        digest.update(window.usual_open[row].tobytes())
+        for name in sorted(window.columns):
+            seen = window.columns[name][row, first[row] : last[row] + 1 + 2 * CLOSURE_REACH_DAYS]
+            digest.update(np.ascontiguousarray(seen).tobytes())
+        hashes.append(digest.hexdigest()[:32].encode())
+    return hashes

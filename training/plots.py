@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from fleet.arrays import FloatArray
 from training import metrics
 from training.evaluate import Evaluation
-from training.history import History
 from training.judge import LEVEL, Judged
 
 SHOWN = 3
@@ -22,11 +21,11 @@ _SALES, _FORECAST, _BASELINE = "#333333", "#0b6fa4", "#b0b0b0"
 _DPI = 80
 
 
-def plot(folder: Path, evaluated: Evaluation, history: History) -> None:
+def plot(folder: Path, evaluated: Evaluation, store_ids: Sequence[str]) -> None:
     """Write three small PNG files to a folder."""
     judged, scores = evaluated.judged, evaluated.summary["backtest"]
     horizon = int(scores["horizon_days"])
-    stores = _stores(judged, history.store_ids, evaluated.verdict.scores["wape"], horizon)
+    stores = _stores(judged, store_ids, evaluated.verdict.scores["wape"], horizon)
     _save(stores, folder / "best_and_worst_stores.png")
     _save(_coverage(judged, horizon), folder / "coverage_by_horizon.png")
     _save(_groups(scores["groups"]), folder / "scores_by_group.png")

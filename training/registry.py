@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import mlflow
 import numpy as np
@@ -24,15 +23,24 @@ from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
 import fleet
 from fleet import Fleet, FleetContents, FleetFormatError
-from fleet.names import CHAMPION, EXPERIMENT, FLEET_ARTIFACT, FLEET_MODEL, alias_uri, store_model_name, version_uri
+from fleet.names import (
+    CHALLENGER,
+    CHAMPION,
+    EXPERIMENT,
+    FLEET_ARTIFACT,
+    FLEET_MODEL,
+    alias_uri,
+    store_model_name,
+    version_uri,
+)
 from fleet.prophet_io import to_prophet
-from training import aliases
+from training import aliases, own_models
 from training.errors import RegistryError
-from training.history import History
+from training.own_models import OwnModel, Plan
+from training.tracking import SQLITE, public_uri, userinfo
 
 MODEL_SCRIPT = Path(fleet.__file__).with_name("pyfunc_model.py")
 TRANSFORM_TAG = "storecast.transform"
-SQLITE = "sqlite:///"
 TRAIN_FIRST = "train first, or name another registry with --home or MLFLOW_TRACKING_URI"
 GATE_TAG = "storecast.gate"
 
@@ -44,12 +52,17 @@ _SIGNATURE = ModelSignature(
 
 @dataclass(frozen=True)
 class Registered:
-    """Where a training went: the run, the fleet's version, the stores' own models (name -> version)."""
+    """Where a training went: the run, the fleet's version, the stores' own models (name -> version).
+
+    store_moves: how aliases of own models moved with the fleet's.  left_alone: those that somebody set by hand.
+    """
 
     run_id: str
     version: str
     alias: str
     store_models: Mapping[str, str]
+    store_moves: Sequence[aliases.Move]
+    left_alone: Sequence[OwnModel]
 
 
 @dataclass(frozen=True)
@@ -58,23 +71,6 @@ class Champion:
 
     version: str
     fleet: Fleet | None
-
-
-def tracking_uri(environ: Mapping[str, str], home: Path) -> str:
-    """`MLFLOW_TRACKING_URI` where it is set, else SQLite in the home folder: no server needed."""
-    return environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{home.absolute() / 'mlflow.db'}"
-
-
-def public_uri(uri: str) -> str:
-    """The URI without a user and password: what may be printed and logged."""
-    parts = urlsplit(uri)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else uri
-
-
-def _userinfo(uri: str) -> str:
-    """`user:password@` of a URI; a text that occurs nowhere, where it has none."""
-    user, at, _ = urlsplit(uri).netloc.rpartition("@")
-    return user + at if at else "\0"
 
 
 def _hush() -> None:
@@ -92,8 +88,10 @@ def _hush() -> None:
 
 
 @contextmanager
-def connected(uri: str, home: Path) -> Iterator[MlflowClient]:
-    """A client of that tracking server, with the experiment there; MLflow's errors become ours.
+def connected(uri: str, home: Path, *, reading: bool = False) -> Iterator[MlflowClient]:
+    """A client of that tracking server; MLflow's errors become ours.
+
+    Args:   reading: make nothing there; else the experiment is there afterwards.
 
     Raises: RegistryError: it cannot be reached or refuses.
     """
@@ -102,37 +100,43 @@ def connected(uri: str, home: Path) -> Iterator[MlflowClient]:
     try:
         mlflow.set_tracking_uri(uri)
         client = MlflowClient(uri)
-        if client.get_experiment_by_name(EXPERIMENT) is None:
-            local = uri.startswith(SQLITE)
-            client.create_experiment(EXPERIMENT, str(home.absolute() / "artifacts") if local else None)
-        mlflow.set_experiment(EXPERIMENT)
+        if not reading:
+            _make_experiment(client, uri, home)
         yield client
     except (MlflowException, OSError) as error:
         # The cause is told in words, without the password that its text and its traceback may hold.
-        told = str(error).replace(uri, public_uri(uri)).replace(_userinfo(uri), "")
+        told = str(error).replace(uri, public_uri(uri)).replace(userinfo(uri), "")
         missing = isinstance(error, MlflowException) and error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
         advice = TRAIN_FIRST if missing else "is it reachable?"
         raise RegistryError(f"MLflow at {public_uri(uri)} did not do as asked: {told}; {advice}") from None
+
+
+def _make_experiment(client: MlflowClient, uri: str, home: Path) -> None:
+    if client.get_experiment_by_name(EXPERIMENT) is None:
+        local = uri.startswith(SQLITE)
+        client.create_experiment(EXPERIMENT, str(home.absolute() / "artifacts") if local else None)
+    mlflow.set_experiment(EXPERIMENT)
 
 
 def register(
     uri: str,
     home: Path,
     contents: FleetContents,
-    history: History,
     *,
     parameters: Mapping[str, Any],
     metrics: Mapping[str, float],
-    store_ids: Sequence[str] = (),
+    own_sales: Mapping[str, pd.DataFrame] | None = None,
     alias: str = CHAMPION,
     gate: str = "",
     plots: Path | None = None,
 ) -> Registered:
     """Log one run, register its fleet as a new version, and move the alias to it; an old champion becomes `previous`.
 
-    Args:   store_ids: stores to register as stock Prophet models of their own, too.  alias: `champion` or
-            `challenger`.  gate: why it is that, for the version's tags.  plots: folder of pictures
-            for the run's page.
+    The aliases of stores' own models move with it, as in a promotion.
+
+    Args:   own_sales: stores to register as stock Prophet models, too, with the sales that they were fitted on
+            (columns `ds`, `y`).  alias: `champion` or `challenger`.  gate: why it is that, for the version's tags.
+            plots: folder of pictures for the run's page.
     Raises: RegistryError.  FleetFormatError: the fleet cannot be written.
     """
     with connected(uri, home) as client, mlflow.start_run() as run, tempfile.TemporaryDirectory() as folder:
@@ -145,16 +149,32 @@ def register(
         if plots is not None:
             mlflow.log_artifacts(str(plots), "plots")
         info = _log_model(path)
-        new = _new_version(client, FLEET_MODEL, info, run.info.run_id)
-        client.set_model_version_tag(FLEET_MODEL, new, GATE_TAG, gate)
-        move = aliases.to_champion if alias == CHAMPION else aliases.to_challenger
-        aliases.apply(client, move(aliases.aliases_of(client), new))
-        stores = {
-            name: made
-            for store_id in store_ids
-            for name, made in [_register_store(client, run.info.run_id, opened, history, store_id, alias)]
-        }
-        return Registered(run.info.run_id, new, alias, stores)
+        # Before the fleet's version, which is born with the tag that says what it brings.
+        run_id = run.info.run_id
+        sold = (own_sales or {}).items()
+        stores = {store_id: _register_store(client, run_id, opened, sales, store_id) for store_id, sales in sold}
+        tags = {GATE_TAG: gate, **own_models.tag_of(stores)}
+        new = _new_version(client, FLEET_MODEL, info, run_id, tags)
+        plan = _point(client, new, alias, brings=bool(stores))
+        named = {store_model_name(store_id): made for store_id, made in stores.items()}
+        return Registered(run_id, new, alias, named, plan.of_stores, plan.left_alone)
+
+
+def _point(client: MlflowClient, version: str, alias: str, *, brings: bool) -> Plan:
+    """Move an alias to a new version, and those of stores' own models with it; `brings`: the version brought some."""
+    found = aliases.aliases_of(client)
+    if alias != CHAMPION:
+        plan = own_models.plan(client, found, aliases.to_challenger(found, version))
+    elif not brings:
+        plan = own_models.plan(client, found, aliases.to_champion(found, version))
+    else:
+        # Cut short among the stores, it is the challenger: the next promotion or training knows whose models they are.
+        moves = aliases.to_champion({**found, CHALLENGER: version}, version)
+        plan = own_models.plan(client, found, moves)
+        ended = sum(move.alias == CHALLENGER for move in plan.of_stores)
+        plan.moves.insert(ended, aliases.Move(CHALLENGER, found.get(CHALLENGER), version))
+    aliases.apply(client, plan.moves)
+    return plan
 
 
 def _log_table(opened: Fleet, path: Path) -> None:
@@ -175,42 +195,33 @@ def _log_model(path: Path) -> ModelInfo:
     return info
 
 
-def _new_version(client: MlflowClient, name: str, info: ModelInfo, run_id: str) -> str:
+def _new_version(client: MlflowClient, name: str, info: ModelInfo, run_id: str, tags: dict[str, str]) -> str:
     """Register a logged model under a name that may be new; returns its version."""
     try:
         client.create_registered_model(name)
     except MlflowException as error:
         if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
             raise
-    made = client.create_model_version(name, info.model_uri, run_id, model_id=info.model_id)
+    made = client.create_model_version(name, info.model_uri, run_id, tags=tags, model_id=info.model_id)
     return str(made.version)
 
 
-def _register_store(
-    client: MlflowClient, run_id: str, opened: Fleet, history: History, store_id: str, alias: str
-) -> tuple[str, str]:
-    """One store as a stock Prophet model under the book's name, with its whole history to plot."""
-    row = opened.position(store_id)
-    on = history.fitted_days()[row]
-    days = history.days[on].astype("datetime64[D]").astype("datetime64[ns]")
-    frame = pd.DataFrame({"ds": days, "y": history.sales[row, on]})
-    name = store_model_name(store_id)
+def _register_store(client: MlflowClient, run_id: str, opened: Fleet, sales: pd.DataFrame, store_id: str) -> str:
+    """One store as a stock Prophet model under the book's name, with its whole history to plot; returns its version."""
     info = mlflow.prophet.log_model(
-        to_prophet(opened, store_id, frame),
+        to_prophet(opened, store_id, sales),
         name="model",
         pip_requirements=[f"prophet=={version('prophet')}"],
     )
-    made = _new_version(client, name, info, run_id)
-    client.set_model_version_tag(name, made, TRANSFORM_TAG, opened.design.transform)
-    client.set_registered_model_alias(name, alias, made)
-    return name, made
+    return _new_version(client, store_model_name(store_id), info, run_id, {TRANSFORM_TAG: opened.design.transform})
 
 
 def store_table(opened: Fleet) -> pd.DataFrame:
     """One row a store: its training window, scores against the baseline, and why it has no model."""
     facts = pd.DataFrame({name: opened.facts[name] for name in opened.facts.dtype.names or ()})
-    for name in ("group", "data_hash", "failure"):
-        facts[name] = facts[name].str.decode("utf-8")
+    for name in facts.columns:
+        if opened.facts.dtype[name].kind == "S":
+            facts[name] = facts[name].str.decode("utf-8")
     for name in ("trained_from", "trained_through"):
         days = opened.facts[name].astype("datetime64[D]")
         facts[name] = np.where(opened.facts["n_days"] > 0, days.astype(str), "")
@@ -224,13 +235,26 @@ def load_fleet(uri: str, home: Path, alias: str = CHAMPION) -> tuple[Fleet, str]
 
     Raises: RegistryError: no server, or nothing is registered under that alias yet.
     """
-    database = uri.removeprefix(SQLITE)
-    if database != uri and not Path(database).exists():
-        raise RegistryError(f"there is no registry at {uri}: {TRAIN_FIRST}")
+    check_there(uri)
     with connected(uri, home) as client:
         found = client.get_model_version_by_alias(FLEET_MODEL, alias)
         folder = mlflow.artifacts.download_artifacts(alias_uri(FLEET_MODEL, alias))
         return Fleet.open(Path(folder) / "artifacts" / FLEET_ARTIFACT), str(found.version)
+
+
+def is_there(uri: str) -> bool:
+    """Whether there is a registry to look into: one in a file is not made by who only looks."""
+    database = uri.removeprefix(SQLITE)
+    return bool(uri) and (database == uri or Path(database).exists())
+
+
+def check_there(uri: str) -> None:
+    """See `is_there`.
+
+    Raises: RegistryError: there is no such file.
+    """
+    if not is_there(uri):
+        raise RegistryError(f"there is no registry at {uri}: {TRAIN_FIRST}")
 
 
 def fetch_fleet(version: str, folder: Path) -> Fleet:
@@ -247,7 +271,7 @@ def current_champion(uri: str, home: Path) -> Champion | None:
 
     Raises: RegistryError.
     """
-    with connected(uri, home) as client, tempfile.TemporaryDirectory() as folder:
+    with connected(uri, home, reading=True) as client, tempfile.TemporaryDirectory() as folder:
         named = [
             model for model in client.search_registered_models(f"name='{FLEET_MODEL}'") if CHAMPION in model.aliases
         ]

@@ -1,249 +1,267 @@
 """One training run: read, judge on a backtest, fit, register. Every store ends with a forecast, or the run says why."""
 
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from fleet import Design, FleetContents
+from fleet import Fleet, FleetContents, StorecastError
 from fleet.arrays import as_dates
-from fleet.design import Growth, Transform
-from fleet.names import CHAMPION
-from training import registry
-from training.assemble import assemble
-from training.backtest import n_fits, roll
-from training.engine import Engine, Fits
-from training.errors import DataError, TooManyFailuresError
+from fleet.names import CHALLENGER, CHAMPION
+from training import gate, gate_stores, registry
+from training.assemble import with_verdict
+from training.batched import BatchedEngine
+from training.engine import Engine
+from training.errors import DataError, TooManyFailuresError, WorkerLostError
 from training.evaluate import Evaluation, evaluate
-from training.features import retail_design
-from training.gate import MARGIN, Gate, decide_alone, judge_champion
-from training.history import History
-from training.keep import Kept, fit_changed, unchanged
-from training.mapping import ROSSMANN, Mapped
+from training.features import design_of
+from training.gate import Gate
+from training.keep import Known, known_to
+from training.lending import STORES_ENOUGH, Lessons, lessons_of, marked
+from training.options import Quiet, Reporter, Stages, TrainingOptions
 from training.plots import plot
-from training.read import read_history
-from training.variants import VARIANTS, Variant
+from training.prepare import Prepared, prepare
+from training.survey import Part
+from training.tracking import public_uri
+from training.work import Gathered, Job, LendJob, Recipe, contents_of, lend_part, trials_of, work
 
-Refit = Literal["changed", "all"]
-
-
-class Reporter(Protocol):
-    """Who is told how the run goes."""
-
-    def stage(self, name: str, n_stores: int) -> None:
-        """A stage begins; `n_stores` is 0 where it has no stores to count."""
-
-    def advance(self, done: int, failed: int) -> None:
-        """Stores done since the last call, and failed ones among them."""
-
-
-class Quiet:
-    """Tells nobody."""
-
-    def stage(self, name: str, n_stores: int) -> None:
-        """See `Reporter.stage`."""
-
-    def advance(self, done: int, failed: int) -> None:
-        """See `Reporter.advance`."""
+__all__ = ["Quiet", "TrainingOptions", "train"]
 
 
 @dataclass(frozen=True)
-class TrainingOptions:
-    """What to train on and how. `test_days`: horizon of the backtest, 0 for none; `n_folds`: its cutoffs.
+class Run:
+    """What the steps of a run share."""
 
-    `max_failed_share`: share of stores whose fit may fail; over it nothing is registered.  `gate_margin`: share of the
-    champion's WAPE that the new fleet may be worse by, None for no gate.  `refit`: `changed` keeps the
-    champion's parameters of stores that are known as they were.  `dry_run`: register nothing, ask no registry.
-    """
+    options: TrainingOptions
+    prepared: Prepared
+    recipe: Recipe
+    stages: Stages
+    champion: registry.Champion | None
 
-    data: Path
-    stores: Path | None
-    calendar: Path | None
-    home: Path
-    tracking_uri: str
-    mapped: Mapped = ROSSMANN
-    test_days: int = 42
-    n_folds: int = 3
-    variants: tuple[Variant, ...] = VARIANTS
-    growth: Growth = "linear"
-    transform: Transform = "log1p"
-    register_stores: tuple[str, ...] = ()
-    max_failed_share: float = 0.1
-    gate_margin: float | None = MARGIN
-    refit: Refit = "changed"
-    dry_run: bool = False
-
-
-class Stages:
-    """Seconds of each stage, told to the reporter as they begin."""
-
-    def __init__(self, reporter: Reporter) -> None:
-        self.seconds: dict[str, float] = {}
-        self._reporter = reporter
-
-    @contextmanager
-    def of(self, name: str, n_stores: int = 0) -> Iterator[None]:
-        """Time what runs inside."""
-        self._reporter.stage(name, n_stores)
-        begun = time.perf_counter()
-        yield
-        self.seconds[name] = round(time.perf_counter() - begun, 3)
+    def gather(self, recipe: Recipe, known: Known | None = None, *, fit: bool) -> Gathered:
+        """Work on all partitions, and put the blocks together."""
+        prepared, reporter = self.prepared, self.stages.reporter
+        of_part = _stores_by_part(prepared)
+        jobs = [
+            Job(part, prepared.chain, recipe, _known_of(known, part, of_part[part.index]), fit)
+            for part in prepared.parts
+        ]
+        gathered = Gathered(prepared.store_ids.tolist())
+        for block in self.options.runner.run(work, jobs):
+            gathered.put(block)
+            reporter.advance(len(block.store_ids), len(block.failures))
+        return gathered
 
 
 def train(options: TrainingOptions, engine: Engine, reporter: Reporter) -> dict[str, Any]:
     """Train a chain; the result as plain JSON values.
 
     Raises: DataError: the input has problems, or a store to register has no model.  TooManyFailuresError: over the
-            threshold, nothing registered.  RegistryError.
+            threshold, nothing registered.  RegistryError.  WorkerLostError.
     """
     stages = Stages(reporter)
-    with stages.of("read"):
-        history = read_history(
-            options.data, options.stores, options.calendar, mapped=options.mapped, problems_in=options.home
-        )
-    champion = None
-    if not options.dry_run:
-        with stages.of("champion"):
-            champion = registry.current_champion(options.tracking_uri, options.home)
-    design = retail_design(history.calendar, growth=options.growth, transform=options.transform)
-    evaluated = _evaluate(history, design, options, engine, stages, reporter) if options.test_days else None
-    choice = evaluated.choice.candidate if evaluated else np.zeros(len(history.store_ids), dtype=np.int64)
-    kept = _kept(champion, history, design, engine, options)
-    with stages.of("fit", len(history.store_ids) * len(options.variants)):
-        fits = fit_changed(history, design, engine, options.variants, choice, kept, reporter.advance)
-    result = _result(history, fits, kept, engine.name) | (evaluated.summary if evaluated else {})
+    options.home.mkdir(parents=True, exist_ok=True)
+    # On a cluster the workers read the partitions where they are written.
+    with tempfile.TemporaryDirectory(dir=options.home, prefix="partitions-") as folder:
+        prepared = prepare(options, Path(folder), stages)
+        champion = None
+        if not options.dry_run or registry.is_there(options.tracking_uri):
+            with stages.of("champion"):
+                champion = registry.current_champion(options.tracking_uri, options.home)
+        design = design_of(prepared.chain.columns, growth=options.growth, transform=options.transform)
+        recipe = Recipe(design, options.variants, engine, prepared.cutoffs, options.test_days)
+        with stages.of("lessons"):
+            recipe = replace(recipe, lessons=_lessons(recipe, prepared, options))
+        return _train(Run(options, prepared, recipe, stages, champion))
+
+
+def _train(run: Run) -> dict[str, Any]:
+    options, prepared, recipe, stages = run.options, run.prepared, run.recipe, run.stages
+    with stages.of("models", len(prepared.store_ids)):
+        gathered = run.gather(recipe, _known(run), fit=True)
+    result = _result(run, gathered)
+    contents = contents_of(gathered.rows, gathered.store_ids, recipe, prepared.chain, options.settings())
+    evaluated = _evaluate(gathered, recipe, prepared) if recipe.cutoffs else None
+    if evaluated:
+        result |= evaluated.summary
+        contents = with_verdict(contents, evaluated.verdict)
+    contents = marked(contents, recipe.lessons)
+    if run.champion and run.champion.fleet and gathered.kept:
+        kept = np.isin(contents.store_ids, sorted(gathered.kept))
+        contents = gate_stores.carry_over(run.champion.fleet, run.champion.version, contents, kept)
     _check_failures(result, options)
-    verdict = evaluated.verdict if evaluated else None
-    contents = assemble(history, design, fits, engine=engine.name, settings=_settings(options), verdict=verdict)
     _check_own_models(contents, options)
-    if not options.dry_run:
-        scores = evaluated.summary["backtest"] if evaluated else None
-        gate = _gate(champion, history, design, options, engine, scores, stages, reporter)
-        with tempfile.TemporaryDirectory() as folder:
-            if evaluated:
-                with stages.of("plots"):
-                    plot(Path(folder), evaluated, history)
-            with stages.of("register"):
-                metrics = _metrics(result, stages)
-                result["registered"] = _register(contents, history, options, engine, metrics, gate, Path(folder))
-    return {**result, "seconds": stages.seconds}
+    decided, rival = _gate(run, evaluated)
+    if rival and evaluated:
+        contents, result["held_back"] = _hold_back(run, contents, evaluated, rival)
+    if options.dry_run:
+        result["would_register"] = {"alias": decided.alias, "gate": asdict(decided)}
+    else:
+        result["registered"] = _plotted_and_registered(run, contents, result, decided, evaluated)
+    seconds = {name: round(spent, 3) for name, spent in gathered.seconds.items()}
+    return {**result, "seconds": stages.seconds, "seconds_of_workers": seconds}
 
 
-def _settings(options: TrainingOptions) -> dict[str, Any]:
-    """What, beside the engine and the design, decides a store's parameters."""
-    return {
-        "variants": [asdict(variant) for variant in options.variants],
-        "test_days": options.test_days,
-        "n_folds": options.n_folds,
-    }
-
-
-def _kept(
-    champion: registry.Champion | None, history: History, design: Design, engine: Engine, options: TrainingOptions
-) -> Kept | None:
-    if champion is None or champion.fleet is None or options.refit == "all":
-        return None
-    return unchanged(champion.fleet, history, design, engine.name, _settings(options))
-
-
-def _register(
-    contents: FleetContents,
-    history: History,
-    options: TrainingOptions,
-    engine: Engine,
-    metrics: dict[str, float],
-    gate: Gate,
-    plots: Path,
+def _plotted_and_registered(
+    run: Run, contents: FleetContents, result: dict[str, Any], decided: Gate, evaluated: Evaluation | None
 ) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        if evaluated:
+            with run.stages.of("plots"):
+                plot(Path(folder), evaluated, run.prepared.store_ids.tolist())
+        with run.stages.of("register"):
+            return _register(run, contents, result, decided, Path(folder))
+
+
+def _lessons(recipe: Recipe, prepared: Prepared, options: TrainingOptions) -> Lessons:
+    """What the stores of the first partitions teach; nothing where another engine fits."""
+    if recipe.engine.name != "batched":
+        return {}
+    parts, n_stores = [], 0
+    of_part = _stores_by_part(prepared)
+    for part in prepared.parts:
+        if n_stores < STORES_ENOUGH:
+            parts.append(part)
+            n_stores += len(of_part[part.index])
+    jobs = [LendJob(part, prepared.chain, recipe) for part in parts]
+    # They come as they are ready; sums of numbers depend on their order.
+    lent = sorted(options.runner.run(lend_part, jobs), key=itemgetter(0))
+    return lessons_of([part for _, part in lent], recipe.design, recipe.variants)
+
+
+def _stores_by_part(prepared: Prepared) -> dict[int, list[str]]:
+    stores: dict[int, list[str]] = {part.index: [] for part in prepared.parts}
+    for store_id in prepared.store_ids.tolist():
+        stores[prepared.part_of(store_id).index].append(store_id)
+    return stores
+
+
+def _known(run: Run) -> Known | None:
+    champion = run.champion.fleet if run.champion else None
+    if champion is None or run.options.refit == "all":
+        return None
+    return known_to(champion, run.recipe.design, run.recipe.engine.name, run.options.settings())
+
+
+def _known_of(known: Known | None, part: Part, store_ids: list[str]) -> Known | None:
+    """What is known of a partition's stores, but of faulty ones: what is left of their rows may be as before."""
+    return known.of(store_id for store_id in store_ids if store_id not in part.faulty) if known else None
+
+
+def _evaluate(gathered: Gathered, recipe: Recipe, prepared: Prepared) -> Evaluation:
+    trials, choice = trials_of(gathered.rows, recipe.cutoffs)
+    return evaluate(
+        trials,
+        choice,
+        recipe.design,
+        recipe.variants,
+        groups=prepared.groups,
+        seasonal_mae=gathered.rows["seasonal_mae"],
+    )
+
+
+def _gate(run: Run, evaluated: Evaluation | None) -> tuple[Gate, Evaluation | None]:
+    """What the new fleet may become; and how the champion's recipe did, where it is another one."""
+    champion, margin = run.champion, run.options.gate_margin
+    if champion is None or margin is None:
+        why = "there was no champion before it" if champion is None else "the gate was switched off"
+        return Gate(CHAMPION, why), None
+    if evaluated is None:
+        return Gate(CHALLENGER, "there was no backtest to judge it by: see --test-days, or --gate-margin none"), None
+    scores, told = evaluated.summary["backtest"], f"version {champion.version}"
+    if champion.fleet is None:
+        return gate.decide_alone(scores, f"the champion, {told}, cannot be opened by this release"), None
+    if gate.same_recipe(champion.fleet, run.recipe.design, run.recipe.engine.name, run.options.settings()):
+        return gate.decide_same(scores, told), None
+    try:
+        rival = _rival(run, champion.fleet)
+    except WorkerLostError:
+        raise
+    except (StorecastError, KeyError, TypeError) as error:
+        return gate.decide_alone(scores, f"{told} cannot be judged on this history ({error})"), None
+    return gate.decide(scores, rival.summary["backtest"]["wape"], margin, told), rival
+
+
+def _rival(run: Run, champion: Fleet) -> Evaluation:
+    """The champion's recipe on the same folds.
+
+    Where the engines differ, the batched one fits it: it finds what stock Prophet finds, and knows every variant.
+    """
+    engine = run.recipe.engine if champion.engine == run.recipe.engine.name else BatchedEngine()
+    its = replace(run.recipe, design=champion.design, variants=gate.variants_of(champion), engine=engine, lessons={})
+    with run.stages.of("gate", len(run.prepared.store_ids)):
+        if champion.engine == engine.name and champion.settings.get("borrowing"):  # stock Prophet borrows nothing
+            its = replace(its, lessons=_lessons(its, run.prepared, run.options))
+        return _evaluate(run.gather(its, fit=False), its, run.prepared)
+
+
+def _hold_back(
+    run: Run, contents: FleetContents, evaluated: Evaluation, rival: Evaluation
+) -> tuple[FleetContents, list[dict[str, Any]]]:
+    """The fleet with the champion's rows of the stores that its recipe forecasts clearly better."""
+    champion = run.champion
+    if champion is None or champion.fleet is None:
+        return contents, []
+    ours, its = (
+        gate_stores.fold_wapes(judged.value, judged.actual, judged.counts, len(run.recipe.cutoffs))
+        for judged in (evaluated.judged, rival.judged)
+    )
+    worse = gate_stores.clearly_worse(ours, its)
+    contents, held = gate_stores.keep_rows(champion.fleet, champion.version, contents, worse)
+    return contents, [one._asdict() for one in held]
+
+
+def _register(run: Run, contents: FleetContents, result: dict[str, Any], decided: Gate, plots: Path) -> dict[str, Any]:
+    options = run.options
     registered = registry.register(
         options.tracking_uri,
         options.home,
         contents,
-        history,
-        parameters=_parameters(options, engine, history),
-        metrics=metrics,
-        store_ids=options.register_stores,
-        alias=gate.alias,
-        gate=gate.reason,
+        parameters=_parameters(run),
+        metrics=_metrics(result, run.stages),
+        own_sales={store_id: _sales(run.prepared, store_id) for store_id in options.register_stores},
+        alias=decided.alias,
+        gate=decided.reason,
         plots=plots,
     )
-    uri = registry.public_uri(options.tracking_uri)
-    return {"tracking_uri": uri, **asdict(registered), "gate": asdict(gate)}
+    uri = public_uri(options.tracking_uri)
+    return {"tracking_uri": uri, **asdict(registered), "gate": asdict(decided)}
 
 
-def _gate(
-    champion: registry.Champion | None,
-    history: History,
-    design: Design,
-    options: TrainingOptions,
-    engine: Engine,
-    scores: dict[str, Any] | None,
-    stages: Stages,
-    reporter: Reporter,
-) -> Gate:
-    if options.gate_margin is None:
-        return Gate(CHAMPION, "the gate was switched off")
-    if scores is None:
-        return Gate(CHAMPION, "there was no backtest to judge by")
-    if champion is None:
-        return Gate(CHAMPION, "there was no champion before it")
-    if champion.fleet is None:
-        return decide_alone(scores, f"the champion, version {champion.version}, cannot be opened by this release")
-    with stages.of("gate", n_fits(history, options.variants, options.test_days, options.n_folds)):
-        return judge_champion(
-            champion.version,
-            champion.fleet,
-            scores,
-            options.gate_margin,
-            history=history,
-            design=design,
-            engine=engine,
-            variants=options.variants,
-            n_folds=options.n_folds,
-            progress=reporter.advance,
-        )
+def _sales(prepared: Prepared, store_id: str) -> pd.DataFrame:
+    """The days that a store was fitted on, as Prophet names them."""
+    history = prepared.part_of(store_id).history(prepared.chain)
+    row = history.store_ids.index(store_id)
+    on = history.fitted_days()[row]
+    days = as_dates(history.days[on]).astype("datetime64[ns]")
+    return pd.DataFrame({"ds": days, "y": history.sales[row, on]})
 
 
-def _evaluate(
-    history: History, design: Design, options: TrainingOptions, engine: Engine, stages: Stages, reporter: Reporter
-) -> Evaluation:
-    horizon, n_folds = options.test_days, options.n_folds
-    with stages.of("backtest", n_fits(history, options.variants, horizon, n_folds)):
-        folds = roll(
-            history,
-            design,
-            engine,
-            options.variants,
-            horizon_days=horizon,
-            n_folds=n_folds,
-            progress=reporter.advance,
-        )
-        return evaluate(folds, history, design, options.variants)
-
-
-def _result(history: History, fits: Fits, kept: Kept | None, engine: str) -> dict[str, Any]:
-    first, last = as_dates(history.days[[0, -1]])
-    ids = history.store_ids
-    n_kept = len(kept.rows) if kept else 0
+def _result(run: Run, gathered: Gathered) -> dict[str, Any]:
+    prepared, chain = run.prepared, run.prepared.chain
+    first, last, through = (str(day) for day in as_dates(np.array([chain.first_day, chain.last_day, chain.through])))
+    fitted = int(gathered.rows["has_model"].sum())
+    ids = gathered.store_ids
     return {
-        "engine": engine,
-        "refitted": int(fits.fitted.sum()) - n_kept,
-        "kept": n_kept,
+        "engine": run.recipe.engine.name,
+        "runner": run.options.runner.name,
+        "refitted": fitted - len(gathered.kept),
+        "kept": len(gathered.kept),
         "stores": {
             "total": len(ids),
-            "fitted": int(fits.fitted.sum()),
-            "fallback_too_short": len(fits.too_short),
-            "failed": len(fits.failures),
+            "fitted": fitted,
+            "fallback_too_short": len(gathered.too_short),
+            "failed": len(gathered.failures),
         },
-        "history": {"from": str(first), "through": str(last), "rows": history.n_rows},
-        "calendar_through": str(as_dates(history.days[:1] - history.first_day + history.calendar.last_day)[0]),
-        "failures": [{"store": ids[row], "reason": reason} for row, reason in fits.failures.items()],
-        "too_short": [ids[row] for row in fits.too_short],
+        "history": {"from": first, "through": last, "rows": prepared.n_rows},
+        "calendar_through": through,
+        "failures": gathered.failures,
+        "too_short": [store_id for store_id in ids if store_id in gathered.too_short],
+        "notices": prepared.notices.to_plain(),
     }
 
 
@@ -251,10 +269,12 @@ def _check_failures(result: dict[str, Any], options: TrainingOptions) -> None:
     stores, failures = result["stores"], result["failures"]
     if stores["failed"] > options.max_failed_share * stores["total"]:
         some = "; ".join(f"store {failure['store']}: {failure['reason']}" for failure in failures[:5])
-        raise TooManyFailuresError(
+        error = TooManyFailuresError(
             f"wanted at most {options.max_failed_share:.0%} of {stores['total']} stores to fail, {stores['failed']} "
             f"did, so nothing was registered: {some}. Mend them, or raise --max-failed-share"
         )
+        error.result = {**result, "registered": None}
+        raise error
 
 
 def _check_own_models(contents: FleetContents, options: TrainingOptions) -> None:
@@ -264,14 +284,16 @@ def _check_own_models(contents: FleetContents, options: TrainingOptions) -> None
         raise DataError(f"--register-stores wants stores with a model, {', '.join(bad)} have none: leave them out")
 
 
-def _parameters(options: TrainingOptions, engine: Engine, history: History) -> dict[str, Any]:
+def _parameters(run: Run) -> dict[str, Any]:
+    options, prepared = run.options, run.prepared
     return {
-        "engine": engine.name,
+        "engine": run.recipe.engine.name,
+        "runner": options.runner.name,
         "growth": options.growth,
         "transform": options.transform,
         "test_days": options.test_days,
-        "n_stores": len(history.store_ids),
-        "history_rows": history.n_rows,
+        "n_stores": len(prepared.store_ids),
+        "history_rows": prepared.n_rows,
         "n_folds": options.n_folds,
         "variants": ", ".join(variant.name for variant in options.variants),
     }

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from support import chains
 
-from training.backtest import roll
+from training import metrics
+from training.backtest import roll, settle
 from training.batched import BatchedEngine
+from training.choose import choose
 from training.evaluate import evaluate
 from training.features import retail_design
 from training.judge import Judged
@@ -31,8 +33,13 @@ def test_coverage_by_day_takes_the_same_day_of_every_fold_and_store_together() -
 def test_three_small_pictures_are_written(tmp_path: Path) -> None:
     history = chains.history(tmp_path / "chain", n_stores=4, n_days=452)
     design = retail_design(history.calendar)
-    folds = roll(history, design, BatchedEngine(), VARIANTS, horizon_days=14, n_folds=2, progress=lambda *_: None)
-    plot(tmp_path, evaluate(folds, history, design, VARIANTS), history)
+    cutoffs = (history.last_day - 14, history.last_day - 28)
+    folds = roll(history, design, BatchedEngine(), VARIANTS, cutoffs=cutoffs, horizon_days=14, progress=lambda *_: None)
+    choice = choose(folds, design)
+    trials = [settle(fold, choice.candidate) for fold in folds]
+    seasonal_mae = metrics.seasonal_errors(history.sales, history.fitted_days())
+    evaluated = evaluate(trials, choice, design, VARIANTS, groups=history.groups, seasonal_mae=seasonal_mae)
+    plot(tmp_path, evaluated, history.store_ids)
     pictures = sorted(tmp_path.glob("*.png"))
     names = ["best_and_worst_stores.png", "coverage_by_horizon.png", "scores_by_group.png"]
     assert [picture.name for picture in pictures] == names

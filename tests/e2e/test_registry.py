@@ -12,15 +12,17 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from support import chains
-from support.mlflow_server import free_port, mlflow_server
+from support.mlflow_server import mlflow_server
 
 from fleet import Fleet
 from fleet.names import CHAMPION, FLEET_MODEL, PREVIOUS, alias_uri, store_model_name
+from graph.free_ports import free_ports
 from training import registry, stan
 from training.batched import BatchedEngine
 from training.errors import DataError, RegistryError, TooManyFailuresError
 from training.run import Quiet, TrainingOptions, train
 from training.stan import StanEngine
+from training.tracking import tracking_uri
 from training.variants import STEADY
 
 
@@ -41,7 +43,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def options(request: pytest.FixtureRequest, tmp_path: Path) -> TrainingOptions:
     paths = chains.files(tmp_path / "chain", n_stores=10, n_days=452)
     home = tmp_path / "home"
-    uri = registry.tracking_uri({}, home) if request.param == "sqlite" else request.getfixturevalue("server")
+    uri = tracking_uri({}, home) if request.param == "sqlite" else request.getfixturevalue("server")
     return TrainingOptions(paths["train"], paths["store"], paths["calendar"], home, uri, test_days=28)
 
 
@@ -61,6 +63,7 @@ def test_a_training_is_one_run_one_version_and_one_alias(options: TrainingOption
     with_model = result["stores"]["fitted"] - result["backtest"]["stores_left_to_baseline"]
     assert (table["source"] == "fleet").sum() == with_model >= 6
     assert table.set_index("store_id")["failure"].to_dict()[8] == "too few open days for a model"
+    assert not table.astype(str).apply(lambda column: column.str.startswith("b'")).any(axis=None)
 
     opened, opened_version = registry.load_fleet(options.tracking_uri, options.home)
     assert opened_version == str(version.version)
@@ -93,9 +96,16 @@ def test_the_run_shows_its_backtest_in_pictures(options: TrainingOptions) -> Non
 
 
 def test_a_second_training_moves_the_alias_and_keeps_the_way_back(options: TrainingOptions) -> None:
-    first, second = (run(options, test_days=0)["registered"]["version"] for _ in range(2))
+    first, second = (run(options, test_days=0, gate_margin=None)["registered"]["version"] for _ in range(2))
     aliases = MlflowClient(options.tracking_uri).get_registered_model(FLEET_MODEL).aliases
     assert {name: str(version) for name, version in aliases.items()} == {CHAMPION: second, PREVIOUS: first}
+
+
+def test_a_fleet_that_nobody_judged_does_not_take_the_champions_place(options: TrainingOptions) -> None:
+    run(options, test_days=0)
+    unjudged = run(options, test_days=0)["registered"]
+    assert unjudged["alias"] == "challenger"
+    assert "there was no backtest to judge it by" in unjudged["gate"]["reason"]
 
 
 def test_a_dry_run_and_a_run_over_the_threshold_register_nothing(
@@ -128,7 +138,7 @@ def test_a_registry_that_is_not_there_is_named_without_its_password(
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
-    uri = f"http://someone:hidden@127.0.0.1:{free_port()}"
+    uri = f"http://someone:hidden@127.0.0.1:{free_ports(1)[0]}"
     with pytest.raises(RegistryError) as caught:
         registry.load_fleet(uri, tmp_path)
     assert "127.0.0.1" in str(caught.value)
@@ -139,9 +149,9 @@ def test_a_registry_that_is_not_there_is_named_without_its_password(
 
 def test_nothing_registered_yet_says_so(tmp_path: Path) -> None:
     with pytest.raises(RegistryError, match=r"there is no registry at .*: train first"):
-        registry.load_fleet(registry.tracking_uri({}, tmp_path / "home"), tmp_path / "home")
+        registry.load_fleet(tracking_uri({}, tmp_path / "home"), tmp_path / "home")
     assert not (tmp_path / "home").exists()
-    with registry.connected(registry.tracking_uri({}, tmp_path), tmp_path):
+    with registry.connected(tracking_uri({}, tmp_path), tmp_path):
         pass
     with pytest.raises(RegistryError, match=r"storecast-fleet.*train first"):
-        registry.load_fleet(registry.tracking_uri({}, tmp_path), tmp_path)
+        registry.load_fleet(tracking_uri({}, tmp_path), tmp_path)
