@@ -44,6 +44,18 @@ class FleetUnavailableError(StorecastError):
     exit_code: ClassVar[int] = 3
 
 
+class FleetRefusedError(FleetUnavailableError):
+    """A fleet is there, but is not taken into service: a sentence, and beside it the reason as a metric's label."""
+
+    @property
+    def reason(self) -> str:
+        """One of the reasons of `model_wrapper.checking`."""
+        return str(self.args[1]) if len(self.args) > 1 else "refused"
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
 class WrapperError(StorecastError):
     """Something went wrong inside the wrapper that is no fault of the client."""
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic.alias_generators import to_camel
 
 from model_wrapper.contract.problems import REASON
-from model_wrapper.contract.requests import Day, Level, Number, Overrides, StoreId
+from model_wrapper.contract.requests import Day, ExpectedSales, Group, Level, Number, Overrides, StoreId
 
 NOTE_CLOSED: Final = "closed"
 NOTE_ASSUMED: Final = "calendar-assumed"
@@ -16,6 +16,7 @@ NOTE_ASSUMED: Final = "calendar-assumed"
 SOURCE_FLEET: Final = "fleet"
 SOURCE_STORE: Final = "store"
 SOURCE_FALLBACK: Final = "fallback"
+SOURCES: Final = (SOURCE_FLEET, SOURCE_STORE, SOURCE_FALLBACK)
 ERROR_PREFIX: Final = "error:"
 
 UNKNOWN_STORE: Final = "UNKNOWN_STORE"
@@ -41,6 +42,8 @@ class AskedItem(_Part):
     end_date: Day
     level: Level
     overrides: Overrides | None = None
+    expected_sales: ExpectedSales | None = None
+    group: Group | None = None
     clipped_from: Day | None = Field(
         default=None, description="The default first day, before it was moved into the days that can be forecast."
     )
@@ -63,6 +66,9 @@ class ModelNote(_Part):
     """Where a forecast came from."""
 
     source: Literal["fleet", "store", "fallback"]
+    alias: Literal["champion", "challenger"] = Field(
+        default="champion", description="Which side of an experiment answered; champion where there is none."
+    )
     version: str
     trained_through: Day = Field(description="Last day of the history that the model has seen.")
 

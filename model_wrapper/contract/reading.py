@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
 from model_wrapper.contract.days import day_of
-from model_wrapper.contract.problems import nearest, problem, refusal, told
+from model_wrapper.contract.problems import ENOUGH_PROBLEMS, HINTS, nearest, problem, refusal, told, unknown_fields
 from model_wrapper.contract.requests import (
     COLUMN_WANTED,
     SPELLINGS,
@@ -18,6 +18,7 @@ from model_wrapper.contract.requests import (
     Kind,
     Limits,
 )
+from model_wrapper.contract.salvaging import Doubts, doubts_of, salvaged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,18 +32,19 @@ _ITEMS: Final = TypeAdapter(tuple[ForecastItem, ...])
 _FIELDS: Final = tuple(dict.fromkeys(SPELLINGS.values()))
 _FIELDS_WANTED: Final = "one of the fields " + ", ".join(_FIELDS)
 _TOP_FIELDS: Final = ("jsonData", "data", "meta")
+_DATA_FIELDS: Final = ("names", "ndarray")
 _PAYLOAD_WANTED: Final = "jsonData or data.ndarray"
 _REFUSED_KINDS: Final = frozenset({"strData", "binData", "customData"})
 
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Items before they are checked: raw objects, and how to name their places."""
+    """Items before they are checked: raw objects, and how to name their places; a column that nobody knows is None."""
 
     kind: Kind
     raw: Sequence[Any]
     single: bool = False
-    columns: tuple[str, ...] = ()
+    columns: tuple[str | None, ...] = ()
 
     def path(self, location: tuple[int | str, ...]) -> str:
         index, *rest = location
@@ -55,33 +57,52 @@ class _Rows:
         return ".".join([place, *names])
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A message that was read, good or not.
+
+    `request`: where there are problems, of what is left without them; None if nothing is.  `doubts`: about its items.
+    """
+
+    request: ForecastRequest | None
+    problems: list[Problem] = field(default_factory=list)
+    doubts: Doubts = field(default_factory=dict)
+
+
 def parse_request(message: object, limits: Limits | None = None) -> ForecastRequest:
     """Read one Seldon message.
 
     Args:    message: the decoded JSON body, of any type.  limits: how much it may ask.
     Raises:  BadRequestError: with every problem; never anything else, whatever the message is.
     """
+    reading = read_request(message, limits)
+    if reading.problems or reading.request is None:
+        raise refusal(reading.problems)
+    return reading.request
+
+
+def read_request(message: object, limits: Limits | None = None) -> Reading:
+    """Read one Seldon message, and what can be read of a bad one; never raises, whatever the message is."""
     if not isinstance(message, dict):
-        raise refusal([problem("", f"an object with {_PAYLOAD_WANTED}", message)])
+        return Reading(None, [problem("", f"an object with {_PAYLOAD_WANTED}", message)])
     problems = [*_top_problems(message), *_meta_problems(message.get("meta"))]
     rows = _rows_of(message, problems)
-    items: tuple[ForecastItem, ...] = ()
-    if rows is not None:
-        items = _items_of(rows, limits or Limits(), problems)
-    if problems or rows is None:
-        raise refusal(problems)
-    meta = message.get("meta") or {}
-    return ForecastRequest(kind=rows.kind, items=items, columns=rows.columns, single=rows.single, meta=meta)
+    if rows is None:
+        return Reading(None, problems)
+    doubts: Doubts = {}
+    items = _items_of(rows, limits or Limits(), problems, doubts)
+    if len(items) != len(rows.raw):
+        return Reading(None, problems)
+    meta = {} if problems else message.get("meta") or {}
+    columns = tuple(name or "?" for name in rows.columns)
+    request = ForecastRequest(kind=rows.kind, items=items, columns=columns, single=rows.single, meta=meta)
+    return Reading(request, problems, doubts)
 
 
 def _top_problems(message: dict[Any, Any]) -> list[Problem]:
-    found = []
-    for name in message:
-        if name in _REFUSED_KINDS:
-            found.append(told(name, _PAYLOAD_WANTED, f"a payload of kind {name}"))
-        elif name not in _TOP_FIELDS:
-            wanted = "one of the fields " + ", ".join(_TOP_FIELDS) + nearest(str(name), _TOP_FIELDS)
-            found.append(told(str(name), wanted, "an unknown field"))
+    refused = [name for name in message if name in _REFUSED_KINDS]
+    found = [told(name, _PAYLOAD_WANTED, f"a payload of kind {name}") for name in refused]
+    found += unknown_fields("", (name for name in message if name not in _REFUSED_KINDS), _TOP_FIELDS)
     if "jsonData" in message and "data" in message:
         found.append(told("", f"only one of {_PAYLOAD_WANTED}", "both"))
     if not found and "jsonData" not in message and "data" not in message:
@@ -122,65 +143,81 @@ def _rows_of_data(data: object, problems: list[Problem]) -> _Rows | None:
     if not isinstance(data, dict):
         problems.append(problem("data", "an object with names and ndarray", data))
         return None
-    problems += [
-        told(f"data.{name}", "names and ndarray only" + nearest(str(name), ("names", "ndarray")), "another field")
-        for name in data
-        if name not in {"names", "ndarray"}
-    ]
+    problems += unknown_fields("data.", data, _DATA_FIELDS)
     names, table = data.get("names"), data.get("ndarray")
     columns = _columns_of(names, problems)
     if not isinstance(table, list) or not table:
         problems.append(problem("data.ndarray", "a list of at least one row", table))
         return None
-    if columns is None or not isinstance(names, list):
+    if columns is None or len(problems) >= ENOUGH_PROBLEMS:
         return None
     return _Rows("ndarray", [_object_of(row, columns) for row in table], columns=columns)
 
 
-def _columns_of(names: object, problems: list[Problem]) -> tuple[str, ...] | None:
+def _columns_of(names: object, problems: list[Problem]) -> tuple[str | None, ...] | None:
     before = len(problems)
     if not isinstance(names, list) or not names:
         problems.append(problem("data.names", "the names of the columns, store_id among them", names))
         return None
-    columns: list[str] = []
+    columns: list[str | None] = []
     for place, name in enumerate(names):
+        if len(problems) >= ENOUGH_PROBLEMS:
+            break
         path = f"data.names[{place}]"
         known = SPELLINGS.get(name) if isinstance(name, str) else None
         if not isinstance(name, str):
             problems.append(problem(path, COLUMN_WANTED, name))
         elif known is None:
-            problems.append(problem(path, _FIELDS_WANTED + nearest(name, SPELLINGS), name))
+            hint = nearest(name, SPELLINGS) if len(problems) < HINTS else ""
+            problems.append(problem(path, _FIELDS_WANTED + hint, name))
         elif known in columns:
             problems.append(told(path, "each column once", f"{known} again"))
-        else:
-            columns.append(known)
+            known = None
+        columns.append(known)
     if len(problems) == before and "storeId" not in columns:
         problems.append(told("data.names", "the column store_id", "no such column"))
-    return tuple(columns) if len(problems) == before else None
+    return tuple(columns)
 
 
-def _object_of(row: object, columns: tuple[str, ...]) -> object:
+def _object_of(row: object, columns: tuple[str | None, ...]) -> object:
     if not isinstance(row, list) or len(row) != len(columns):
         # An object would pass for an item, whatever columns were named; JSON has no tuples, so one is a problem.
         return (row,)
-    return {name: value for name, value in zip(columns, row, strict=True) if value is not None}
+    return {name: value for name, value in zip(columns, row, strict=True) if name is not None and value is not None}
 
 
-def _items_of(rows: _Rows, limits: Limits, problems: list[Problem]) -> tuple[ForecastItem, ...]:
+def _items_of(rows: _Rows, limits: Limits, problems: list[Problem], doubts: Doubts) -> tuple[ForecastItem, ...]:
+    """Read the items, those with problems without what is wrong in them; none where there are too many of either."""
     if len(rows.raw) > limits.max_items:
         wanted = f"at most {limits.max_items} items (setting STORECAST_MAX_ITEMS)"
         problems.append(told(rows.path((0,)).removesuffix("[0]"), wanted, f"{len(rows.raw)} items"))
         return ()
+    storeless = rows.kind == "ndarray" and "storeId" not in rows.columns
     try:
         items = _ITEMS.validate_python(rows.raw)
     except ValidationError as error:
-        problems += [_problem_of(rows, detail) for detail in error.errors(include_url=False)]
-        items = ()
-    problems += _order_problems(rows, limits)
+        details = error.errors(include_url=False)
+        doubts |= doubts_of(details)
+        # Without the column of the stores, every row is without one: that was said of the names.
+        said = [each for each in details if not (storeless and each["type"] == "missing")]
+        problems += [_problem_of(rows, each, place) for place, each in enumerate(said[:ENOUGH_PROBLEMS])]
+        items = _what_is_left(rows, details) if len(problems) < ENOUGH_PROBLEMS else ()
+    if None in rows.columns:
+        # What a column of an unknown name holds may be the days.
+        for index in range(len(rows.raw)):
+            doubts.setdefault(index, set()).add("days")
+    problems += _order_problems(rows, limits, doubts)
     return items
 
 
-def _problem_of(rows: _Rows, detail: ErrorDetails) -> Problem:
+def _what_is_left(rows: _Rows, details: list[ErrorDetails]) -> tuple[ForecastItem, ...]:
+    try:
+        return _ITEMS.validate_python(salvaged(rows.raw, details))
+    except ValidationError:
+        return ()  # keys that only Python has
+
+
+def _problem_of(rows: _Rows, detail: ErrorDetails, place: int) -> Problem:
     location = detail["loc"]
     path, kind, value = rows.path(location), detail["type"], detail["input"]
     value = value[0] if isinstance(value, tuple) else value
@@ -189,7 +226,7 @@ def _problem_of(rows: _Rows, detail: ErrorDetails) -> Problem:
     if kind == "missing":
         return told(path, STORE_WANTED, "null" if rows.kind == "ndarray" else "nothing")
     if kind == "extra_forbidden":
-        return _unknown_field(path, str(location[-1]))
+        return _unknown_field(path, str(location[-1]), place)
     if kind == "dict_type":
         wanted = "an object: column, then day, then value" if location[-1] == "overrides" else "an object: day, value"
     elif rows.kind == "ndarray":
@@ -199,13 +236,13 @@ def _problem_of(rows: _Rows, detail: ErrorDetails) -> Problem:
     return problem(path, wanted, value)
 
 
-def _unknown_field(path: str, name: str) -> Problem:
+def _unknown_field(path: str, name: str, place: int) -> Problem:
     if name in SPELLINGS:
         return told(path, f"{SPELLINGS[name]} spelled in one way only", "the same field twice")
-    return told(path, _FIELDS_WANTED + nearest(name, SPELLINGS), "an unknown field")
+    return told(path, _FIELDS_WANTED + (nearest(name, _FIELDS) if place < HINTS else ""), "an unknown field")
 
 
-def _order_problems(rows: _Rows, limits: Limits) -> list[Problem]:
+def _order_problems(rows: _Rows, limits: Limits, doubts: Doubts) -> list[Problem]:
     # On the raw items, so that an item with another problem still has its days compared.
     found = []
     for index, raw in enumerate(rows.raw):
@@ -215,8 +252,10 @@ def _order_problems(rows: _Rows, limits: Limits) -> list[Problem]:
         path = rows.path((index, "endDate" if rows.kind == "ndarray" or "endDate" in raw else "end_date"))
         days = (end - begin).days + 1
         if days < 1:
+            doubts.setdefault(index, set()).add("days")
             found.append(told(path, f"a day not before {begin}", str(end)))
         elif days > limits.max_days_per_item:
+            doubts.setdefault(index, set()).add("length")
             wanted = f"at most {limits.max_days_per_item} days (setting STORECAST_MAX_DAYS_PER_ITEM)"
             found.append(told(path, wanted, f"{days} days"))
     return found

@@ -25,6 +25,9 @@ STORE_WANTED: Final = f"a store id: text of 1 to {MAX_NAME_CHARS} characters, or
 LEVEL_WANTED: Final = f"a number from {MIN_LEVEL} to {MAX_LEVEL}"
 NUMBER_WANTED: Final = "a finite number"
 OVERRIDE_WANTED: Final = "a finite number, or the name of a kind"
+MOST_EXPECTED_SALES: Final = 1e12
+EXPECTED_WANTED: Final = "a number above 0 and at most 1e12: mean sales of an open day"
+GROUP_WANTED: Final = f"a group of stores: text of 1 to {MAX_NAME_CHARS} characters"
 COLUMN_WANTED: Final = f"a column name of 1 to {MAX_NAME_CHARS} characters"
 
 
@@ -79,6 +82,23 @@ def _unchanged(value: float | str) -> float | str:
     return value
 
 
+def _expected(value: object) -> float:
+    try:
+        number = _number(value)
+    except PydanticCustomError:
+        number = 0.0
+    if not 0 < number <= MOST_EXPECTED_SALES:
+        raise _fault(EXPECTED_WANTED)
+    return number
+
+
+def _group(value: object) -> str:
+    try:
+        return _column(value)
+    except PydanticCustomError:
+        raise _fault(GROUP_WANTED) from None
+
+
 def _level(value: object) -> float:
     if isinstance(value, float) and MIN_LEVEL <= value <= MAX_LEVEL:
         return value
@@ -101,6 +121,12 @@ StoreId = Annotated[str, PlainValidator(_store_id), WithJsonSchema(_ID_SCHEMA)]
 Day = Annotated[date, PlainValidator(_day), PlainSerializer(date.isoformat), WithJsonSchema(_DAY_SCHEMA)]
 Number = Annotated[float, PlainValidator(_number), WithJsonSchema({"type": "number"})]
 Level = Annotated[float, PlainValidator(_level), WithJsonSchema(_LEVEL_SCHEMA)]
+ExpectedSales = Annotated[
+    float,
+    PlainValidator(_expected),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": MOST_EXPECTED_SALES}),
+]
+Group = Annotated[str, PlainValidator(_group), WithJsonSchema({"type": "string", "minLength": 1})]
 Override = Annotated[
     float | str,
     PlainValidator(_override),
@@ -144,6 +170,16 @@ class ForecastItem(BaseModel):
         default=None,
         description="Known-ahead values to use instead of the calendar's: column, then day, then value.",
     )
+    expected_sales: ExpectedSales | None = _named(
+        "expectedSales",
+        "expected_sales",
+        "Mean sales of an open day, for a store without history; ignored where there is one.",
+    )
+    group: Group | None = Field(
+        default=None,
+        description="Group whose curve a store that the fleet does not know follows, beside expectedSales. "
+        "Default: the chain's.",
+    )
 
 
 SPELLINGS: Final = {
@@ -155,6 +191,9 @@ SPELLINGS: Final = {
     "end_date": "endDate",
     "level": "level",
     "overrides": "overrides",
+    "expectedSales": "expectedSales",
+    "expected_sales": "expectedSales",
+    "group": "group",
 }
 Kind = Literal["jsonData", "ndarray"]
 

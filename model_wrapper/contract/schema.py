@@ -1,20 +1,16 @@
-"""Publishes the contract: ``python -m model_wrapper.contract.schema docs/contract`` writes the JSON Schemas there."""
+"""The contract as JSON Schemas, made of the models that read and write it."""
 
 from __future__ import annotations
 
-import json
-import sys
-from pathlib import Path
 from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from model_wrapper.contract.answers import Entry, RefusalStatus, Table
+from model_wrapper.contract.answers import ROW_NAMES, Entry, RefusalStatus, Table
+from model_wrapper.contract.feedback import TRUTH_NAMES, AnswerEntry, TruthDay, TruthEntry
 from model_wrapper.contract.requests import SPELLINGS, ForecastItem
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-REQUEST_FILE: Final = "request.schema.json"
-ANSWER_FILE: Final = "answer.schema.json"
 _REFERENCES: Final = "#/$defs/{model}"
 
 
@@ -70,6 +66,52 @@ def answer_schema() -> dict[str, Any]:
     )
 
 
+def feedback_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a feedback's body."""
+    kinds: tuple[Any, ...] = (list[AnswerEntry], list[TruthDay | TruthEntry])
+    schemas, definitions = TypeAdapter.json_schemas(
+        [(kind, "validation", TypeAdapter(kind)) for kind in kinds], ref_template=_REFERENCES
+    )
+    entries, days = (schemas[kind, "validation"] for kind in kinds)
+    parts = {
+        "response": _payload("The answer as it came; items with errors are passed over.", entries, ROW_NAMES),
+        "truth": _payload("The actual sales.", days, TRUTH_NAMES),
+    }
+    return {
+        "$schema": DIALECT,
+        "title": "A feedback to POST /api/v1.0/feedback",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            **parts,
+            "request": {"type": "object", "description": "The request, if you like; it is not looked at."},
+            "reward": {"type": "number", "description": "Seldon's own measure; counted as it is."},
+        },
+        "anyOf": [{"required": ["response", "truth"]}, {"required": ["reward"]}],
+        "$defs": definitions["$defs"],
+    }
+
+
+def _payload(description: str, entries: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    table = {
+        "type": "object",
+        "required": ["names", "ndarray"],
+        "properties": {
+            "names": {"type": "array", "allOf": [{"contains": {"const": name}} for name in names]},
+            "ndarray": {"type": "array", "minItems": 1, "items": {"type": "array"}},
+        },
+    }
+    failed = {"type": "object", "required": ["error"]}
+    items = {"anyOf": [*entries["items"].get("anyOf", [entries["items"]]), failed]}
+    many = {"type": "array", "minItems": 1, "items": items}
+    return {
+        "description": description,
+        "type": "object",
+        "properties": {"jsonData": {"anyOf": [items, many]}, "data": table, "meta": {"type": "object"}},
+        "oneOf": [{"required": ["jsonData"]}, {"required": ["data"]}],
+    }
+
+
 def _message(
     title: str, payload: dict[str, Any], definitions: dict[str, Any], one_of: list[dict[str, Any]]
 ) -> dict[str, Any]:
@@ -82,22 +124,3 @@ def _message(
         "anyOf": one_of,
         "$defs": definitions,
     }
-
-
-def files() -> dict[str, str]:
-    """Return the text of every published file by its name."""
-    schemas = {REQUEST_FILE: request_schema(), ANSWER_FILE: answer_schema()}
-    return {name: json.dumps(schema, indent=2, sort_keys=True) + "\n" for name, schema in schemas.items()}
-
-
-def main(arguments: list[str]) -> int:
-    """Write the files into the folder that is named."""
-    folder = Path(arguments[0]) if arguments else Path("docs/contract")
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files().items():
-        (folder / name).write_text(text)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -76,15 +76,41 @@ MALFORMED: Final[list[tuple[str, Any, list[str]]]] = [
     ),
 ]
 
-UNREADABLE: Final[list[tuple[str, bytes, str]]] = [
-    ("no JSON", b"storeId=4", "application/json"),
-    ("no content type", b'{"jsonData": {"storeId": "1"}}', ""),
-    ("a form", b"storeId=4", "application/x-www-form-urlencoded"),
-    ("a form with broken JSON", b"json={", "application/x-www-form-urlencoded"),
-    ("an empty body", b"", "application/json"),
-    ("cut off", b'{"jsonData": {"storeId": "1"', "application/json"),
-    ("nested too deep", b"[" * 100_000, "application/json"),
-    ("a number of 10,000 digits that is cut off", b'{"jsonData": ' + b"9" * 10_000, "application/json"),
-    ("no UTF-8", b'{"jsonData": {"storeId": "\xff"}}', "application/json"),
-    ("half a surrogate pair", b'{"jsonData": {"storeId": "\\ud800"}}', "application/json"),
+JSON: Final = "application/json"
+UNREADABLE: Final[list[tuple[str, bytes, str, str]]] = [
+    ("no JSON", b"storeId=4", JSON, "got something that begins no JSON value (line 1, column 1)"),
+    ("no content type", b'{"jsonData": {"storeId": "1"}}', "", "Content-Type: application/json, got no Content-Type"),
+    (
+        "a form",
+        b"storeId=4",
+        "application/x-www-form-urlencoded",
+        "Content-Type: application/json, got Content-Type: application/x-www-form-urlencoded",
+    ),
+    (
+        "a form with broken JSON",
+        b"json={",
+        "application/x-www-form-urlencoded",
+        "json: wanted JSON in the field json, got a text that ends too early (line 1, column 1)",
+    ),
+    ("an empty body", b"", JSON, "wanted a JSON object, got an empty body"),
+    ("a body of spaces", b" \n", JSON, "wanted a JSON object, got an empty body"),
+    ("null", b"null", JSON, "wanted a JSON object, got null"),
+    ("cut off", b'{"jsonData": {"storeId": "1"', JSON, "got a text that ends too early (line 1, column 28)"),
+    ("nested too deep", b"[" * 100_000, JSON, "got lists or objects nested more than 200 deep (line 1, column 202)"),
+    (
+        "a number of 10,000 digits",
+        b'{"jsonData": ' + b"9" * 10_000 + b"}",
+        JSON,
+        "got a number of more than 4300 digits (line 1, column 4315)",
+    ),
+    ("no UTF-8", b'{"jsonData": {"storeId": "\xff"}}', JSON, "got a body that is not UTF-8 (byte 27)"),
+    (
+        "half a surrogate pair",
+        b'{"jsonData": {"storeId": "\\ud800"}}',
+        JSON,
+        "got half of a surrogate pair (line 1, column 33)",
+    ),
+    ("a byte order mark", b"\xef\xbb\xbf{}", JSON, "got a byte order mark before the JSON"),
+    ("two values", b"{}{}", JSON, "got more after the end of the first value (line 1, column 3)"),
+    ("single quotes", b"{'a': 1}", JSON, "got a key that is not in double quotes (line 1, column 2)"),
 ]

@@ -24,7 +24,7 @@ from model_wrapper.contract import (
 )
 from model_wrapper.contract.answers import ROW_NAMES
 from model_wrapper.contract.days import day_of
-from model_wrapper.contract.problems import MAX_PROBLEMS
+from model_wrapper.contract.problems import HINTS, MAX_PROBLEMS
 from model_wrapper.errors import BadRequestError
 
 DAYS = st.dates(date(1700, 1, 1), date(2200, 12, 31))
@@ -79,7 +79,7 @@ def entries(draw: st.DrawFn) -> dict[str, Any]:
         return {"request": draw(st.sampled_from([None, request])), "error": {"code": "NOT_ANSWERED", "message": "m"}}
     day = {"timestamp": draw(DAYS).isoformat(), "value": draw(NUMBERS), "lower": 0.0, "upper": 1.5}
     note = draw(st.sampled_from([{}, {"note": "closed"}]))
-    model = {"source": "fleet", "version": "3", "trainedThrough": "2015-06-19"}
+    model = {"source": "fleet", "alias": "challenger", "version": "3", "trainedThrough": "2015-06-19"}
     return {"request": request, "forecast": [{**day, **note}], "model": model}
 
 
@@ -150,6 +150,38 @@ def test_an_unknown_field_is_answered_with_the_nearest_name() -> None:
         parse_request({"jsonData": {"storeId": "4", "beginDat": "2015-06-20"}})
 
 
+@pytest.mark.parametrize("misspelt", ["storeid", "store_ids", "StoreId"])
+def test_the_name_of_a_field_is_suggested_in_the_form_that_answers_have(misspelt: str) -> None:
+    with pytest.raises(BadRequestError, match=r"did you mean storeId\?"):
+        parse_request({"jsonData": {misspelt: "7"}})
+
+
+@pytest.mark.parametrize(
+    ("value", "spelled"),
+    [
+        ("soon", '"soon"'),
+        ('"', r'"\""'),
+        ("\U0001f600", r'"\ud83d\ude00"'),
+        ("\ud800", r'"\ud800"'),
+        (float("nan"), "NaN"),
+        (float("-inf"), "-Infinity"),
+        (True, "true"),
+        (None, "null"),
+        (1.5, "1.5"),
+    ],
+)
+def test_what_came_is_spelled_as_in_json(value: object, spelled: str) -> None:
+    problems, _ = problems_of({"jsonData": {"storeId": "7", "beginDate": "2015-06-20", "level": value}})
+
+    assert [problem["got"] for problem in problems] == [spelled]
+
+
+def test_a_name_that_is_not_ascii_is_spelled_as_in_json() -> None:
+    problems, _ = problems_of({"jsonData": {"storeId": "7", "\U0001f600": 1}})
+
+    assert [problem["path"] for problem in problems] == [r"jsonData.\ud83d\ude00"]
+
+
 def test_too_many_items_are_refused_before_they_are_read() -> None:
     with pytest.raises(BadRequestError, match="STORECAST_MAX_ITEMS") as caught:
         parse_request({"jsonData": [{"bad": 1}] * 3}, Limits(max_items=2))
@@ -162,7 +194,35 @@ def test_the_list_of_problems_is_bounded() -> None:
         parse_request({"jsonData": [{"a": 1, "b": 2}] * 2000})
 
     assert len(caught.value.problems) == MAX_PROBLEMS + 1
-    assert "5000 more" in caught.value.problems[-1]["got"]
+    assert caught.value.problems[-1]["got"] == "more"
+    assert f"has more than {MAX_PROBLEMS} problems" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"jsonData": {"storeId": "4", **{f"begindat{each}": 1 for each in range(2000)}}},
+        {f"jsonDat{each}": 1 for each in range(2000)},
+        {"data": {f"name{each}": 1 for each in range(2000)}},
+        {"data": {"names": [f"stor_id{each}" for each in range(2000)], "ndarray": [["4"]]}},
+    ],
+    ids=["fields of an item", "fields of the message", "fields of the data", "columns"],
+)
+def test_only_the_first_unknown_names_are_told_the_nearest_known_one(
+    message: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+
+    def look(name: str, *_: object, **__: object) -> list[str]:
+        looked.append(name)
+        return []
+
+    monkeypatch.setattr("model_wrapper.contract.problems.get_close_matches", look)
+
+    problems, _ = problems_of(message)
+
+    assert 0 < len(looked) <= HINTS
+    assert len(problems) == MAX_PROBLEMS + 1
 
 
 @pytest.mark.parametrize("message", [case[1] for case in MALFORMED if "override" not in case[0]])

@@ -1,0 +1,34 @@
+"""Publishes the contract: ``python -m model_wrapper.contract.publish docs/contract`` writes its files there."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from model_wrapper.contract.openapi import OPENAPI_FILE, openapi
+from model_wrapper.contract.schema import answer_schema, feedback_schema, request_schema
+
+
+def files() -> dict[str, str]:
+    """Return the text of every published file by its name."""
+    documents = {
+        "request.schema.json": request_schema(),
+        "answer.schema.json": answer_schema(),
+        "feedback.schema.json": feedback_schema(),
+        OPENAPI_FILE: openapi(),
+    }
+    return {name: json.dumps(document, indent=2, sort_keys=True) + "\n" for name, document in documents.items()}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the files into the folder that is named."""
+    folder = Path(arguments[0]) if arguments else Path("docs/contract")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files().items():
+        (folder / name).write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,68 @@
+"""What is left of items with problems, so that the rest of them can be checked in the same go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from model_wrapper.contract.requests import SPELLINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pydantic_core import ErrorDetails
+
+Doubt = Literal["days", "length"]
+"""What of an item must not be judged any more: all that depends on its days, or only how many they are."""
+Doubts = dict[int, set[Doubt]]
+"""By the place of an item with problems; such an item counts towards no limit."""
+
+_NOBODY: Final = "nobody"  # a store, where none could be read; it is never asked for
+_STORE: Final = frozenset({"storeId", "store_id"})
+_DAYS: Final = frozenset({"beginDate", "endDate"})
+_DEEPEST: Final = 3  # overrides, column, day
+
+_Place = tuple[int | str, ...]
+
+
+def doubts_of(details: Iterable[ErrorDetails]) -> Doubts:
+    """Tell which items have problems, and whether their days are among them."""
+    doubts: Doubts = {}
+    for detail in details:
+        index, *place = detail["loc"]
+        doubt = doubts.setdefault(int(index), set())
+        if not place or SPELLINGS.get(str(place[0])) in _DAYS:
+            doubt.add("days")
+    return doubts
+
+
+def salvaged(raw: Sequence[Any], details: Iterable[ErrorDetails]) -> list[Any]:
+    """Return the items without what is wrong in them; one of which nothing is left is a store and no more."""
+    bad: dict[int, dict[_Place, bool]] = {}
+    for detail in details:
+        index, *place = detail["loc"]
+        if place and place[-1] == "[key]":
+            place.pop()
+        # The name of a column is worth a check, whatever stands in place of its days.
+        named = len(place) == _DEEPEST - 1 and detail["type"] == "dict_type"
+        places = bad.setdefault(int(index), {})
+        places[tuple(place)] = named and places.get(tuple(place), True)
+    kept = list(raw)
+    for index, places in bad.items():
+        item = kept[index] if isinstance(kept[index], dict) and () not in places else {}
+        good = _without(item, places)
+        kept[index] = good if _STORE & good.keys() else {"storeId": _NOBODY, **good}
+    return kept
+
+
+def _without(tree: dict[Any, Any], bad: Mapping[_Place, bool], at: _Place = ()) -> dict[Any, Any]:
+    good: dict[Any, Any] = {}
+    for key, value in tree.items():
+        place = (*at, key)
+        if place in bad:
+            if bad[place]:
+                good[key] = {}
+        elif isinstance(value, dict) and len(place) < _DEEPEST:
+            good[key] = _without(value, bad, place)
+        else:
+            good[key] = value
+    return good

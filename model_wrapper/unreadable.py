@@ -1,0 +1,43 @@
+"""Says why a body is no JSON: where it breaks and how, and never what stands in it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic_core import from_json
+
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_MAX_CHARS: Final = 100
+# The beginnings of what the reader says, and what a client understands.
+_WORDS: Final = (
+    ("EOF", "a text that ends too early"),
+    ("recursion limit exceeded", "lists or objects nested more than 200 deep"),
+    ("number out of range", "a number of more than 4300 digits"),
+    ("unexpected end of hex escape", "half of a surrogate pair"),
+    ("lone leading surrogate", "half of a surrogate pair"),
+    ("invalid unicode code point", "half of a surrogate pair"),
+    ("trailing characters", "more after the end of the first value"),
+    ("expected value", "something that begins no JSON value"),
+    ("expected ident", "something that is none of true, false and null"),
+    ("key must be a string", "a key that is not in double quotes"),
+)
+_UNKNOWN: Final = "something that cannot be read as JSON"
+
+
+def why_unreadable(body: bytes) -> str:
+    """Return in words what is wrong with a body that could not be read, with the place of the error."""
+    if not body.strip():
+        return "an empty body"
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        return f"a body that is not UTF-8 (byte {error.start + 1})"
+    if body.startswith(_BYTE_ORDER_MARK):
+        return "a byte order mark before the JSON"
+    try:
+        value = from_json(body)
+    except ValueError as error:
+        said, _, place = str(error).partition(" at line ")
+        words = next((words for beginning, words in _WORDS if said.startswith(beginning)), said[:_MAX_CHARS])
+        return f"{words} (line {place.replace(' column', ', column')})" if place else words
+    return "null" if value is None else _UNKNOWN
