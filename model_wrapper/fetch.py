@@ -10,16 +10,17 @@ import ctypes
 import json
 import os
 import re
-import shutil
 import signal
 import sys
 import tempfile
+import time
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, Final
 
 from fleet.names import parse_model_uri
 from model_wrapper.errors import FleetUnavailableError
+from model_wrapper.fetch_stores import fetch_stores
 from model_wrapper.fleet_cache import FLEET_FILE, CachedVersion, FleetCache, fleet_inside
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -27,14 +28,16 @@ _LOCAL_DATABASE: Final = "sqlite:///"
 _USER_AND_PASSWORD: Final = re.compile(r"(?<=://)[^/\s@]+@")
 
 
-def fetch(uri: str, cache: FleetCache) -> CachedVersion:
-    """Bring the version that a URI names into the cache.
+def fetch(uri: str, cache: FleetCache, stores_s: float | None = None) -> CachedVersion:
+    """Bring the version that a URI names into the cache, and the stores' own models.
 
+    Args:   stores_s: seconds after which no further store's model is fetched; None: none at all.
     Raises: FleetUnavailableError: no registry, or no fleet in the version.  NameSyntaxError: the URI names no version.
     """
     from mlflow import MlflowClient, get_registry_uri  # noqa: PLC0415 (1-2 s and 75 MB, only in this process)
 
     _refuse_missing_database(get_registry_uri())
+    began = time.monotonic()
     client = MlflowClient()
     name, alias, number = parse_model_uri(uri)
     model: Any = (
@@ -43,10 +46,11 @@ def fetch(uri: str, cache: FleetCache) -> CachedVersion:
     version = str(model.version)
     place = cache.place_of(name, version, str(model.creation_timestamp))
     if not (place / FLEET_FILE).is_file():
-        _download(name, version, place)
-    found = CachedVersion(place, version)
-    cache.remember(uri, found)
-    return found
+        _download(cache, name, version, place)
+        os.utime(place)  # a copy has the time of its original, and must not look old
+        cache.forget_old(name)
+    stores = fetch_stores(client, cache, began + stores_s) if stores_s is not None else {}
+    return CachedVersion(place, version, int(model.creation_timestamp), stores)
 
 
 def _refuse_missing_database(registry: str) -> None:
@@ -58,7 +62,7 @@ def _refuse_missing_database(registry: str) -> None:
         )
 
 
-def _download(name: str, version: str, place: Path) -> None:
+def _download(cache: FleetCache, name: str, version: str, place: Path) -> None:
     from mlflow.artifacts import download_artifacts  # noqa: PLC0415
 
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -67,17 +71,17 @@ def _download(name: str, version: str, place: Path) -> None:
         fleet = fleet_inside(Path(folder))
         if fleet is None:
             raise FleetUnavailableError(f"models:/{name}/{version}: wanted a folder with {FLEET_FILE}, found none")
-        _put(fleet, place)
+        _put(cache, fleet, place)
 
 
-def _put(fleet: Path, place: Path) -> None:
+def _put(cache: FleetCache, fleet: Path, place: Path) -> None:
     try:
         fleet.rename(place)
     except OSError:
         # Another worker was faster, or an older attempt left a torn directory.
         if (place / FLEET_FILE).is_file():
             return
-        shutil.rmtree(place, ignore_errors=True)
+        cache.remove(place)
         fleet.rename(place)
 
 
@@ -87,21 +91,25 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("uri", help="models:/NAME@ALIAS or models:/NAME/VERSION")
     parser.add_argument("cache", type=Path, help="folder of the cache")
     parser.add_argument("--parent", type=int, help="process id of the worker that waits; without it, nobody does")
+    parser.add_argument("--stores", type=float, help="fetch stores' own models, too, for that many seconds")
     given = parser.parse_args(arguments)
     if given.parent is not None:
         _end_with(given.parent)
+    cache = FleetCache(given.cache)
     try:
         with redirect_stdout(sys.stderr):
-            found = fetch(given.uri, FleetCache(given.cache))
+            found = fetch(given.uri, cache, given.stores)
     except Exception as error:  # noqa: BLE001 (the registry's client raises anything; the parent wants one line)
         told = _USER_AND_PASSWORD.sub("", " ".join(str(error).split()))
         sys.stderr.write(f"{type(error).__name__}: {told}\n")
         return getattr(error, "exit_code", FleetUnavailableError.exit_code)
-    sys.stdout.write(json.dumps({"path": str(found.path), "version": found.version}) + "\n")
+    sys.stdout.write(json.dumps(cache.plain(found)) + "\n")
     return 0
 
 
 def _end_with(parent: int) -> None:
+    # Leave as from an exception, so that temporary files are deleted.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(FleetUnavailableError.exit_code))
     # A worker that is killed cannot end us itself; it may also be gone already.
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -8,12 +8,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+import time
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fleet.storage import MANIFEST
+from model_wrapper.errors import FleetUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,14 +24,39 @@ if TYPE_CHECKING:
 REGISTRY_SCHEME: Final = "models:/"
 FLEET_FILE: Final = MANIFEST
 _KEY_CHARS: Final = 16
+_KEPT_VERSIONS: Final = 5
+_REFUSED: Final = ".refused"
+_CONVERTER: Final = 2  # count it up when more models can be converted: old refusals then count no more
+
+
+class CachedStore(NamedTuple):
+    """A store's own model: its version, and its directory in the cache or why there is none ("" = not fetched yet)."""
+
+    version: str
+    path: Path | None
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CachedVersion:
-    """A fleet directory in the cache and its version in the registry."""
+    """A fleet directory in the cache, its version in the registry, and the stores' own models that stood beside it.
+
+    `created_ms`: when the version was registered, milliseconds since 1970; 0 = not known.
+    """
 
     path: Path
     version: str
+    created_ms: int = 0
+    stores: Mapping[str, CachedStore] = field(default_factory=dict)
+
+    def is_whole(self) -> bool:
+        """Tell whether all of it is in the cache."""
+        own = [store.path for store in self.stores.values() if store.path is not None]
+        return all((path / FLEET_FILE).is_file() for path in [self.path, *own])
+
+    def is_complete(self) -> bool:
+        """Tell whether nothing is left to fetch."""
+        return self.is_whole() and not any(store.path is None and not store.problem for store in self.stores.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,29 +78,129 @@ class FleetCache:
         return cls(cache_dir / _key("\n".join(addresses)))
 
     def place_of(self, name: str, version: str, created: str) -> Path:
-        """Return where a version belongs; `created` tells a version apart from one of a registry made anew."""
+        """Return where a version belongs; `created` tells a version apart from one of a registry made anew.
+
+        Raises: FleetUnavailableError: one of the two is no number; what a registry says must not lead elsewhere.
+        """
+        if not (_is_number(version) and _is_number(created)):
+            raise FleetUnavailableError(
+                f"{name}: wanted a version and its time of creation as whole numbers, got {version[:40]!r} and "
+                f"{created[:40]!r}: register it again"
+            )
         return self.root / _key(name) / f"{version}-{created}"
+
+    def store_of(self, name: str, version: str, created: str) -> CachedStore:
+        """Return what the cache knows of a store's own model: its directory, why it is refused, or neither yet."""
+        try:
+            place = self.place_of(name, version, created)
+        except FleetUnavailableError as error:
+            return CachedStore(version, None, str(error))
+        if (place / FLEET_FILE).is_file():
+            return CachedStore(version, place)
+        try:
+            return CachedStore(version, None, refusal_of(place).read_text())
+        except OSError:
+            return CachedStore(version, None)
+
+    def forget_old(self, name: str) -> None:
+        """Delete all but the versions of a model, and the refusals, that were fetched or taken into service last.
+
+        Who serves one of them has read all of it; a store's own model that was not read yet is then the fleet's.
+        """
+        found = list((self.root / _key(name)).iterdir())
+        for place in _oldest([path for path in found if (path / FLEET_FILE).is_file()]):
+            self.remove(place)
+        for refusal in _oldest([path for path in found if _REFUSED in path.name]):
+            refusal.unlink(missing_ok=True)
+
+    def sweep(self, older_than_s: float) -> None:
+        """Delete what writers left that were killed: temporary files and folders of more than this age."""
+        for path in [*self.root.glob(".note-*"), *self.root.glob("*/.*")]:
+            try:
+                if time.time() - path.lstat().st_mtime <= older_than_s:
+                    continue
+            except FileNotFoundError:
+                continue
+            if path.is_dir():
+                self.remove(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    def remove(self, place: Path) -> None:
+        """Delete a directory of the cache, whole or torn; what is not in the cache is left alone."""
+        if self._holds(place):
+            shutil.rmtree(place, ignore_errors=True)
+
+    def _holds(self, place: Path) -> bool:
+        root, found = self.root.resolve(), place.resolve()
+        return found != root and found.is_relative_to(root)
 
     def remember(self, uri: str, version: CachedVersion) -> None:
         """Note that this version was the last one used for a URI."""
-        said = json.dumps({"path": str(version.path.relative_to(self.root)), "version": version.version})
-        self.root.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=self.root, prefix=".last-")
-        with os.fdopen(handle, "w") as file:
-            file.write(said)
-        Path(temporary).replace(self._note_of(uri))
+        os.utime(version.path)
+        self.write(self._note_of(uri), self.plain(version))
 
     def last_used(self, uri: str) -> CachedVersion | None:
         """Return the version last used for a URI, if the cache still has it."""
+        said = self.read(self._note_of(uri))
+        version = self.version_in(said)
+        return version if version is not None and (version.path / FLEET_FILE).is_file() else None
+
+    def plain(self, version: CachedVersion) -> dict[str, Any]:
+        """Return a version as JSON values, its places relative to the cache."""
+        stores = {
+            store_id: [store.version, store.path and str(store.path.relative_to(self.root)), store.problem]
+            for store_id, store in version.stores.items()
+        }
+        path = str(version.path.relative_to(self.root))
+        return {"path": path, "version": version.version, "created_ms": version.created_ms, "stores": stores}
+
+    def version_in(self, said: Mapping[str, Any]) -> CachedVersion | None:
+        """Return the inverse of `plain`; None where it is something else."""
         try:
-            said = json.loads(self._note_of(uri).read_text())
-            version = CachedVersion(self.root / said["path"], said["version"])
-        except (OSError, ValueError, KeyError, TypeError):
+            stores = {
+                store_id: CachedStore(version, self._place_in(path) if path else None, problem)
+                for store_id, (version, path, problem) in said.get("stores", {}).items()
+            }
+            place = self._place_in(said["path"])
+            return CachedVersion(place, said["version"], int(said.get("created_ms", 0)), stores)
+        except (ValueError, KeyError, TypeError, AttributeError):
             return None
-        return version if (version.path / FLEET_FILE).is_file() else None
+
+    def _place_in(self, path: str) -> Path:
+        parts = PurePath(path).parts
+        if not parts or ".." in parts or PurePath(path).is_absolute():
+            raise ValueError(path)
+        return self.root / path
+
+    def write(self, file: Path, said: Mapping[str, Any]) -> None:
+        """Write JSON under a temporary name and rename it."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=self.root, prefix=".note-")
+        with os.fdopen(handle, "w") as stream:
+            stream.write(json.dumps(said))
+        Path(temporary).replace(file)
+
+    @staticmethod
+    def read(file: Path) -> dict[str, Any]:
+        """Read a JSON object; an empty one where there is none."""
+        try:
+            said = json.loads(file.read_text())
+        except (OSError, ValueError):
+            return {}
+        return said if isinstance(said, dict) else {}
+
+    def answer_of(self, uri: str) -> Path:
+        """Name the file with the registry's last answer for a URI; beside it, with the suffix .lock, its lock."""
+        return self.root / f"answer-{_key(uri)}.json"
 
     def _note_of(self, uri: str) -> Path:
         return self.root / f"last-{_key(uri)}.json"
+
+
+def refusal_of(place: Path) -> Path:
+    """Name the file that says why the model which belongs at `place` is refused for good by this way to convert it."""
+    return place.with_name(f"{place.name}{_REFUSED}-{_CONVERTER}")
 
 
 def is_registry_uri(uri: str) -> bool:
@@ -84,6 +212,14 @@ def fleet_inside(folder: Path) -> Path | None:
     """Find the fleet directory in a downloaded model version: the one that holds fleet.json."""
     found = sorted(folder.rglob(FLEET_FILE), key=lambda path: len(path.parts))
     return found[0].parent if found else None
+
+
+def _oldest(paths: list[Path]) -> list[Path]:
+    return sorted(paths, key=lambda path: path.stat().st_mtime)[:-_KEPT_VERSIONS]
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal()
 
 
 def _key(text: str) -> str:

@@ -7,7 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from model_wrapper.contract.days import plus_days
-from model_wrapper.sharding import child_of
+from model_wrapper.sharding import shard_of
+from model_wrapper.store_models import NO_STORE_MODELS, StoreModels
 
 if TYPE_CHECKING:
     from datetime import date
@@ -15,20 +16,26 @@ if TYPE_CHECKING:
     import numpy as np
 
     from fleet import Fleet
+    from model_wrapper.sharding import Layout
 
 
 @dataclass(frozen=True)
 class ServedFleet:
     """A fleet and what a request needs to know of it; everything that costs is read once, when first asked for.
 
-    `version`: the registry's version, or the fleet's own where it came from a folder.  `from_cache`: the registry could
-    not be reached and the version last used answers.
+    `version`: the registry's version, or the fleet's own where it came from a folder.  `from_cache`: the registry's
+    fleet could not be had and the version last used answers.  `key`: equal for two that were opened from the same.
+    `created_ms`: when the version was registered or the folder written, milliseconds since 1970; 0 = not known.
+    `own`: the stores' own models.
     """
 
     fleet: Fleet
     version: str
     max_days_ahead: int
     from_cache: bool = False
+    created_ms: int = 0
+    key: object = None
+    own: StoreModels = NO_STORE_MODELS
 
     @cached_property
     def trained_through(self) -> date:
@@ -60,17 +67,34 @@ class ServedFleet:
         """Whether each row has a model of its own; False is answered by the fallback."""
         return cast("list[bool]", self.fleet.has_model.tolist())
 
+    def prepare(self) -> None:
+        """Read now what the first request would read, so that it costs what the thousandth costs."""
+        _ = (self.positions, self.modelled, self.sold, self.first_day, self.last_known_day, self.last_day)
+        _ = (self.fleet.calendar, self.fleet.parameters, self.fleet.shapes)
+
     def has_model(self, store_id: str) -> bool:
         """Tell whether a store has a model of its own."""
         row = self.positions.get(store_id)
         return row is not None and self.modelled[row]
 
-    def owner_of(self, store_id: str, shards: int) -> int:
-        """Return the router's child that answers a store."""
+    def lacks_history(self, store_id: str) -> bool:
+        """Tell whether nothing has been sold yet as far as the fleet knows, so that a hint is better than nothing."""
         row = self.positions.get(store_id)
-        return child_of(
-            store_id, known=row is not None, has_model=row is not None and self.modelled[row], shards=shards
-        )
+        return row is None or not self.sold[row]
+
+    @cached_property
+    def sold(self) -> list[bool]:
+        """Whether each row has a history."""
+        return cast("list[bool]", self.fleet.shapes.has_history.tolist())
+
+    def owner_of(self, store_id: str, layout: Layout, *, hinted: bool = False) -> int:
+        """Return the router's child that answers a store; `hinted`: somebody said what it sells."""
+        row = self.positions.get(store_id)
+        has_model = row is not None and self.modelled[row]
+        if store_id in self.own:
+            # Chosen by hand, so it takes no part in an experiment.
+            return shard_of(store_id, layout.shards)
+        return layout.child_of(store_id, known=row is not None, has_model=has_model, hinted=hinted)
 
 
 def _date(day: np.datetime64) -> date:

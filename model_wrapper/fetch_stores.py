@@ -1,0 +1,94 @@
+"""Brings stores' own Prophet models from the registry into the cache, converted so that serving needs no Prophet.
+
+Runs in the fetching process. Only the JSON of MLflow's Prophet flavour is read, never a pickle.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from fleet import StorecastError
+from fleet.own_model import write_own_model
+from model_wrapper.fleet_cache import FLEET_FILE, CachedStore, FleetCache, refusal_of
+from model_wrapper.registry_rest import STORES_A_PAGE, STORES_FILTER, NamedModel, own_champion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TRANSFORM_TAG: Final = "storecast.transform"
+_PROPHET_FILE: Final = "model.pr"
+
+
+def fetch_stores(client: Any, cache: FleetCache, until: float) -> dict[str, CachedStore]:  # noqa: ANN401 (an MlflowClient)
+    """Bring every store's own champion into the cache; returns what the cache has of each.
+
+    Args: until: `time.monotonic()` after which nothing more is downloaded; what is left comes the next time.
+    """
+    found = {}
+    for store_id, model in _champions(client):
+        known = cache.store_of(*model)
+        if known.path is None and not known.problem and time.monotonic() < until:
+            known = _fetch(client, cache, model)
+        found[store_id] = known
+    return found
+
+
+def _champions(client: Any) -> Iterator[tuple[str, NamedModel]]:  # noqa: ANN401 (as above)
+    token = None
+    while True:
+        page = client.search_registered_models(STORES_FILTER, max_results=STORES_A_PAGE, page_token=token)
+        for model in page:
+            found = own_champion(model.name, model.aliases, str(model.creation_timestamp))
+            if found is not None:
+                yield found
+        token = page.token
+        if not token:
+            return
+
+
+def _fetch(client: Any, cache: FleetCache, model: NamedModel) -> CachedStore:  # noqa: ANN401 (as above)
+    from mlflow.artifacts import download_artifacts  # noqa: PLC0415 (only in this process)
+
+    logging.getLogger("prophet").setLevel(logging.ERROR)
+    place = cache.place_of(*model)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix=".fetch-") as temporary:
+            uri = f"models:/{model.name}/{model.version}"
+            folder = Path(download_artifacts(artifact_uri=uri, dst_path=temporary))
+            tags = client.get_model_version(model.name, model.version).tags
+            files = sorted(folder.rglob(_PROPHET_FILE))
+            # A file that is no JSON is a torn download, not a bad model.
+            said = json.loads(files[0].read_text()) if files else None
+        _keep(cache, place, said, tags.get(TRANSFORM_TAG, "identity"))
+        cache.forget_old(model.name)
+    except Exception as error:  # noqa: BLE001 (the registry's client raises anything; the next look tries again)
+        logging.getLogger(__name__).warning("%s: %s", model.name, error)
+    return cache.store_of(*model)
+
+
+def _keep(cache: FleetCache, place: Path, said: object, transform: str) -> None:
+    if not (place / FLEET_FILE).is_file():
+        cache.remove(place)  # torn
+    try:
+        _convert(said, place, transform)
+    except (StorecastError, ValueError, KeyError, TypeError, AttributeError) as error:
+        # The same model would be refused again: nobody needs to download it another time.
+        refusal_of(place).write_text(f"{type(error).__name__}: {error}")
+
+
+def _convert(said: Any, place: Path, transform: str) -> None:  # noqa: ANN401 (what Prophet reads)
+    if said is None:
+        raise StorecastError(f"wanted a model of MLflow's Prophet flavour with a {_PROPHET_FILE}, found none")
+    if transform not in ("identity", "log1p"):
+        raise StorecastError(
+            f"wanted identity or log1p in the tag {TRANSFORM_TAG}, got {transform!r}: register another version"
+        )
+    from prophet.serialize import model_from_json  # noqa: PLC0415 (65 MB, only in this process)
+
+    write_own_model(place, model_from_json(said), "log1p" if transform == "log1p" else "identity")

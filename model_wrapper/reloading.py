@@ -1,0 +1,79 @@
+"""Hot reload: a thread in every worker looks for another fleet, and swaps one reference when it is good."""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Final
+
+from model_wrapper.checking import INTERNAL
+from model_wrapper.counters import RELOAD_FAILURES, RELOADS, Counters
+from model_wrapper.errors import FleetRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from model_wrapper.fleet_source import FleetSource
+    from model_wrapper.served_fleet import ServedFleet
+
+_logger: Final = logging.getLogger(__name__)
+_JITTER: Final = 0.25
+_ADDRESS: Final = re.compile(r" at 0x[0-9a-f]+")
+"""Another one each time that an object is printed."""
+
+
+class Watch:
+    """Looks where the fleet comes from; whatever goes wrong, what is served stays."""
+
+    def __init__(
+        self,
+        source: FleetSource,
+        served: Callable[[], ServedFleet | None],
+        swap: Callable[[ServedFleet], None],
+        counters: Counters,
+    ) -> None:
+        """Remember the parts.
+
+        Args: served: returns what is served now.  swap: puts another in its place.
+        """
+        self._source, self._served, self._swap, self._counters = source, served, swap, counters
+        self._told = ("", "")
+
+    def start(self, every_s: float) -> None:
+        """Look every so many seconds, give or take a quarter, until this process ends; 0 = never."""
+        if every_s > 0:
+            Thread(target=self._run, args=(every_s,), name="storecast-reload", daemon=True).start()
+
+    def look(self) -> None:
+        """Look once: swap, or count and log why not; a reason is logged when it, or what is said of it, is new."""
+        try:
+            new = self._source.renewed(self._served())
+        except FleetRefusedError as error:
+            self._refused(error.reason, str(error))
+        except Exception as error:
+            told = (INTERNAL, _ADDRESS.sub("", repr(error)))
+            if self._told != told:
+                _logger.exception("wrapper.reload_failed", extra={"facts": {"reason": INTERNAL}})
+            self._told = told
+            self._counters.add(RELOAD_FAILURES, reason=INTERNAL)
+        else:
+            self._told = ("", "")
+            if new is not None:
+                self._swap(new)
+                self._counters.add(RELOADS)
+
+    def _run(self, every_s: float) -> None:
+        pause = Event()
+        while not pause.wait(every_s * random.uniform(1 - _JITTER, 1 + _JITTER)):  # noqa: S311 (only spreads workers)
+            self.look()
+
+    def _refused(self, reason: str, told: str) -> None:
+        self._counters.add(RELOAD_FAILURES, reason=reason)
+        same = (reason, _ADDRESS.sub("", told))
+        if self._told != same:
+            served = self._served()
+            facts = {"reason": reason, "told": told, "served": None if served is None else served.version}
+            _logger.warning("wrapper.reload_failed", extra={"facts": facts})
+        self._told = same

@@ -1,0 +1,129 @@
+"""What the workers of a machine note of the registry, and when they believe it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from support.fleets import small_fleet
+
+from model_wrapper.errors import FleetUnavailableError
+from model_wrapper.fleet_cache import CachedVersion, FleetCache
+from model_wrapper.fleet_source import FleetSource
+from model_wrapper.registry_answer import Registry
+from model_wrapper.settings import Settings
+
+URI = "models:/storecast-fleet@champion"
+ENVIRON = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
+
+
+class Machine:
+    """A cache, and a registry that is up and puts its one version there when it is asked."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.settings = Settings(fleet_uri=URI, cache_dir=folder / "cache", fetch_timeout_s=5)
+        self.cache = FleetCache.of(self.settings.cache_dir, ENVIRON)
+        self.place = self.cache.place_of("storecast-fleet", "3", "100")
+        self.good = small_fleet(folder / "good", 2)
+        self.asked = 0
+        monkeypatch.setattr(Registry, "_ask", lambda _: self.ask())
+
+    def ask(self) -> CachedVersion:
+        self.asked += 1
+        if not self.place.exists():
+            shutil.copytree(self.good, self.place)
+        return CachedVersion(self.place, "3", 100)
+
+    def source(self) -> FleetSource:
+        return FleetSource(self.settings, ENVIRON)
+
+    def damage(self) -> None:
+        file = self.place / "fallback.npy"
+        content = file.read_bytes()
+        file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    made = Machine(tmp_path, monkeypatch)
+    made.source().open()
+    return made
+
+
+@pytest.mark.parametrize("last_used_first", [False, True])
+def test_a_worker_starts_with_a_damaged_cache_where_the_registry_is_up(
+    machine: Machine, *, last_used_first: bool
+) -> None:
+    machine.damage()
+    served = machine.source().open(last_used_first=last_used_first)
+
+    assert (served.version, served.from_cache, machine.asked) == ("3", False, 2)
+
+
+def test_a_fresh_note_of_a_fleet_that_left_the_cache_is_not_believed(machine: Machine) -> None:
+    shutil.rmtree(machine.place)
+    served = machine.source().open()
+
+    assert (served.version, machine.asked) == ("3", 2)
+
+
+def test_a_fresh_note_is_believed(machine: Machine) -> None:
+    machine.source().open()
+
+    assert machine.asked == 1
+
+
+def test_a_clock_that_was_set_back_does_not_end_the_looks(machine: Machine) -> None:
+    note = machine.cache.answer_of(URI)
+    machine.cache.write(note, {**machine.cache.read(note), "asked_at": time.time() + 3600})
+    machine.source().open()
+
+    assert machine.asked == 2
+
+
+HANGING_CLIENT = """
+class Version:
+    version, creation_timestamp = "1", 5
+class MlflowClient:
+    def get_model_version_by_alias(self, name, alias):
+        return Version()
+def get_registry_uri():
+    return "postgresql://nowhere"
+"""
+HANGING_DOWNLOAD = """
+import pathlib, time
+def download_artifacts(artifact_uri, dst_path):
+    (pathlib.Path(dst_path) / "calendar.npy").write_bytes(b"0" * 1000)
+    pathlib.Path(__file__).with_name("began").touch()
+    time.sleep(60)
+"""
+
+
+def test_a_fetch_that_takes_too_long_leaves_nothing_behind(tmp_path: Path) -> None:
+    client = tmp_path / "client" / "mlflow"
+    client.mkdir(parents=True)
+    (client / "__init__.py").write_text(HANGING_CLIENT)
+    (client / "artifacts.py").write_text(HANGING_DOWNLOAD)
+    cache = FleetCache(tmp_path / "cache")
+    killed = small_fleet(cache.root / "0123456789abcdef" / ".fetch-killed", 1)
+    note = cache.root / ".note-killed"
+    note.touch()
+    for old in (killed, note):
+        os.utime(old, (1e9, 1e9))
+    environ = {**os.environ, "PYTHONPATH": str(client.parent), "MLFLOW_TRACKING_URI": "postgresql://nowhere"}
+    with pytest.raises(FleetUnavailableError, match="gave no fleet within 3 s"):
+        Registry(URI, cache, 3.0, environ, with_stores=False).now(asked_after=time.time(), wait_s=0)
+
+    assert (client / "began").exists()
+    assert [path for path in cache.root.rglob(".*") if path.name.startswith((".fetch-", ".note-"))] == []
+
+
+def test_what_a_writer_is_at_work_on_is_not_swept(tmp_path: Path) -> None:
+    cache = FleetCache(tmp_path)
+    running = small_fleet(tmp_path / "0123456789abcdef" / ".fetch-now", 1)
+    cache.sweep(older_than_s=60)
+
+    assert running.exists()
