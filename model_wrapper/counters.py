@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from threading import Lock
 from typing import Any, Final
 
@@ -11,12 +11,35 @@ ITEMS: Final = "storecast_items_total"
 REFUSED: Final = "storecast_refused_requests_total"
 ROUTED: Final = "storecast_routed_requests_total"
 FEEDBACK: Final = "storecast_feedback_total"
+FEEDBACK_DAYS: Final = "storecast_feedback_days_total"
+FEEDBACK_CLOSED_DAYS: Final = "storecast_feedback_closed_days_total"
+FEEDBACK_COVERED_DAYS: Final = "storecast_feedback_covered_days_total"
+FEEDBACK_SALES: Final = "storecast_feedback_sales_total"
+FEEDBACK_ABSOLUTE_ERROR: Final = "storecast_feedback_absolute_error_total"
+FEEDBACK_OVER: Final = "storecast_feedback_over_forecast_total"
+FEEDBACK_UNDER: Final = "storecast_feedback_under_forecast_total"
 LOST: Final = "storecast_lost_items_total"
+LEFT: Final = "storecast_left_requests_total"
+MENDED: Final = "storecast_mended_items_total"
 MISMATCHES: Final = "storecast_merge_mismatches_total"
+RELOADS: Final = "storecast_fleet_reloads_total"
+RELOAD_FAILURES: Final = "storecast_fleet_reload_failures_total"
 
-FLEET_INFO: Final = "storecast_fleet_info"
+CLIPPED: Final = "storecast_clipped_items_total"
+ASSUMED: Final = "storecast_assumed_calendar_items_total"
+UNUSABLE: Final = "storecast_unusable_models_total"
+FORECASTS: Final = "storecast_forecasts_total"
+FORECAST_SECONDS: Final = "storecast_forecast_seconds_total"
+
+FLEET_VERSION: Final = "storecast_fleet_version"
+FLEET_AGE: Final = "storecast_fleet_age_seconds"
+FLEET_LAG: Final = "storecast_fleet_training_lag_days"
+STORE_MODELS: Final = "storecast_store_models"
 FLEET_STORES: Final = "storecast_fleet_stores"
 FLEET_FROM_CACHE: Final = "storecast_fleet_from_cache"
+
+UNREADABLE: Final = "not_json"
+"""Reason of a refusal that happens before a component sees the request."""
 
 
 class Counters:
@@ -24,17 +47,22 @@ class Counters:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._counts: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
+        self._counts: defaultdict[tuple[str, tuple[tuple[str, str], ...]], float] = defaultdict(int)
 
-    def add(self, key: str, value: int = 1, **labels: str) -> None:
+    def add(self, key: str, value: float = 1, /, **labels: str) -> None:
         """Count something."""
         with self._lock:
             self._counts[(key, tuple(sorted(labels.items())))] += value
 
+    def begin_at_zero(self, key: str, **labels: str) -> None:
+        """Report a count that has not happened yet, so that a rate sees the first one."""
+        with self._lock:
+            self._counts.setdefault((key, tuple(sorted(labels.items()))), 0)
+
     def drain(self) -> list[dict[str, Any]]:
         """Return what was counted since the last call, in Seldon's form, and start again from nothing."""
         with self._lock:
-            counts, self._counts = self._counts, Counter()
+            counts, self._counts = self._counts, defaultdict(int)
         return [
             {"type": "COUNTER", "key": key, "value": value, "tags": dict(labels)}
             for (key, labels), value in counts.items()

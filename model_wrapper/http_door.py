@@ -6,21 +6,23 @@ which the wrapper registers because the user class has it as ``model_error_handl
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, Final
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from model_wrapper.contract.answers import refusal_message
-from model_wrapper.contract.problems import problem, refusal, told
-from model_wrapper.counters import REFUSED, Counters
+from model_wrapper.contract.feedback import READ_FEEDBACK, parse_feedback
+from model_wrapper.contract.problems import refusal, told
+from model_wrapper.counters import REFUSED, UNREADABLE, Counters
+from model_wrapper.errors import BadRequestError
 from model_wrapper.fast_json import FastJson
+from model_wrapper.unreadable import why_unreadable
 
 if TYPE_CHECKING:
     from flask.blueprints import BlueprintSetupState
 
-    from model_wrapper.errors import BadRequestError
+    from model_wrapper.errors import Problem
 
 PREDICT_PATHS: Final = frozenset({"/predict", "/api/v1.0/predictions", "/api/v0.1/predictions"})
 FEEDBACK_PATHS: Final = frozenset({"/send-feedback", "/api/v1.0/feedback", "/api/v0.1/feedback"})
@@ -28,12 +30,11 @@ ROUTE_PATHS: Final = frozenset({"/route", "/aggregate"})
 _OTHER_PATHS: Final = frozenset({"/transform-input", "/transform-output"})
 _BODY_PATHS: Final = PREDICT_PATHS | FEEDBACK_PATHS | ROUTE_PATHS | _OTHER_PATHS
 
-UNREADABLE: Final = "not_json"
 _HTTP_REASON: Final = "STORECAST_HTTP"
-_MAX_REWARD: Final = 3.4e38  # a 32-bit float on its way through Seldon's proto
+_SHOWN: Final = 60
 
 
-def door(paths: frozenset[str], counters: Counters) -> Blueprint:
+def door(paths: frozenset[str], counters: Counters, max_feedback_days: int) -> Blueprint:
     """Build the Blueprint of a component that serves `paths` of Seldon's calls."""
     blueprint = Blueprint("storecast_door", __name__)
     blueprint.record_once(_use_fast_json)
@@ -45,10 +46,10 @@ def door(paths: frozenset[str], counters: Counters) -> Blueprint:
             return None
         if request.path not in paths:
             return _answer(refusal_message(404, f"This component does not serve {request.path}.", _HTTP_REASON), 404)
-        found = _refusal_of_body()
+        found = _refusal_of_body(max_feedback_days)
         if found is None:
             return None
-        counters.add(REFUSED, reason=UNREADABLE)
+        counters.add(REFUSED, reason="bad_feedback" if request.path in FEEDBACK_PATHS else UNREADABLE)
         if request.path == "/route":
             return jsonify(route_message(0))
         return _answer(refusal_message(400, str(found), problems=list(found.problems)), 400)
@@ -65,28 +66,29 @@ def _use_fast_json(state: BlueprintSetupState) -> None:
     state.app.json = FastJson(state.app)
 
 
-def _refusal_of_body() -> BadRequestError | None:
+def _refusal_of_body(max_feedback_days: int) -> BadRequestError | None:
     from seldon_core.flask_utils import get_request  # noqa: PLC0415 (the protobuf bridge must be in place first)
 
     try:
         body = get_request()
     except Exception:  # noqa: BLE001 (whatever the body is made of, it is the client's)
-        wanted = "a JSON body with Content-Type: application/json"
-        return refusal([told("", wanted, f"Content-Type {request.content_type or 'missing'}, not readable as JSON")])
+        return refusal([_unreadable()])
     if request.path in FEEDBACK_PATHS:
-        return _refusal_of_feedback(body)
+        try:
+            setattr(g, READ_FEEDBACK, parse_feedback(body, max_feedback_days))
+        except BadRequestError as error:
+            return error
     return None
 
 
-def _refusal_of_feedback(body: object) -> BadRequestError | None:
-    if not isinstance(body, dict):
-        return refusal([problem("", "an object with request, response, reward or truth", body)])
-    reward = body.get("reward", 0)
-    number = isinstance(reward, int | float) and not isinstance(reward, bool)
-    if not number or not math.isfinite(reward) or abs(reward) > _MAX_REWARD:
-        # One NaN would stay in the reward counter until the process ends.
-        return refusal([problem("reward", "a finite number", reward)])
-    return None
+def _unreadable() -> Problem:
+    form = request.form.get("json") or request.args.get("json")
+    if form:
+        return told("json", "JSON in the field json", why_unreadable(form.encode(errors="surrogatepass")))
+    if not request.is_json:
+        kind = f"Content-Type: {request.content_type[:_SHOWN]}" if request.content_type else "no Content-Type"
+        return told("", "the header Content-Type: application/json", kind)
+    return told("", "a JSON object", why_unreadable(request.get_data()))
 
 
 def _http_error(error: HTTPException) -> Response:

@@ -1,0 +1,27 @@
+"""What the metrics page says of the fleet."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pytest
+from support.fleets import small_fleet
+
+from fleet import Fleet
+from model_wrapper.counters import FLEET_VERSION
+from model_wrapper.measures import fleet_gauges
+from model_wrapper.served_fleet import ServedFleet
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(("version", "told"), [("7", 7), ("123456789012", 0), ("12345678901a", 0)])
+def test_a_folder_has_no_version_number_whatever_its_digest(tmp_path: Path, version: str, told: int) -> None:
+    opened = Fleet.open(small_fleet(tmp_path / "fleet", 1))
+    digest = "123456789012" if version == "7" else version
+    served = ServedFleet(Fleet(opened._arrays, opened._meta, digest), version, 90)
+    lines = fleet_gauges(served, date(2015, 6, 20))
+
+    assert [line["value"] for line in lines if line["key"] == FLEET_VERSION] == [told]
