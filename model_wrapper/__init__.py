@@ -3,15 +3,15 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from model_wrapper.forecasters import FallbackForecaster, StoreForecaster
+    from model_wrapper.forecasters import ChallengerForecaster, FallbackForecaster, StoreForecaster
     from model_wrapper.router import StoreRouter
 
-__all__ = ["FallbackForecaster", "StoreForecaster", "StoreRouter"]
+__all__ = ["ChallengerForecaster", "FallbackForecaster", "StoreForecaster", "StoreRouter"]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 (one of the three classes below)
+def __getattr__(name: str) -> Any:  # noqa: ANN401 (one of the classes below)
     # Loaded when first asked for: reading the contract must not cost the serving classes.
-    if name in {"FallbackForecaster", "StoreForecaster"}:
+    if name in {"ChallengerForecaster", "FallbackForecaster", "StoreForecaster"}:
         from model_wrapper import forecasters  # noqa: PLC0415
 
         return getattr(forecasters, name)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -17,26 +18,42 @@ from model_wrapper.contract.answers import (
     NOTE_CLOSED,
     SOURCE_FALLBACK,
     SOURCE_FLEET,
+    SOURCE_STORE,
+    SOURCES,
 )
 from model_wrapper.planning import Fault, faults_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from fleet import Forecast, Overrides
+    from fleet.arrays import BoolArray
     from model_wrapper.planning import Asked, Line
     from model_wrapper.served_fleet import ServedFleet
+    from model_wrapper.store_models import StoreModel
 
 _logger: Final = logging.getLogger(__name__)
+
+Way = Literal["store", "fleet", "fallback", "newcomer"]
+"""By the store's own model, by the fleet's, by its fallback curve, or by its group's curve at a named level."""
+
+_SOURCE_OF: Final[dict[Way, str]] = {
+    "store": SOURCE_STORE,
+    "fleet": SOURCE_FLEET,
+    "fallback": SOURCE_FALLBACK,
+    "newcomer": SOURCE_FALLBACK,
+}
+_UNUSABLE: Final = Fault(FORECAST_FAILED, "Neither the model of this store nor its fallback gives a finite number.")
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some stores over the same days: row i of the forecast belongs to the line at ``at[i]``."""
+    """Some stores over the same days: row i of the forecast belongs to the line at ``at[i]``; `model` made it."""
 
     source: str
     forecast: Forecast
     at: list[int]
+    model: ServedFleet | StoreModel
 
 
 @dataclass(slots=True)
@@ -46,51 +63,97 @@ class Solved:
     lines: Sequence[Line]
     pieces: list[Piece] = field(default_factory=list)
     faults: dict[int, Fault] = field(default_factory=dict)
+    unusable: Counter[str] = field(default_factory=Counter)
+    """Lines by the source that gave no usable number for them, whatever answered in its place."""
 
     def sources(self) -> Counter[str]:
         """Count the lines by where their answer came from."""
         counts = Counter({"error": len(self.faults)} if self.faults else {})
         for piece in self.pieces:
-            counts[piece.source] += sum(place not in self.faults for place in piece.at)
+            counts[piece.source] += len(piece.at)
         return counts
 
 
 def solve(
-    lines: Sequence[Line], served: ServedFleet, owns: Callable[[str], bool] | None, *, fallback_only: bool = False
+    lines: Sequence[Line],
+    served: ServedFleet,
+    owns: Callable[[Line], bool] | None = None,
+    sources: Collection[str] = SOURCES,
 ) -> Solved:
     """Forecast every line that is owned.
 
-    Args: owns: store id -> whether it is answered here; None answers everything.
-          fallback_only: answer from the fallback curves also where there is a model.
+    Args: owns: whether a line is answered here; None answers everything.  sources: where answers may come from; without
+          the fleet's models every store gets its fallback, without the fallback an unusable model is a fault.
     """
-    mine = [place for place, line in enumerate(lines) if owns is None or owns(line.store_id)]
+    mine = [place for place, line in enumerate(lines) if owns is None or owns(line)]
     found = faults_of([lines[place] for place in mine], served)
     solved = Solved(lines, faults={mine[place]: fault for place, fault in found.items()})
-    groups: defaultdict[tuple[str, object], list[int]] = defaultdict(list)
+    groups: defaultdict[tuple[tuple[Way, ...], object, str], list[int]] = defaultdict(list)
     for place in mine:
         if place not in solved.faults:
-            store_id, asked = lines[place]
-            source = SOURCE_FLEET if not fallback_only and served.has_model(store_id) else SOURCE_FALLBACK
-            groups[source, asked.question].append(place)
-    for (source, _), places in groups.items():
-        _forecast(solved, source, places, served)
+            line = lines[place]
+            ways = _ways_of(line, served, sources)
+            groups[ways, line.asked.question, line.store_id if ways[0] == "store" else ""].append(place)
+    for (ways, *_), places in groups.items():
+        unusable = places
+        for way in ways:
+            unusable = _forecast(solved, way, unusable, served)
+            if not unusable:
+                break
+            solved.unusable[_SOURCE_OF[way]] += len(unusable)
+            _logger.warning("wrapper.model_unusable", extra={"facts": {"stores": len(unusable), "way": way}})
+        solved.faults |= dict.fromkeys(unusable, _UNUSABLE)
     return solved
 
 
-def _forecast(solved: Solved, source: str, places: list[int], served: ServedFleet) -> None:
-    asked = solved.lines[places[0]].asked
-    store_ids = [solved.lines[place].store_id for place in places]
+def _ways_of(line: Line, served: ServedFleet, sources: Collection[str]) -> tuple[Way, ...]:
+    """Name the ways to forecast a line, the best first; the next is taken where one gives no usable number."""
+    ways: list[Way] = []
+    if SOURCE_STORE in sources and line.store_id in served.own:
+        ways.append("store")
+    if SOURCE_FLEET in sources and served.has_model(line.store_id):
+        ways.append("fleet")
+    if not ways and line.hinted and served.lacks_history(line.store_id):
+        return ("newcomer",)
+    if not ways or SOURCE_FALLBACK in sources:
+        ways.append("fallback")
+    return tuple(ways)
+
+
+def _forecast(solved: Solved, way: Way, places: list[int], served: ServedFleet) -> list[int]:
+    """Add a piece for some lines of the same question; returns the places without a usable number."""
+    lines = [solved.lines[place] for place in places]
+    asked = lines[0].asked
     dates = np.arange(np.datetime64(asked.begin), np.datetime64(asked.end) + 1)
-    call = served.fleet.predict if source == SOURCE_FLEET else served.fleet.fallback
+    store_ids = [line.store_id for line in lines]
+    model = served.own.get(store_ids[0]) if way == "store" else served
+    if model is None:
+        return places
+    call: Callable[..., Forecast] = model.fleet.predict if way in ("store", "fleet") else model.fleet.fallback
+    if way == "newcomer":
+        sales = [line.asked.expected_sales or 0.0 for line in lines]  # never 0: hinted
+        groups = [line.asked.group or "" for line in lines]
+        call = partial(served.fleet.newcomers, sales=sales, groups=groups)
     try:
         forecast = call(store_ids, dates, asked.level, _overrides_of(asked))
-    except StorecastError as error:
-        _logger.exception("wrapper.forecast_failed", extra={"facts": {"stores": len(store_ids)}})
-        solved.faults |= dict.fromkeys(places, Fault(FORECAST_FAILED, f"The forecast failed: {error}"))
-        return
-    for row in np.flatnonzero(~_finite(forecast)):
-        solved.faults[places[row]] = Fault(FORECAST_FAILED, "The model of this store gives no finite number.")
-    solved.pieces.append(Piece(source, forecast, places))
+    except StorecastError:
+        _logger.exception("wrapper.forecast_failed", extra={"facts": {"stores": len(places)}})
+        return places
+    good = _finite(forecast)
+    if good.all():
+        solved.pieces.append(Piece(_SOURCE_OF[way], forecast, places, model))
+        return []
+    kept = [place for place, usable in zip(places, good, strict=True) if usable]
+    if kept:
+        solved.pieces.append(Piece(_SOURCE_OF[way], _rows_of_forecast(forecast, good), kept, model))
+    return [place for place, usable in zip(places, good, strict=True) if not usable]
+
+
+def _rows_of_forecast(forecast: Forecast, good: BoolArray) -> Forecast:
+    names = ("value", "lower", "upper", "closed", "assumed")
+    parts = {name: getattr(forecast, name)[good] for name in names}
+    store_ids = tuple(store_id for store_id, usable in zip(forecast.store_ids, good, strict=True) if usable)
+    return replace(forecast, store_ids=store_ids, **parts)
 
 
 def _overrides_of(asked: Asked) -> Overrides | None:
@@ -99,20 +162,21 @@ def _overrides_of(asked: Asked) -> Overrides | None:
     return {name: {np.datetime64(day): value for day, value in days.items()} for name, days in asked.overrides.items()}
 
 
-def _finite(forecast: Forecast) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def _finite(forecast: Forecast) -> BoolArray:
     # NaN is no JSON: one of them would make the executor refuse the whole answer.
     parts = (forecast.value, forecast.lower, forecast.upper)
     return np.asarray(np.logical_and.reduce([np.isfinite(part).all(axis=1) for part in parts]))
 
 
-def entries_of(solved: Solved, served: ServedFleet) -> list[dict[str, Any] | None]:
-    """Write the answer as jsonData: one entry a line, None where another child answers."""
+def entries_of(solved: Solved, alias: str) -> list[dict[str, Any] | None]:
+    """Write the answer as jsonData: one entry a line, None where another child answers; `alias`: who we are."""
     entries: list[dict[str, Any] | None] = [None] * len(solved.lines)
     for piece in solved.pieces:
         model = {
             "source": piece.source,
-            "version": served.version,
-            "trainedThrough": served.trained_through.isoformat(),
+            "alias": alias,
+            "version": piece.model.version,
+            "trainedThrough": piece.model.trained_through.isoformat(),
         }
         for place, days in zip(piece.at, _days_of(piece.forecast), strict=True):
             store_id, asked = solved.lines[place]

@@ -10,18 +10,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
 from model_wrapper.booting import REPLACES
 from model_wrapper.contract.answers import refusal_message
-from model_wrapper.counters import (
-    FEEDBACK,
-    FLEET_FROM_CACHE,
-    FLEET_INFO,
-    FLEET_STORES,
-    REFUSED,
-    REQUESTS,
-    Counters,
-    gauge,
-)
+from model_wrapper.contract.feedback import READ_FEEDBACK, parse_feedback
+from model_wrapper.contract.problems import REASON
+from model_wrapper.counters import FEEDBACK, REFUSED, REQUESTS, Counters
 from model_wrapper.errors import BadRequestError, FleetUnavailableError
-from model_wrapper.fleet_source import open_served
+from model_wrapper.feedback import Recent, count, reply_to
+from model_wrapper.fleet_source import FleetSource
+from model_wrapper.measures import begin_at_zero, fleet_gauges
+from model_wrapper.reloading import Watch
+from model_wrapper.reporting import report
 from model_wrapper.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,6 +27,7 @@ if TYPE_CHECKING:
     from flask import Blueprint
 
     from fleet import StorecastError
+    from model_wrapper.contract.feedback import Feedback, JudgedDay
     from model_wrapper.served_fleet import ServedFleet
 
 _logger: Final = logging.getLogger(__name__)
@@ -47,27 +45,51 @@ class Component:
     """A Seldon user class that serves a fleet."""
 
     paths: ClassVar[frozenset[str]] = frozenset()
+    needs_fleet: ClassVar[bool] = True
+    """False: without a fleet it is ready all the same, because others of the graph answer for it."""
 
     def __init__(self, settings: Settings | None = None, today: Callable[[], date] = today_utc) -> None:
         self.settings = settings if settings is not None else Settings.from_env(os.environ)
         self.today = today
         self.counters = Counters()
         self._served: ServedFleet | None = None
+        self._watch: Watch | None = None
+        self._reports = False
+        self._recent = Recent()
 
     def load(self) -> None:
         """Open the fleet; Seldon calls this once in every worker.
 
-        Raises: FleetUnavailableError: and the worker does not start. No other error leaves, because Seldon takes an
-                AttributeError or NotImplementedError here for "nothing to load" and serves without a fleet.
+        Raises: FleetUnavailableError: and the worker does not start. No other error leaves, because Seldon takes a
+                missing attribute or method here for "nothing to load" and serves without a fleet.
         """
         try:
-            self._served = open_served(self.settings, os.environ, last_used_first=REPLACES.is_set())
+            self._open()
+        except FleetUnavailableError:
+            if self.needs_fleet:
+                raise
+            self._served = None  # logged before
+        if self._watch is not None:
+            self._watch.start(self.settings.reload_seconds)
+        self._reports = report(self._measured, self.settings.metrics_seconds)
+        if self._reports:
+            begin_at_zero(self.counters)
+
+    def _open(self) -> None:
+        try:
+            source = FleetSource(self.settings, os.environ)
+            self._watch = Watch(source, lambda: self._served, self._take, self.counters)
+            self._served = source.open(last_used_first=REPLACES.is_set())
         except FleetUnavailableError as error:
             _logger.error("wrapper.fleet_failed", extra={"facts": {"reason": str(error)}})  # noqa: TRY400 (it says it all)
             raise
         except Exception as error:
             _logger.exception("wrapper.fleet_failed", extra={"facts": {"uri": self.settings.fleet_uri}})
             raise FleetUnavailableError(f"{self.settings.fleet_uri}: {error}") from error
+
+    def _take(self, served: ServedFleet) -> None:
+        # One assignment: a request under way keeps the fleet that it began with.
+        self._served = served
 
     @property
     def served(self) -> ServedFleet:
@@ -84,10 +106,12 @@ class Component:
         """The front door, under the name by which Seldon's wrapper registers it."""
         from model_wrapper.http_door import door  # noqa: PLC0415 (Flask only where there is HTTP)
 
-        return door(self.paths, self.counters)
+        return door(self.paths, self.counters, self.settings.max_cells)
 
     def health_status(self) -> dict[str, Any]:
-        """Say which fleet is served; without one, fail with 503."""
+        """Say which fleet is served; without one, fail with 503 where one is needed."""
+        if self._served is None and not self.needs_fleet:
+            return {"status": "ready", "fleet": None}
         try:
             served = self.served
         except FleetUnavailableError as error:
@@ -103,16 +127,11 @@ class Component:
         }
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Return what was counted since the last answer, and the state of the fleet; 0 stores: there is none."""
-        served = self._served
-        if served is None:
-            return [*self.counters.drain(), gauge(FLEET_STORES, 0)]
-        return [
-            *self.counters.drain(),
-            gauge(FLEET_INFO, 1, version=served.version),
-            gauge(FLEET_STORES, served.fleet.n_stores),
-            gauge(FLEET_FROM_CACHE, int(served.from_cache)),
-        ]
+        """Return what was counted since the last answer, and the state of the fleet; nothing where a thread reports."""
+        return [] if self._reports else self._measured()
+
+    def _measured(self) -> list[dict[str, Any]]:
+        return [*self.counters.drain(), *fleet_gauges(self._served, self.today())]
 
     def tags(self) -> dict[str, Any]:
         """Return the tags of answers that are made outside of `predict_raw`."""
@@ -127,11 +146,34 @@ class Component:
         return {"name": name, "versions": [], "platform": "storecast", "inputs": [schema], "outputs": [answer]}
 
     def send_feedback_raw(self, feedback: Any) -> Any:  # noqa: ANN401 (a Feedback in, a SeldonMessage out: protobuf)
-        """Accept a feedback and count it; its reward is counted by Seldon's wrapper."""
-        from seldon_core.proto import prediction_pb2  # noqa: PLC0415 (the protobuf bridge must be in place first)
+        """Count, once, what a feedback tells of the days that this component answered; say what was understood.
 
-        self.counters.add(FEEDBACK, rewarded=str(bool(feedback.reward)).lower())
-        return prediction_pb2.SeldonMessage()
+        Raises: SeldonMicroserviceException: 400, where it cannot be read. Its reward is counted by Seldon's wrapper.
+        """
+        from google.protobuf.json_format import ParseDict  # noqa: PLC0415 (seldon_core's messages need the bridge first)
+        from seldon_core.proto import prediction_pb2  # noqa: PLC0415
+
+        try:
+            read = self._read_feedback(feedback)
+        except BadRequestError as error:
+            self._raise_to_seldon(error, REASON)
+        parts = (part.SerializeToString(deterministic=True) for part in (feedback.response, feedback.truth))
+        if not read.days or self._recent.is_new(*parts):
+            self.counters.add(FEEDBACK, rewarded=str(bool(feedback.reward)).lower())
+            count([day for day in read.days if self._answered(day, read)], self.counters)
+        # Without metrics: Seldon's proto would round them to 32 bits, and fail at a 0. They go with what is next.
+        return ParseDict(reply_to(read), prediction_pb2.SeldonMessage())
+
+    def _read_feedback(self, feedback: Any) -> Feedback:  # noqa: ANN401 (protobuf)
+        from flask import g, has_request_context  # noqa: PLC0415 (Flask only where there is HTTP)
+        from google.protobuf.json_format import MessageToDict  # noqa: PLC0415
+
+        read: Feedback | None = g.pop(READ_FEEDBACK, None) if has_request_context() else None
+        return read if read is not None else parse_feedback(MessageToDict(feedback), self.settings.max_cells)
+
+    def _answered(self, day: JudgedDay, feedback: Feedback) -> bool:  # noqa: ARG002 (of the forecasters)
+        """Whether this component answered a day, so that nobody else counts it."""
+        return False
 
     def send_feedback(
         self,
@@ -150,7 +192,8 @@ class Component:
             message = work()
         except BadRequestError as error:
             self.counters.add(REQUESTS, outcome="refused")
-            self.counters.add(REFUSED, reason="bad_request")
+            over = any("setting STORECAST_MAX_" in problem["wanted"] for problem in error.problems)
+            self.counters.add(REFUSED, reason="over_limit" if over else "bad_request")
             message = refusal_message(error.http_status, str(error), problems=error.problems)
         except FleetUnavailableError as error:
             self.counters.add(REQUESTS, outcome="unavailable")

@@ -6,7 +6,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Final
 
-from model_wrapper import booting, gunicorn_logs, logs, protobuf_bridge
+from model_wrapper import booting, gunicorn_logs, logs, protobuf_bridge, reporting
 from model_wrapper.errors import ConfigError
 from model_wrapper.settings import EVERY_ADDRESS, Settings
 
@@ -20,6 +20,8 @@ PACKAGE: Final = "model_wrapper"
 _LEVEL_VARIABLE: Final = "SELDON_LOG_LEVEL"
 DEFAULTS: Final = {
     "GRPC_WORKERS": "0",  # with a gRPC worker SIGTERM never ends the main process; it also costs one more fleet
+    "GUNICORN_THREADS": "2",  # with one, every answer closes its connection, and a probe waits behind a large request
+    "GUNICORN_KEEPALIVE": "100",  # the executor drops an idle connection after 90 s: it must be the first to
     "INCLUDE_METRICS_IN_CLIENT_RESPONSE": "false",  # counts are for Prometheus, not for every client
 }
 
@@ -60,9 +62,12 @@ def calm_gunicorn(bind_host: str) -> None:
     """
     from gunicorn import config  # noqa: PLC0415
 
+    from model_wrapper import keeping_worker  # noqa: PLC0415
+
     # The socket would be opened under $HOME, which a read-only container does not have.
     config.ControlSocketDisable.default = True
     config.LoggerClass.default = gunicorn_logs.CLASS_PATH
+    config.WorkerClass.default = keeping_worker.CLASS_PATH
     config.Postfork.default = staticmethod(booting.watch)
     accept = config.Bind.validator
     config.Bind.validator = staticmethod(
@@ -79,9 +84,14 @@ def main(arguments: Sequence[str], environ: MutableMapping[str, str]) -> int:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     calm_gunicorn(settings.bind_host)
+    booting.give_memory_back()
     _logger.info("wrapper.starting", extra={"facts": {"component": interface, "fleet": settings.fleet_uri}})
     from seldon_core import microservice  # noqa: PLC0415 (after everything above)
 
+    from model_wrapper import shared_metrics  # noqa: PLC0415 (as above)
+
+    shared_metrics.install()
+    reporting.install()
     sys.argv = ["seldon-core-microservice", interface, *rest]
     microservice.main()
     return 0

@@ -12,8 +12,8 @@ class FastJson(DefaultJSONProvider):
     """Flask's JSON by pydantic's reader and writer; a body nested too deep is a ValueError, no end of the stack."""
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:  # noqa: ANN401, ARG002 (Flask's signature)
-        """Return the JSON text of an object."""
-        return to_json(obj, fallback=self.default).decode()
+        """Return the JSON text of an object; an infinite number that a caller wrote as 1e999 is no JSON, and null."""
+        return to_json(obj, fallback=self.default, inf_nan_mode="null").decode()
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:  # noqa: ANN401, ARG002 (Flask's signature)
         """Return the object of a JSON text."""

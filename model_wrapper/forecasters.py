@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from fleet.names import CHALLENGER, CHAMPION
 from model_wrapper.answering import solve
-from model_wrapper.component import Component
-from model_wrapper.contract.reading import parse_request
-from model_wrapper.counters import ITEMS
-from model_wrapper.errors import WrapperError
+from model_wrapper.component import Component, today_utc
+from model_wrapper.contract.answers import SOURCE_FALLBACK, SOURCE_FLEET, SOURCE_STORE, SOURCES
+from model_wrapper.counters import LEFT
+from model_wrapper.errors import BadRequestError, FleetUnavailableError, WrapperError
+from model_wrapper.feedback import begin_at_zero, child_that_answered
 from model_wrapper.http_door import FEEDBACK_PATHS, PREDICT_PATHS
-from model_wrapper.messages import answer_message, with_meta
-from model_wrapper.planning import plan
+from model_wrapper.measures import count_answer
+from model_wrapper.messages import Behind, answer_message, left_message, payload_of, readable, with_meta
+from model_wrapper.planning import read_and_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+    from datetime import date
 
     import numpy as np
 
-__all__ = ["FallbackForecaster", "StoreForecaster"]
+    from model_wrapper.answering import Solved
+    from model_wrapper.contract.feedback import Feedback, JudgedDay
+    from model_wrapper.planning import Line
+    from model_wrapper.served_fleet import ServedFleet
+    from model_wrapper.settings import Settings
+    from model_wrapper.sharding import Layout
+
+__all__ = ["ChallengerForecaster", "FallbackForecaster", "StoreForecaster"]
+
+_logger: Final = logging.getLogger(__name__)
 
 
 class StoreForecaster(Component):
@@ -29,7 +44,17 @@ class StoreForecaster(Component):
     """
 
     paths: ClassVar[frozenset[str]] = PREDICT_PATHS | FEEDBACK_PATHS
-    fallback_only: ClassVar[bool] = False
+    sources: ClassVar[frozenset[str]] = frozenset(SOURCES)
+    alias: ClassVar[str] = CHAMPION
+
+    def load(self) -> None:
+        """Open the fleet, as every component.
+
+        Raises: FleetUnavailableError: and the worker does not start.
+        """
+        super().load()
+        if self._reports:
+            begin_at_zero(self.counters, self.sources, self.alias)
 
     @property
     def child(self) -> int:
@@ -39,8 +64,9 @@ class StoreForecaster(Component):
     def predict_raw(self, msg: object) -> dict[str, Any]:
         """Answer one Seldon message; never raises: a refusal is an answer with a status."""
         message = self._guarded(partial(self._answer, msg))
-        meta = msg.get("meta") if isinstance(msg, dict) and "status" not in message else None
-        return with_meta(message, meta or {}, self.settings, self.metrics())
+        # A challenger answers what it cannot read, too.
+        meta = readable(msg.get("meta")) if isinstance(msg, dict) and "status" not in message else {}
+        return with_meta(message, meta, self.settings, self.metrics())
 
     def predict(
         self,
@@ -63,26 +89,69 @@ class StoreForecaster(Component):
             raise WrapperError(f"The wrapper failed: {error}") from error
 
     def _answer(self, message: object) -> dict[str, Any]:
-        served = self.served
+        served = self.served  # once: another version may be put in its place meanwhile
         settings = self.settings
-        request = parse_request(message, settings.limits)
-        lines = plan(request, served, settings.limits, self.today())
-        owns = self._owns if settings.behind_router else None
-        solved = solve(lines, served, owns, fallback_only=self.fallback_only)
-        for source, count in solved.sources().items():
-            self.counters.add(ITEMS, count, source=source)
-        return answer_message(request, solved, served, self.child if settings.behind_router else None)
+        request, lines = read_and_plan(message, served, settings.limits, self.today())
+        owns = partial(self._owns, served, settings.layout) if settings.behind_router else None
+        began = time.perf_counter()
+        solved = self._solved(lines, served, owns)
+        count_answer(self.counters, solved, time.perf_counter() - began)
+        behind = Behind(self.child, payload_of(message)) if settings.behind_router else None
+        return answer_message(request, solved, served, self.alias, behind)
 
-    def _owns(self, store_id: str) -> bool:
-        return self.served.owner_of(store_id, self.settings.shards) == self.child
+    def _answered(self, day: JudgedDay, feedback: Feedback) -> bool:
+        settings = self.settings
+        return not settings.behind_router or child_that_answered(day, feedback, settings.layout) == self.child
+
+    def _solved(self, lines: list[Line], served: ServedFleet, owns: Callable[[Line], bool] | None) -> Solved:
+        return solve(lines, served, owns, self.sources)
+
+    def _owns(self, served: ServedFleet, layout: Layout, line: Line) -> bool:
+        return served.owner_of(line.store_id, layout, hinted=line.hinted) == self.child
 
 
 class FallbackForecaster(StoreForecaster):
     """Answers every store from its fallback curve; behind a router only the stores without a model."""
 
-    fallback_only: ClassVar[bool] = True
+    sources: ClassVar[frozenset[str]] = frozenset({SOURCE_FALLBACK})
 
     @property
     def child(self) -> int:
-        """The last child, after all forecasters."""
-        return self.settings.shards
+        """The first child after all forecasters."""
+        return self.settings.layout.fallback
+
+
+class ChallengerForecaster(StoreForecaster):
+    """Answers the stores of an experiment from the challenger's models.
+
+    What it cannot answer it leaves to the router, which answers from the champion's fleet: a store without a model, a
+    day or a column that only the champion knows, everything while no challenger is registered. So it never refuses.
+    """
+
+    sources: ClassVar[frozenset[str]] = frozenset({SOURCE_FLEET, SOURCE_STORE})
+    alias: ClassVar[str] = CHALLENGER
+    needs_fleet: ClassVar[bool] = False
+
+    def __init__(self, settings: Settings | None = None, today: Callable[[], date] = today_utc) -> None:
+        super().__init__(settings, today)
+        self.settings = self.settings.model_copy(update={"fleet_uri": self.settings.challenger_uri})
+
+    @property
+    def child(self) -> int:
+        """The last child."""
+        return self.settings.layout.challenger
+
+    def _answer(self, message: object) -> dict[str, Any]:
+        try:
+            return super()._answer(message)
+        except (BadRequestError, FleetUnavailableError):
+            self.counters.add(LEFT)
+        except Exception as error:
+            self.counters.add(LEFT)
+            _logger.exception("wrapper.request_failed", extra={"facts": {"error": type(error).__name__}})
+        return left_message(Behind(self.child, payload_of(message)))
+
+    def _solved(self, lines: list[Line], served: ServedFleet, owns: Callable[[Line], bool] | None) -> Solved:
+        solved = super()._solved(lines, served, owns)
+        solved.faults.clear()
+        return solved

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fleet import FeatureError
 from fleet.features import CLOSURE_REACH_DAYS
 from model_wrapper.contract.answers import DATE_OUT_OF_RANGE, UNKNOWN_STORE
 from model_wrapper.contract.days import days_between, plus_days
-from model_wrapper.contract.problems import nearest, problem, refusal, told
+from model_wrapper.contract.problems import ENOUGH_PROBLEMS, HINTS, nearest, problem, refusal, told
+from model_wrapper.contract.reading import Reading, read_request
 from model_wrapper.contract.requests import DEFAULT_DAYS, EVERY_STORE, ForecastItem, ForecastRequest, Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from datetime import date
 
     from model_wrapper.contract.requests import Overrides
+    from model_wrapper.contract.salvaging import Doubt
     from model_wrapper.errors import Problem
     from model_wrapper.served_fleet import ServedFleet
 
+_NEWCOMER: Final = "give expectedSales, its mean sales of an open day, for a store that is new"
+_GROUPS_NAMED: Final = 30
 _HINTS_PER_REQUEST: Final = 3  # finding the nearest ids reads every id
 
 
@@ -34,7 +40,8 @@ class Fault(NamedTuple):
 class Asked:
     """One item with its defaults filled in.
 
-    `question`: what two items must share to be answered by one call of the fleet: days, level, overrides.
+    `place`: of the item in its request.  `question`: what two items must share to be answered by one call of the
+    fleet: days, level, overrides.
     """
 
     store_id: str
@@ -44,6 +51,9 @@ class Asked:
     overrides: Overrides | None
     clipped_from: date | None
     question: tuple[object, ...]
+    place: int = 0
+    expected_sales: float | None = None
+    group: str | None = None
 
     def echo(self, store_id: str) -> dict[str, Any]:
         """Return the item as it stands in an answer, for one of its stores."""
@@ -58,6 +68,10 @@ class Asked:
                 column: {day.isoformat(): value for day, value in days.items()}
                 for column, days in self.overrides.items()
             }
+        if self.expected_sales is not None:
+            said["expectedSales"] = self.expected_sales
+        if self.group is not None:
+            said["group"] = self.group
         if self.clipped_from is not None:
             said["clippedFrom"] = self.clipped_from.isoformat()
         return said
@@ -69,36 +83,84 @@ class Line(NamedTuple):
     store_id: str
     asked: Asked
 
+    @property
+    def key(self) -> tuple[int, str]:
+        """The place of its item in the request, and the store: no two lines share them."""
+        return self.asked.place, self.store_id
+
+    @property
+    def hinted(self) -> bool:
+        """Whether the client said what the store sells."""
+        return self.asked.expected_sales is not None
+
 
 def plan(request: ForecastRequest, served: ServedFleet, limits: Limits, today: date) -> list[Line]:
     """Fill in defaults, check what only the fleet knows, and name every store.
 
     Raises: BadRequestError: with every problem: overrides, days per item, cells, questions.
     """
+    problems, lines = _plan(Reading(request), request, served, limits, today)
+    if problems:
+        raise refusal(problems)
+    return lines
+
+
+def read_and_plan(
+    message: object, served: ServedFleet, limits: Limits, today: date
+) -> tuple[ForecastRequest, list[Line]]:
+    """Read one Seldon message and plan it, so that what the fleet finds stands beside what the reader found.
+
+    Raises: BadRequestError: with every problem of both; never anything else, whatever the message is.
+    """
+    reading = read_request(message, limits)
+    if reading.request is None:
+        raise refusal(reading.problems)
+    problems, lines = _plan(reading, reading.request, served, limits, today)
+    if problems or reading.problems:
+        raise refusal([*reading.problems, *problems])
+    return reading.request, lines
+
+
+def _plan(
+    reading: Reading, request: ForecastRequest, served: ServedFleet, limits: Limits, today: date
+) -> tuple[list[Problem], list[Line]]:
+    told_before = len(reading.problems)
     problems: list[Problem] = []
     lines: list[Line] = []
     questions: set[tuple[object, ...]] = set()
     cells = 0
     for index, item in enumerate(request.items):
-        asked = _with_defaults(item, served, today)
-        problems += _item_problems(request, index, asked, served, limits)
+        asked = _with_defaults(index, item, served, today)
+        doubts, told_so_far = reading.doubts.get(index), told_before + len(problems)
+        found = _item_problems(request, asked, doubts or set(), served, limits, hinted=told_so_far < HINTS)
+        problems += islice(found, max(0, ENOUGH_PROBLEMS - told_so_far))
+        if doubts is not None:
+            continue
         stores = _stores_of(asked, served)
         questions.add(asked.question)
         cells += len(stores) * days_between(asked.begin, asked.end)
         if cells <= limits.max_cells:
             lines += [Line(store_id, asked) for store_id in stores]
+    calls = max(len(questions), _calls_of(lines, served))
+    problems += _limit_problems(request, cells, calls, limits)
+    return problems, lines
+
+
+def _limit_problems(request: ForecastRequest, cells: int, calls: int, limits: Limits) -> Iterator[Problem]:
     payload = "jsonData" if request.kind == "jsonData" else "data.ndarray"
     if cells > limits.max_cells:
         wanted = f"at most {limits.max_cells} stores x days (setting STORECAST_MAX_CELLS)"
-        problems.append(told(payload, wanted, str(cells)))
-    if len(questions) > limits.max_questions:
-        wanted = (
-            f"at most {limits.max_questions} different days, levels and overrides (setting STORECAST_MAX_QUESTIONS)"
-        )
-        problems.append(told(payload, wanted, str(len(questions))))
-    if problems:
-        raise refusal(problems)
-    return lines
+        yield told(payload, wanted, str(cells))
+    if calls > limits.max_questions:
+        asked_of = "different days, levels and overrides, each store with a model of its own apart"
+        wanted = f"at most {limits.max_questions} {asked_of} (setting STORECAST_MAX_QUESTIONS)"
+        yield told(payload, wanted, str(calls))
+
+
+def _calls_of(lines: list[Line], served: ServedFleet) -> int:
+    """Count the calls that lines cost: one for all stores of a question, and one for each with its own model."""
+    own = served.own
+    return len({(asked.question, store_id if store_id in own else "") for store_id, asked in lines}) if len(own) else 0
 
 
 def faults_of(lines: list[Line], served: ServedFleet) -> dict[int, Fault]:
@@ -108,14 +170,15 @@ def faults_of(lines: list[Line], served: ServedFleet) -> dict[int, Fault]:
     for place, (store_id, asked) in enumerate(lines):
         if asked.begin < served.first_day or asked.end > served.last_day:
             faults[place] = Fault(DATE_OUT_OF_RANGE, _out_of_range(asked, served))
-        elif store_id not in served.positions:
+        elif store_id not in served.positions and asked.expected_sales is None:
             hint = nearest(store_id, served.positions) if hints > 0 else ""
             hints -= 1
-            faults[place] = Fault(UNKNOWN_STORE, f"Wanted a store of this fleet, got {store_id!a}{hint}.")
+            named = json.dumps(store_id, ensure_ascii=False)
+            faults[place] = Fault(UNKNOWN_STORE, f"Wanted a store of this fleet, got {named}{hint}; {_NEWCOMER}.")
     return faults
 
 
-def _with_defaults(item: ForecastItem, served: ServedFleet, today: date) -> Asked:
+def _with_defaults(index: int, item: ForecastItem, served: ServedFleet, today: date) -> Asked:
     begin, end, clipped_from = item.begin_date, item.end_date, None
     if begin is None:
         latest = served.last_known_day if end is None else min(served.last_known_day, end)
@@ -126,7 +189,8 @@ def _with_defaults(item: ForecastItem, served: ServedFleet, today: date) -> Aske
         end = plus_days(begin, DEFAULT_DAYS - 1)
     # By its text: 1, 1.0 and "1" are different values of a column of kinds, and equal or no keys otherwise.
     question = (begin, end, item.level, repr(item.overrides))
-    return Asked(item.store_id, begin, end, item.level, item.overrides, clipped_from, question)
+    hints = (item.expected_sales, item.group)
+    return Asked(item.store_id, begin, end, item.level, item.overrides, clipped_from, question, index, *hints)
 
 
 def _stores_of(asked: Asked, served: ServedFleet) -> tuple[str, ...]:
@@ -136,17 +200,32 @@ def _stores_of(asked: Asked, served: ServedFleet) -> tuple[str, ...]:
 
 
 def _item_problems(
-    request: ForecastRequest, index: int, asked: Asked, served: ServedFleet, limits: Limits
+    request: ForecastRequest,
+    asked: Asked,
+    doubts: Collection[Doubt],
+    served: ServedFleet,
+    limits: Limits,
+    *,
+    hinted: bool,
 ) -> Iterator[Problem]:
-    days = days_between(asked.begin, asked.end)
-    if days > limits.max_days_per_item:
+    days, index = days_between(asked.begin, asked.end), asked.place
+    if days > limits.max_days_per_item and not doubts:
         wanted = f"at most {limits.max_days_per_item} days (setting STORECAST_MAX_DAYS_PER_ITEM)"
         yield told(request.path(index, "endDate"), wanted, f"{days} days")
+    if asked.group is not None and asked.group not in served.fleet.shapes.names:
+        names = sorted(served.fleet.shapes.names)
+        wanted = f"one of the groups {', '.join(names[:_GROUPS_NAMED])}" if names else "no group: this fleet has none"
+        yield problem(
+            request.path(index, "group"), wanted + (nearest(asked.group, names) if hinted else ""), asked.group
+        )
     if asked.overrides:
-        yield from _override_problems(request.path(index, "overrides"), asked, asked.overrides, served)
+        path = request.path(index, "overrides")
+        yield from _override_problems(path, asked, asked.overrides, served, dated="days" not in doubts)
 
 
-def _override_problems(path: str, asked: Asked, overrides: Overrides, served: ServedFleet) -> Iterator[Problem]:
+def _override_problems(
+    path: str, asked: Asked, overrides: Overrides, served: ServedFleet, *, dated: bool
+) -> Iterator[Problem]:
     known = served.fleet.override_columns
     first, last = plus_days(asked.begin, -CLOSURE_REACH_DAYS), plus_days(asked.end, CLOSURE_REACH_DAYS)
     for name, values in overrides.items():
@@ -157,7 +236,7 @@ def _override_problems(path: str, asked: Asked, overrides: Overrides, served: Se
         column = served.fleet.calendar.column(name)
         for day, value in values.items():
             where = f"{path}.{name}.{day}"
-            if not first <= day <= last:
+            if dated and not first <= day <= last:
                 around = f"(the item's days and {CLOSURE_REACH_DAYS} around them, where a closure is still felt)"
                 yield told(where, f"a day from {first} to {last} {around}", str(day))
             try:

@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from model_wrapper.answering import solve
 from model_wrapper.component import Component
+from model_wrapper.contract.feedback import ROUTER
 from model_wrapper.contract.reading import parse_request
-from model_wrapper.counters import LOST, MISMATCHES, ROUTED
-from model_wrapper.errors import BadRequestError, FleetUnavailableError
+from model_wrapper.counters import LOST, MENDED, MISMATCHES, ROUTED
+from model_wrapper.errors import BadRequestError
 from model_wrapper.http_door import FEEDBACK_PATHS, ROUTE_PATHS, route_message
-from model_wrapper.merging import EVERY_CHILD, merge
-from model_wrapper.messages import MARKS, with_meta
+from model_wrapper.measures import count_items
+from model_wrapper.merging import EVERY_CHILD, Helper, OwnAnswer, merge
+from model_wrapper.messages import MARKS, Behind, answer_message, with_meta
 from model_wrapper.planning import plan
 from model_wrapper.sharding import FIRST_CHILD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-_DEFAULT_UNIT: Final = "router"
+    from model_wrapper.merging import Key
+    from model_wrapper.served_fleet import ServedFleet
+
+_STRANGE: Final = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, StopIteration, RuntimeError)
+"""What taking a stranger's messages apart may raise; a generator makes a RuntimeError of a StopIteration."""
 
 
 class StoreRouter(Component):
     """Routes by who owns the stores; never fails a request, because the executor would throw its error away."""
 
     paths: ClassVar[frozenset[str]] = ROUTE_PATHS | FEEDBACK_PATHS
-
-    def load(self) -> None:
-        """Open the fleet; without one the router asks every child, and they share the work."""
-        try:
-            super().load()
-        except FleetUnavailableError:
-            self._served = None  # logged by the component
-
-    def health_status(self) -> dict[str, Any]:
-        """Say which fleet is served; without one the router is ready all the same, as nobody would start it again."""
-        return {"status": "ready", "fleet": None} if self._served is None else super().health_status()
+    needs_fleet: ClassVar[bool] = False  # without one it asks every child, and they share the work
 
     def route(self, features: Any, feature_names: Iterable[str] | None = None, meta: Any = None) -> int:  # noqa: ANN401, ARG002
         """Return the child that answers a caller without messages: its index, or -1 for all."""
@@ -58,13 +56,14 @@ class StoreRouter(Component):
         if served is None:
             child = EVERY_CHILD
         else:
+            layout = settings.layout
             try:
                 request = parse_request(message, settings.limits)
-                stores = {line.store_id for line in plan(request, served, settings.limits, self.today())}
+                lines = plan(request, served, settings.limits, self.today())
             except BadRequestError:
                 child = FIRST_CHILD
             else:
-                owners = {served.owner_of(store_id, settings.shards) for store_id in stores}
+                owners = {served.owner_of(line.store_id, layout, hinted=line.hinted) for line in lines}
                 child = owners.pop() if len(owners) == 1 else EVERY_CHILD
         self.counters.add(ROUTED, child="all" if child == EVERY_CHILD else str(child))
         return int(child)
@@ -76,18 +75,41 @@ class StoreRouter(Component):
         """
         messages = msgs.get("seldonMessages") if isinstance(msgs, dict) else msgs
         try:
-            merged = merge(_answers(messages))
-        except (KeyError, TypeError, ValueError, AttributeError, StopIteration, BadRequestError) as error:
+            merged = merge(_answers(messages), self._helper())
+        except (*_STRANGE, BadRequestError) as error:
             wrong = BadRequestError(f"Wanted the children's answers to one request, got something else: {error!r}.")
             self._raise_to_seldon(wrong, "STORECAST_BAD_AGGREGATE")
         if merged.lost:
             self.counters.add(LOST, merged.lost)
+        if merged.mended:
+            self.counters.add(MENDED, merged.mended)
         if merged.mismatched:
             self.counters.add(MISMATCHES)
         message = with_meta(merged.message, {}, self.settings, self.metrics())
         if merged.child is not None:
-            message["meta"]["routing"] = {self.settings.unit_id or _DEFAULT_UNIT: merged.child}
+            message["meta"]["routing"] = {self.settings.unit_id or ROUTER: self._feedback_child(merged.child)}
         return message
+
+    def _feedback_child(self, child: int) -> int:
+        # The executor panics at a child that it does not have, and experiments end: their days say whose they are.
+        return child if EVERY_CHILD <= child <= self.settings.layout.fallback else EVERY_CHILD
+
+    def _helper(self) -> Helper | None:
+        served = self._served
+        return None if served is None else Helper(served.version, partial(self._own_answer, served))
+
+    def _own_answer(
+        self, served: ServedFleet, asked: dict[str, Any], wanted: Callable[[Key], bool]
+    ) -> OwnAnswer | None:
+        try:
+            request = parse_request(asked, self.settings.limits)
+            lines = plan(request, served, self.settings.limits, self.today())
+        except BadRequestError:
+            return None  # another version's children took it
+        solved = solve(lines, served, lambda line: wanted(line.key))
+        count_items(self.counters, solved)
+        message = answer_message(request, solved, served, behind=Behind(EVERY_CHILD, asked))
+        return OwnAnswer([line.key for line in lines], message)
 
     def aggregate(self, features_list: list[Any], feature_names_list: Any = None) -> list[Any]:  # noqa: ANN401, ARG002
         """Merge the entries of several children for a caller without messages."""

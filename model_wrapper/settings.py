@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Name
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from fleet.names import CHAMPION, FLEET_MODEL, alias_uri
+from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, alias_uri
 from model_wrapper.contract.requests import Limits
 from model_wrapper.errors import ConfigError
+from model_wrapper.sharding import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +48,20 @@ class Settings(BaseModel):
     fetch_timeout_s: Annotated[float, Field(gt=0, le=3600)] = _setting(
         30.0, "seconds", "How long a registry may take to hand out a fleet before the cache answers for it."
     )
+    reload_seconds: Annotated[float, Field(ge=0, le=86_400)] = _setting(
+        30.0, "seconds", "How often a worker looks for another fleet, give or take a quarter; 0 = never."
+    )
+    min_stores_share: Annotated[float, Field(ge=0, le=1)] = _setting(
+        0.5, "share", "Least share of the served fleet's stores that a new one must have to take its place."
+    )
+    store_models: Annotated[int, Field(ge=0)] = _setting(
+        200, "models", "Most stores' own registered models kept in memory by one worker; 0 = serve none."
+    )
+    metrics_seconds: Annotated[float, Field(ge=0, le=60)] = _setting(
+        1.0,
+        "seconds",
+        "How often a worker reports its metrics; 0 = with every answer, which costs a third of its time.",
+    )
     max_items: Count = _setting(5000, "items", "Most items in one request.")
     max_days_per_item: Count = _setting(366, "days", "Most days in one item.")
     max_cells: Count = _setting(
@@ -64,6 +79,15 @@ class Settings(BaseModel):
         1, "forecasters", "Number of forecasters that share the stores by a fixed hash."
     )
     shard_index: Annotated[int, Field(ge=0)] = _setting(0, "index", "Which of them this forecaster is.")
+    challenger_share: Annotated[float, Field(ge=0, le=100)] = _setting(
+        0.0, "percent", "Share of the stores with a model that the graph's challenger answers; 0 is none of them."
+    )
+    challenger_uri: str = _setting(
+        alias_uri(FLEET_MODEL, CHALLENGER), "folder or models:/ URI", "Where the graph's challenger finds its fleet."
+    )
+    experiment: str = _setting(
+        "challenger", "name", "Name of the experiment: another name gives the challenger other stores."
+    )
     behind_router: bool = _setting(
         default=False,
         unit="true or false",
@@ -85,6 +109,11 @@ class Settings(BaseModel):
                 {"shards": self.shards, "index": self.shard_index},
             )
         return self
+
+    @property
+    def layout(self) -> Layout:
+        """The children of the graph's router, as the graph tells all of its components."""
+        return Layout(self.shards, self.challenger_share, self.experiment)
 
     @property
     def limits(self) -> Limits:

@@ -1,12 +1,15 @@
-"""Which child of the router owns a store: a fixed hash, the same in every process, version and year."""
+"""Which child of the router owns a store: fixed hashes, the same in every process, version and year."""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import Final
 
 _DIGEST_BYTES: Final = 8
 FIRST_CHILD: Final = 0
+BUCKETS: Final = 10_000
+"""Places that an experiment spreads the stores over: a share is counted in hundredths of a percent."""
 
 
 def shard_of(store_id: str, shards: int) -> int:
@@ -15,16 +18,54 @@ def shard_of(store_id: str, shards: int) -> int:
     The first 8 bytes of blake2b over the UTF-8 id, big-endian, modulo `shards`. Never Python's own hash, which differs
     from process to process.
     """
-    digest = hashlib.blake2b(store_id.encode(), digest_size=_DIGEST_BYTES).digest()
-    return int.from_bytes(digest, "big") % shards
+    return _hash(store_id) % shards if shards > 1 else 0
 
 
-def child_of(store_id: str, *, known: bool, has_model: bool, shards: int) -> int:
-    """Return the router's child that answers a store.
+def bucket_of(store_id: str, experiment: str) -> int:
+    """Return a store's place in an experiment, 0 <= place < `BUCKETS`.
 
-    Children are the forecasters 0 .. shards - 1, then the fallback. A store that no fleet knows belongs to child 0,
-    which answers with the error.
+    The same hash over the experiment's name, a NUL and the id: another experiment draws other stores, and no draw
+    depends on the number of shards.
     """
-    if not known:
-        return FIRST_CHILD
-    return shard_of(store_id, shards) if has_model else shards
+    return _hash(f"{experiment}\0{store_id}") % BUCKETS
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The children of a router, in its order: the forecasters, the fallback, and the challenger where there is one.
+
+    `challenger_share_percent`: 0..100, the share of the stores that the challenger answers; growing it only adds some.
+    """
+
+    shards: int = 1
+    challenger_share_percent: float = 0.0
+    experiment: str = "challenger"
+
+    @property
+    def fallback(self) -> int:
+        """Index of the fallback."""
+        return self.shards
+
+    @property
+    def challenger(self) -> int:
+        """Index of the challenger; the last, so that the others keep theirs when an experiment begins or ends."""
+        return self.shards + 1
+
+    def challenges(self, store_id: str) -> bool:
+        """Tell whether a store is among those that the challenger answers."""
+        share = self.challenger_share_percent
+        return share > 0 and bucket_of(store_id, self.experiment) < share * BUCKETS / 100
+
+    def child_of(self, store_id: str, *, known: bool, has_model: bool, hinted: bool = False) -> int:
+        """Return the child that answers a store.
+
+        A store that no fleet knows belongs to child 0, which answers with the error; with a hint of what it sells, to
+        the fallback.
+        """
+        if has_model:
+            return self.challenger if self.challenges(store_id) else shard_of(store_id, self.shards)
+        return self.fallback if known or hinted else FIRST_CHILD
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest(), "big")

@@ -97,18 +97,37 @@ def test_one_request_for_many_stores_is_one_call_of_the_fleet(path: Path, monkey
     assert calls == [4, 2]
 
 
-def test_a_model_that_gives_nan_is_an_error_of_its_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    component = loaded(StoreForecaster, path)
-    predict = component.served.fleet.predict
+def spoiled(component: StoreForecaster, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the first store of every call of `name` have a day without a number."""
+    call = getattr(component.served.fleet, name)
 
     def broken(*arguments: Any) -> Any:  # noqa: ANN401
-        forecast = predict(*arguments)
+        forecast = call(*arguments)
         forecast.value[0, 0] = np.nan
         return forecast
 
-    monkeypatch.setattr(component.served.fleet, "predict", broken)
+    monkeypatch.setattr(component.served.fleet, name, broken)
+
+
+def test_a_store_whose_model_is_unusable_is_answered_from_its_fallback(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    component = loaded(StoreForecaster, path, behind_router=True)
+    spoiled(component, "predict", monkeypatch)
     one, two = component.predict_raw({"jsonData": [ITEM, {**ITEM, "storeId": "1"}]})["jsonData"]
 
+    assert (one["model"]["source"], two["model"]["source"]) == ("fallback", "fleet")
+    assert one["forecast"] == loaded(FallbackForecaster, path).predict(ITEM)[0]["forecast"]
+
+
+def test_a_store_without_any_usable_number_is_an_error_of_its_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    component = loaded(StoreForecaster, path)
+    spoiled(component, "predict", monkeypatch)
+    spoiled(component, "fallback", monkeypatch)
+    answer = component.predict_raw({"jsonData": [ITEM, {**ITEM, "storeId": "1"}]})
+    one, two = answer["jsonData"]
+
+    assert metric(answer, "storecast_unusable_models_total") == {"fleet": 1, "fallback": 1}
     assert one["error"]["code"] == "FORECAST_FAILED"
     assert "forecast" in two
 
@@ -153,6 +172,7 @@ def test_items_and_outcomes_are_counted_once(path: Path) -> None:
     second = component.predict_raw({"jsonData": 5})
 
     assert metric(first, "storecast_items_total") == {"fleet": 1, "error": 1}
+    assert metric(first, "storecast_unusable_models_total") == {}
     assert metric(first, "storecast_requests_total") == {"answered": 1}
     assert metric(second, "storecast_items_total") == {}
     assert metric(second, "storecast_requests_total") == {"refused": 1}

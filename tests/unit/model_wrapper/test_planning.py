@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
 from support.fleets import small_fleet
+from support.own_models import small_own_model
 
 from fleet import Fleet
 from model_wrapper.contract import Limits, parse_request
+from model_wrapper.contract.problems import HINTS
 from model_wrapper.errors import BadRequestError
+from model_wrapper.fleet_cache import CachedStore
 from model_wrapper.planning import faults_of, plan
 from model_wrapper.served_fleet import ServedFleet
+from model_wrapper.store_models import StoreModels
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from model_wrapper.planning import Line
 
 TODAY = date(2015, 6, 22)
@@ -93,6 +101,12 @@ def test_an_unknown_store_is_answered_with_the_nearest_id(served: ServedFleet) -
     assert (fault.code, "did you mean 12?" in fault.message) == ("UNKNOWN_STORE", True)
 
 
+def test_an_unknown_store_is_named_as_json_spells_it(served: ServedFleet) -> None:
+    fault = faults_of(lines_of(served, {"storeId": "caf\u00e9 \U0001f600'\n"}), served)[0]
+
+    assert '"caf\u00e9 \U0001f600\'\\n"' in fault.message
+
+
 @pytest.mark.parametrize(
     ("limits", "setting"),
     [(Limits(max_cells=83), "STORECAST_MAX_CELLS"), (Limits(max_days_per_item=6), "STORECAST_MAX_DAYS_PER_ITEM")],
@@ -110,6 +124,28 @@ def test_too_many_different_questions_are_refused_and_equal_ones_count_once(serv
     assert len(plan(request, served, Limits(max_questions=2), TODAY)) == 4
     with pytest.raises(BadRequestError, match="STORECAST_MAX_QUESTIONS"):
         plan(request, served, Limits(max_questions=1), TODAY)
+
+
+def test_a_store_with_its_own_model_costs_a_question_of_its_own(served: ServedFleet, tmp_path: Path) -> None:
+    stores = {name: CachedStore("1", small_own_model(tmp_path / name)) for name in ("1", "2", "3")}
+    with_own = replace(served, own=StoreModels(served.fleet, stores, 3))
+
+    assert len(lines_of(with_own, {"storeId": "*"}, limits=Limits(max_questions=4))) == 12
+    with pytest.raises(BadRequestError, match=r"STORECAST_MAX_QUESTIONS.*got 4"):
+        lines_of(with_own, {"storeId": "*"}, limits=Limits(max_questions=3))
+
+
+def test_an_unknown_group_is_told_the_nearest_one_only_at_first(
+    served: ServedFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nearest = Mock(return_value="")
+    monkeypatch.setattr("model_wrapper.planning.nearest", nearest)
+    items = [{"storeId": "1", "expectedSales": 1, "group": f"g{each}"} for each in range(100)]
+    with pytest.raises(BadRequestError) as caught:
+        plan(parse_request({"jsonData": items}), served, Limits(), TODAY)
+
+    assert len(caught.value.problems) == 100
+    assert nearest.call_count == HINTS
 
 
 def test_just_as_many_cells_as_allowed_are_answered(served: ServedFleet) -> None:
