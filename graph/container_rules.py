@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 
-from graph.names import MAX_NODE_NAME, is_label
+from graph.names import MAX_NODE_NAME, MAX_PORT_NAME, is_label, is_port_name, is_variable_name
 from graph.operator import INJECTED_ENV
 from graph.pod import Container, EnvVar, Probe, ResourceRequirements
 from graph.problem import Problem, show
@@ -56,6 +56,9 @@ def env_problems(env: list[EnvVar], path: str) -> Iterator[Problem]:
         if variable.name in seen:
             yield Problem(f"{where}.name", "a name used once", show(variable.name), "remove one of the two")
         seen.add(variable.name)
+        if not is_variable_name(variable.name):
+            wanted = "letters, digits, hyphens, dots and underscores, no digit first"
+            yield Problem(f"{where}.name", wanted, show(variable.name), "rename it: no pod could be made")
         if variable.value and variable.value_from:
             yield Problem(where, "value or valueFrom", f"both of {variable.name}", "remove one of the two")
         if variable.value_from and len(variable.value_from.to_wire()) != 1:
@@ -125,6 +128,9 @@ def _ports(container: Container, path: str) -> Iterator[Problem]:
         where = f"{path}.ports[{index}]"
         if not 0 < port.container_port <= MAX_PORT:
             yield Problem(f"{where}.containerPort", f"1 to {MAX_PORT}", show(port.container_port), "correct it")
+        if port.name is not None and not is_port_name(port.name):
+            wanted = f"lower-case letters, digits and inner hyphens, at most {MAX_PORT_NAME}"
+            yield Problem(f"{where}.name", wanted, show(port.name), "rename it: no pod could be made")
         if port.name in names:
             yield Problem(f"{where}.name", "a name used once", show(port.name), "rename one of the two")
         names |= {port.name} if port.name else set()

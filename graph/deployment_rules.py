@@ -1,8 +1,10 @@
 """Rules about a SeldonDeployment as a whole: its names, its annotations, and how its predictors share the traffic."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 from graph.container_rules import ROUTING_INJECTION, env_problems, resource_problems
+from graph.executor_container import ENV_ANNOTATION, LOG_QUEUE_SIZE, LOG_WRITE_TIMEOUT, PREDICTOR
 from graph.names import is_label, is_service_name
 from graph.node_rules import node_problems, walk_with_paths
 from graph.operator import SEPARATE_ENGINE, assign_ports
@@ -16,10 +18,40 @@ SERVER_TYPES = ("rpc", "kafka")
 KAFKA_ENV = ("KAFKA_BROKER", "KAFKA_INPUT_TOPIC", "KAFKA_OUTPUT_TOPIC")
 REST_TIMEOUT = "seldon.io/rest-timeout"
 GRPC_TIMEOUT = "seldon.io/grpc-timeout"
-WHOLE_NUMBERS = (REST_TIMEOUT, GRPC_TIMEOUT, "seldon.io/grpc-max-message-size")
+MAX_INT32 = 2_147_483_647
+MAX_LOG_QUEUE = 1_000_000
+# Read by the executor and the wrappers, from their pod.
+POD_NUMBERS = (REST_TIMEOUT, GRPC_TIMEOUT, "seldon.io/grpc-max-message-size")
+# Read by the operator itself, from the SeldonDeployment's spec and metadata.
+OPERATOR_NUMBERS = (
+    LOG_QUEUE_SIZE,
+    LOG_WRITE_TIMEOUT,
+    "seldon.io/istio-retries",
+    "seldon.io/istio-retries-timeout",
+    "seldon.io/ambassador-retries",
+    "seldon.io/ambassador-circuit-breakers-max-connections",
+    "seldon.io/ambassador-circuit-breakers-max-pending-requests",
+    "seldon.io/ambassador-circuit-breakers-max-requests",
+    "seldon.io/ambassador-circuit-breakers-max-retries",
+)
+CERTIFICATE_PATH = "SELDON_CERT_MOUNT_PATH"
+EXPLAINERS = (
+    "AnchorTabular",
+    "AnchorImages",
+    "AnchorText",
+    "Counterfactuals",
+    "Contrastive",
+    "KernelShap",
+    "IntegratedGradients",
+    "ALE",
+    "TreeShap",
+)
 NO_ENGINE = "seldon.io/no-engine"
 SVC_NAME = "seldon.io/svc-name"
 WHOLE = 100
+
+# Not what `int` or `str.isdecimal` take: Go reads neither other digits nor underscores.
+_NUMBER = re.compile(r"[0-9]{1,10}")
 
 
 def deployment_problems(deployment: SeldonDeployment) -> Iterator[Problem]:
@@ -38,6 +70,7 @@ def deployment_problems(deployment: SeldonDeployment) -> Iterator[Problem]:
         yield from _predictor_names(predictor, path, names, services, index)
         yield from _predictor_annotations(predictor, path)
         yield from _executor(deployment, predictor, path)
+        yield from _explainer(predictor, f"{path}.explainer")
         yield from _endpoint_types(predictor, path, deployment.spec.transport or "rest")
         yield from node_problems(predictor, path, deployment.spec.protocol or "seldon")
         engine_apart = apart or NO_ENGINE in predictor.annotations
@@ -111,22 +144,33 @@ def _spec_annotations(deployment: SeldonDeployment) -> Iterator[Problem]:
     if annotations.get(SEPARATE_ENGINE) == "true" and (REST_TIMEOUT in annotations or GRPC_TIMEOUT in annotations):
         todo = "remove one: an executor in its own pod does not see the timeout"
         yield Problem("spec.annotations", f"a timeout or {SEPARATE_ENGINE}", "both", todo)
-    for name in WHOLE_NUMBERS:
+    for where, given in (("spec", annotations), ("metadata", deployment.metadata.annotations)):
+        yield from _numbers(given, f"{where}.annotations", OPERATOR_NUMBERS, "the operator would make no pod")
+    for name in POD_NUMBERS:
         if name in deployment.metadata.annotations:
             todo = "move it to spec.annotations: the executor does not read it here"
             yield Problem(at_key("metadata.annotations", name), "it in spec.annotations", "it here", todo)
-    if "seldon.io/engine-seldon-enable-routing-injection" in annotations:
-        yield _injection("spec.annotations")
+    for name in annotations:
+        if name.startswith(ENV_ANNOTATION):
+            variable = name.removeprefix(ENV_ANNOTATION).replace("-", "_").upper()
+            yield from _executor_variable(variable, "spec.annotations", at_key("spec.annotations", name))
 
 
 def _annotations(annotations: Mapping[str, str], path: str) -> Iterator[Problem]:
+    yield from _numbers(annotations, path, POD_NUMBERS, "the executor would not start")
     for name, value in annotations.items():
-        if name in WHOLE_NUMBERS and not value.isdecimal():
-            todo = "correct it: the executor would not start"
-            yield Problem(at_key(path, name), "a whole number, in milliseconds or bytes", show(value), todo)
         if "=" in value or "=" in name:
             todo = "remove the equals sign: with it the executor ignores all annotations, timeouts too"
             yield Problem(at_key(path, name), "a text without =", show(value), todo)
+
+
+def _numbers(annotations: Mapping[str, str], path: str, names: tuple[str, ...], otherwise: str) -> Iterator[Problem]:
+    for name in names:
+        value = annotations.get(name, "0")
+        most = MAX_LOG_QUEUE if name == LOG_QUEUE_SIZE else MAX_INT32
+        if not _NUMBER.fullmatch(value) or int(value) > most:
+            wanted = f"a whole number of 0 to {most}, in digits alone"
+            yield Problem(at_key(path, name), wanted, show(value), f"correct it: {otherwise}")
 
 
 def _predictor_names(
@@ -162,8 +206,8 @@ def _executor(deployment: SeldonDeployment, predictor: Predictor, path: str) -> 
     env = service.env if service else []
     yield from env_problems(env, f"{path}.svcOrchSpec.env")
     yield from resource_problems(service.resources if service else None, f"{path}.svcOrchSpec.resources")
-    if any(variable.name == ROUTING_INJECTION for variable in env):
-        yield _injection(f"{path}.svcOrchSpec.env")
+    for index, variable in enumerate(env):
+        yield from _executor_variable(variable.name, f"{path}.svcOrchSpec.env", f"{path}.svcOrchSpec.env[{index}].name")
     missing = [name for name in KAFKA_ENV if name not in {variable.name for variable in env}]
     if deployment.spec.server_type == "kafka" and missing:
         yield Problem(f"{path}.svcOrchSpec.env", f"{', '.join(missing)} for serverType kafka", "none", "add them")
@@ -174,9 +218,31 @@ def _executor(deployment: SeldonDeployment, predictor: Predictor, path: str) -> 
         yield Problem(f"{path}.engineResources", "svcOrchSpec.resources", "engineResources", todo)
 
 
-def _injection(path: str) -> Problem:
-    todo = "remove it (false switches it on, too): let the root's aggregate write meta.routing"
-    return Problem(path, f"no {ROUTING_INJECTION}, which kills the executor on fan-outs", "it", todo)
+def _executor_variable(name: str, path: str, place: str) -> Iterator[Problem]:
+    """Variables that no executor stands: `path` is of all that it is given, `place` of this one."""
+    if name == ROUTING_INJECTION:
+        todo = "remove it (false switches it on, too): let the root's aggregate write meta.routing"
+        yield Problem(path, f"no {ROUTING_INJECTION}, which kills the executor on fan-outs", "it", todo)
+    if name == PREDICTOR:
+        todo = "remove it: the executor would walk that graph, and never the one of this file"
+        yield Problem(place, "no variable that the operator sets", show(name), todo)
+    if name == CERTIFICATE_PATH:
+        todo = (
+            "name the secret in ssl.certSecretName: no other certificate is mounted, and the executor would not start"
+        )
+        yield Problem(place, "no variable that the operator sets", show(name), todo)
+
+
+def _explainer(predictor: Predictor, path: str) -> Iterator[Problem]:
+    explainer = predictor.explainer
+    if explainer is None or explainer.type in EXPLAINERS:
+        return
+    if not explainer.type:
+        if explainer.to_wire():
+            yield Problem(f"{path}.type", f"one of {', '.join(EXPLAINERS)}", "nothing", "add it: without, none is made")
+    elif not (explainer.container_spec and explainer.container_spec.image):
+        todo = "correct it, or bring an image in containerSpec that knows it: Seldon's own would not start"
+        yield Problem(f"{path}.type", f"one of {', '.join(EXPLAINERS)}", show(explainer.type), todo)
 
 
 def _endpoint_types(predictor: Predictor, path: str, transport: str) -> Iterator[Problem]:

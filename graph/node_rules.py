@@ -85,7 +85,7 @@ def _children(unit: PredictiveUnit, path: str) -> Iterator[Problem]:
     if (routes or merges) and not unit.children:
         todo = "add the nodes it chooses from or merges: without children it is never called"
         yield Problem(f"{path}.children", "at least one child of a router or combiner", "none", todo)
-    passes_on = unit.type in {None, "", "MODEL", "TRANSFORMER", "OUTPUT_TRANSFORMER"}
+    passes_on = unit.type in {None, "", "UNKNOWN_TYPE", "MODEL", "TRANSFORMER", "OUTPUT_TRANSFORMER"}
     if len(unit.children) > 1 and passes_on and not (routes or merges or unit.implementation == RANDOM_ABTEST):
         todo = "make the node a ROUTER or a COMBINER: all children would run, and all answers but the first be lost"
         yield Problem(f"{path}.children", "one child, or a node that routes or merges", str(len(unit.children)), todo)

@@ -152,14 +152,14 @@ def _default_unit(unit: PredictiveUnit, endpoints: dict[str, Endpoint]) -> Predi
     says_nothing = not unit.type and not unit.methods and unit.implementation in {None, "", NO_IMPLEMENTATION}
     # A name that comes twice is bound once, to its first node: the operator does the same.
     endpoint = endpoints.pop(unit.name, None)
-    return unit.model_copy(
-        update={
-            "type": "MODEL" if says_nothing else unit.type,
-            "implementation": unit.implementation or NO_IMPLEMENTATION,
-            "endpoint": endpoint,
-            "children": [_default_unit(child, endpoints) for child in unit.children],
-        }
-    )
+    filled: dict[str, Any] = {
+        "type": "MODEL" if says_nothing else unit.type,
+        "implementation": unit.implementation or NO_IMPLEMENTATION,
+        "endpoint": endpoint,
+    }
+    if unit.children:
+        filled["children"] = [_default_unit(child, endpoints) for child in unit.children]
+    return unit.model_copy(update=filled)
 
 
 def _endpoints(deployment: SeldonDeployment, predictor: Predictor, table: PortTable, host: str) -> dict[str, Endpoint]:

@@ -2,7 +2,21 @@
 
 from pydantic import Field
 
-from graph.wire import IntOrString, JsonObject, Wire
+from graph.references import FieldRef, ResourceFieldRef, SecretName
+from graph.scheduling import Affinity, SpreadConstraint, Toleration
+from graph.volumes import (
+    ClaimVolume,
+    ConfigMapVolume,
+    CsiVolume,
+    DownwardVolume,
+    EmptyDir,
+    EphemeralVolume,
+    HostPathVolume,
+    NfsVolume,
+    ProjectedVolume,
+    SecretVolume,
+)
+from graph.wire import IntOrString, Quantity, Wire
 
 
 class KeyRef(Wire):
@@ -18,8 +32,8 @@ class EnvVarSource(Wire):
 
     config_map_key_ref: KeyRef | None = None
     secret_key_ref: KeyRef | None = None
-    field_ref: JsonObject | None = None
-    resource_field_ref: JsonObject | None = None
+    field_ref: FieldRef | None = None
+    resource_field_ref: ResourceFieldRef | None = None
 
 
 class EnvVar(Wire):
@@ -61,6 +75,20 @@ class ExecAction(Wire):
     command: list[str] = Field(default_factory=list)
 
 
+class HttpHeader(Wire):
+    """A header of a probe's request."""
+
+    name: str
+    value: str
+
+
+class GrpcAction(Wire):
+    """A gRPC health check."""
+
+    port: int
+    service: str | None = None
+
+
 class HttpGetAction(Wire):
     """An HTTP GET; the port is a number or a container port's name."""
 
@@ -68,7 +96,7 @@ class HttpGetAction(Wire):
     port: IntOrString
     scheme: str | None = None
     host: str | None = None
-    http_headers: list[JsonObject] = Field(default_factory=list)
+    http_headers: list[HttpHeader] = Field(default_factory=list)
 
 
 class TcpSocketAction(Wire):
@@ -84,7 +112,7 @@ class Probe(Wire):
     http_get: HttpGetAction | None = None
     tcp_socket: TcpSocketAction | None = None
     exec: ExecAction | None = None
-    grpc: JsonObject | None = None
+    grpc: GrpcAction | None = None
     initial_delay_seconds: int | None = None
     period_seconds: int | None = None
     timeout_seconds: int | None = None
@@ -122,6 +150,31 @@ class Capabilities(Wire):
     drop: list[str] = Field(default_factory=list)
 
 
+class SeccompProfile(Wire):
+    """Which system calls are allowed."""
+
+    localhost_profile: str | None = None
+    type: str
+
+
+class SeLinuxOptions(Wire):
+    """SELinux labels."""
+
+    level: str | None = None
+    role: str | None = None
+    type: str | None = None
+    user: str | None = None
+
+
+class WindowsOptions(Wire):
+    """Settings of Windows nodes."""
+
+    gmsa_credential_spec: str | None = None
+    gmsa_credential_spec_name: str | None = None
+    host_process: bool | None = None
+    run_as_user_name: str | None = None
+
+
 class ContainerSecurityContext(Wire):
     """What a container's processes may do."""
 
@@ -132,10 +185,10 @@ class ContainerSecurityContext(Wire):
     privileged: bool | None = None
     read_only_root_filesystem: bool | None = None
     capabilities: Capabilities | None = None
-    seccomp_profile: JsonObject | None = None
-    se_linux_options: JsonObject | None = None
+    seccomp_profile: SeccompProfile | None = None
+    se_linux_options: SeLinuxOptions | None = None
     proc_mount: str | None = None
-    windows_options: JsonObject | None = None
+    windows_options: WindowsOptions | None = None
 
 
 class VolumeMount(Wire):
@@ -147,6 +200,13 @@ class VolumeMount(Wire):
     sub_path: str | None = None
     sub_path_expr: str | None = None
     mount_propagation: str | None = None
+
+
+class VolumeDevice(Wire):
+    """A block device's place in a container."""
+
+    device_path: str
+    name: str
 
 
 class Container(Wire):
@@ -168,12 +228,19 @@ class Container(Wire):
     resources: ResourceRequirements | None = None
     security_context: ContainerSecurityContext | None = None
     volume_mounts: list[VolumeMount] = Field(default_factory=list)
-    volume_devices: list[JsonObject] = Field(default_factory=list)
+    volume_devices: list[VolumeDevice] = Field(default_factory=list)
     termination_message_path: str | None = None
     termination_message_policy: str | None = None
     stdin: bool | None = None
     stdin_once: bool | None = None
     tty: bool | None = None
+
+
+class Sysctl(Wire):
+    """A kernel setting."""
+
+    name: str
+    value: str
 
 
 class PodSecurityContext(Wire):
@@ -185,26 +252,60 @@ class PodSecurityContext(Wire):
     fs_group: int | None = None
     fs_group_change_policy: str | None = None
     supplemental_groups: list[int] = Field(default_factory=list)
-    seccomp_profile: JsonObject | None = None
-    se_linux_options: JsonObject | None = None
-    sysctls: list[JsonObject] = Field(default_factory=list)
-    windows_options: JsonObject | None = None
+    seccomp_profile: SeccompProfile | None = None
+    se_linux_options: SeLinuxOptions | None = None
+    sysctls: list[Sysctl] = Field(default_factory=list)
+    windows_options: WindowsOptions | None = None
 
 
 class Volume(Wire):
     """A volume of a pod: the kinds that a serving pod has a use for."""
 
     name: str
-    empty_dir: JsonObject | None = None
-    config_map: JsonObject | None = None
-    secret: JsonObject | None = None
-    persistent_volume_claim: JsonObject | None = None
-    projected: JsonObject | None = None
-    downward_api: JsonObject | None = Field(default=None, alias="downwardAPI")
-    ephemeral: JsonObject | None = None
-    csi: JsonObject | None = None
-    nfs: JsonObject | None = None
-    host_path: JsonObject | None = None
+    empty_dir: EmptyDir | None = None
+    config_map: ConfigMapVolume | None = None
+    secret: SecretVolume | None = None
+    persistent_volume_claim: ClaimVolume | None = None
+    projected: ProjectedVolume | None = None
+    downward_api: DownwardVolume | None = Field(default=None, alias="downwardAPI")
+    ephemeral: EphemeralVolume | None = None
+    csi: CsiVolume | None = None
+    nfs: NfsVolume | None = None
+    host_path: HostPathVolume | None = None
+
+
+class DnsOption(Wire):
+    """An option of the resolver."""
+
+    name: str | None = None
+    value: str | None = None
+
+
+class DnsConfig(Wire):
+    """How names are looked up."""
+
+    nameservers: list[str] = Field(default_factory=list)
+    options: list[DnsOption] = Field(default_factory=list)
+    searches: list[str] = Field(default_factory=list)
+
+
+class HostAlias(Wire):
+    """A line of the pod's hosts file."""
+
+    hostnames: list[str] = Field(default_factory=list)
+    ip: str | None = None
+
+
+class PodOs(Wire):
+    """The operating system that a pod needs."""
+
+    name: str
+
+
+class ReadinessGate(Wire):
+    """A condition that has to hold before the pod counts as ready."""
+
+    condition_type: str
 
 
 class PodSpec(Wire):
@@ -217,18 +318,31 @@ class PodSpec(Wire):
     service_account_name: str | None = None
     automount_service_account_token: bool | None = None
     termination_grace_period_seconds: int | None = None
-    image_pull_secrets: list[SourceRef] = Field(default_factory=list)
+    image_pull_secrets: list[SecretName] = Field(default_factory=list)
     node_selector: dict[str, str] = Field(default_factory=dict)
-    affinity: JsonObject | None = None
-    tolerations: list[JsonObject] = Field(default_factory=list)
-    topology_spread_constraints: list[JsonObject] = Field(default_factory=list)
+    affinity: Affinity | None = None
+    tolerations: list[Toleration] = Field(default_factory=list)
+    topology_spread_constraints: list[SpreadConstraint] = Field(default_factory=list)
     priority_class_name: str | None = None
     runtime_class_name: str | None = None
     scheduler_name: str | None = None
     restart_policy: str | None = None
     dns_policy: str | None = None
-    dns_config: JsonObject | None = None
+    dns_config: DnsConfig | None = None
     enable_service_links: bool | None = None
-    host_aliases: list[JsonObject] = Field(default_factory=list)
+    host_aliases: list[HostAlias] = Field(default_factory=list)
     host_network: bool | None = None
     share_process_namespace: bool | None = None
+    host_ipc: bool | None = Field(default=None, alias="hostIPC")
+    host_pid: bool | None = Field(default=None, alias="hostPID")
+    hostname: str | None = None
+    subdomain: str | None = None
+    set_hostname_as_fqdn: bool | None = Field(default=None, alias="setHostnameAsFQDN")
+    node_name: str | None = None
+    os: PodOs | None = None
+    overhead: dict[str, Quantity] = Field(default_factory=dict)
+    preemption_policy: str | None = None
+    priority: int | None = None
+    readiness_gates: list[ReadinessGate] = Field(default_factory=list)
+    service_account: str | None = None
+    active_deadline_seconds: int | None = None

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from graph.container_rules import ENGINE_CONTAINER, container_problems
+from graph.names import is_label, is_label_key, is_label_value
 from graph.node_rules import needs_container
 from graph.operator import RANDOM_ABTEST, PortTable
-from graph.problem import Problem, show
-from graph.spec import ComponentSpec, HpaSpec, PdbSpec, Predictor
+from graph.problem import Problem, at_key, show
+from graph.scaling import HpaSpec, Metric, PdbSpec
+from graph.spec import ComponentSpec, Predictor
 
 ENGINE_PORTS = {8000: ENGINE_CONTAINER, 5001: ENGINE_CONTAINER}
 
@@ -22,8 +23,11 @@ def pod_problems(predictor: Predictor, path: str, ports: PortTable, *, engine_ap
     """
     nodes = {unit.name for unit in predictor.graph.walk()}
     seen: dict[str, str] = {}
+    yield from _labels(predictor.labels, f"{path}.labels")
     for index, component in enumerate(predictor.component_specs):
         where = f"{path}.componentSpecs[{index}]"
+        yield from _labels(component.metadata.labels, f"{where}.metadata.labels")
+        yield from _volume_names(component, where)
         for number, container in enumerate(component.containers):
             here = f"{where}.spec.containers[{number}]"
             if container.name in seen:
@@ -37,6 +41,25 @@ def pod_problems(predictor: Predictor, path: str, ports: PortTable, *, engine_ap
         yield from _scaling(component, where)
     if not engine_apart:
         yield from _first_pod(predictor, path, nodes)
+
+
+def _labels(labels: Mapping[str, str], path: str) -> Iterator[Problem]:
+    for key, value in labels.items():
+        if not (is_label_key(key) and is_label_value(value)):
+            wanted = "words of letters, digits, inner hyphens, dots and underscores, at most 63"
+            yield Problem(at_key(path, key), wanted, show(value), "correct it: pods carry it, and none could be made")
+
+
+def _volume_names(component: ComponentSpec, path: str) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for index, volume in enumerate(component.spec.volumes if component.spec else ()):
+        where = f"{path}.spec.volumes[{index}].name"
+        if not is_label(volume.name):
+            wanted = "lower-case letters, digits and inner hyphens, at most 63"
+            yield Problem(where, wanted, show(volume.name), "rename it: no pod could be made")
+        if volume.name in seen:
+            yield Problem(where, "a name used once in the pod", show(volume.name), "rename one of the two")
+        seen.add(volume.name)
 
 
 def _volumes(component: ComponentSpec) -> set[str]:
@@ -75,6 +98,8 @@ def _scaling(component: ComponentSpec, path: str) -> Iterator[Problem]:
     if component.replicas is not None and (component.hpa_spec or component.keda_spec):
         todo = "remove it, or the scaler: with both, replicas is ignored"
         yield Problem(f"{path}.replicas", "replicas or a scaler", "both", todo)
+    if component.hpa_spec and component.keda_spec:
+        yield Problem(f"{path}.hpaSpec", "hpaSpec or kedaSpec", "both", "remove one: with both, hpaSpec is ignored")
     if component.hpa_spec:
         yield from _hpa(component.hpa_spec, component, path)
     if component.pdb_spec:
@@ -98,14 +123,11 @@ def _hpa(hpa: HpaSpec, component: ComponentSpec, path: str) -> Iterator[Problem]
                 yield Problem(where, f"a request of {name}, by which the pod scales", "none", todo)
 
 
-def _utilised(metric: Mapping[str, Any]) -> str:
+def _utilised(metric: Metric) -> str:
     """The resource by whose utilisation a metric scales; empty if it is another kind of metric."""
-    resource = metric.get("resource")
-    if metric.get("type") != "Resource" or not isinstance(resource, dict):
+    if metric.type != "Resource" or metric.resource is None:
         return ""
-    target = resource.get("target")
-    utilisation = isinstance(target, dict) and target.get("type") == "Utilization"
-    return str(resource.get("name", "")) if utilisation else ""
+    return metric.resource.name if metric.resource.target.type == "Utilization" else ""
 
 
 def _pdb(pdb: PdbSpec, path: str) -> Iterator[Problem]:

@@ -21,6 +21,7 @@ _STAND_INS: dict[str, Any] = {
     "dict_type": {},
     "model_type": {},
     "missing": "",
+    "quantity": 0,
 }
 _WANTED = {
     "string_type": "a string",

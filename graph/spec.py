@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import Field
 
 from graph.pod import Container, EnvVar, PodSpec, ResourceRequirements
-from graph.wire import IntOrString, JsonObject, ObjectMeta, Wire
+from graph.scaling import HpaSpec, KedaSpec, PdbSpec
+from graph.wire import ObjectMeta, Wire
 
 API_VERSION = "machinelearning.seldon.io/v1"
 KIND = "SeldonDeployment"
@@ -64,22 +65,6 @@ class PredictiveUnit(Wire):
             yield from child.walk()
 
 
-class HpaSpec(Wire):
-    """Scaling of a componentSpec's Deployment. `metricsv2` is the autoscaling/v2 form, `metrics` the v2beta1 one."""
-
-    min_replicas: int | None = None
-    max_replicas: int
-    metricsv2: list[JsonObject] = Field(default_factory=list)
-    metrics: list[JsonObject] = Field(default_factory=list)
-
-
-class PdbSpec(Wire):
-    """How many pods an eviction must leave, or may take."""
-
-    min_available: IntOrString | None = None
-    max_unavailable: IntOrString | None = None
-
-
 class ComponentSpec(Wire):
     """Containers that share a pod: one Deployment on a cluster."""
 
@@ -87,7 +72,7 @@ class ComponentSpec(Wire):
     spec: PodSpec | None = None
     replicas: int | None = None
     hpa_spec: HpaSpec | None = None
-    keda_spec: JsonObject | None = None
+    keda_spec: KedaSpec | None = None
     pdb_spec: PdbSpec | None = None
 
     @property
@@ -102,6 +87,21 @@ class SvcOrchSpec(Wire):
     env: list[EnvVar] = Field(default_factory=list)
     resources: ResourceRequirements | None = None
     replicas: int | None = None
+
+
+class Explainer(Wire):
+    """A component that explains predictions, at an address of its own."""
+
+    type: str | None = None
+    model_uri: str | None = None
+    service_account_name: str | None = None
+    container_spec: Container | None = None
+    config: dict[str, str] = Field(default_factory=dict)
+    endpoint: Endpoint | None = None
+    env_secret_ref_name: str | None = None
+    storage_initializer_image: str | None = None
+    replicas: int | None = None
+    init_parameters: str | None = None
 
 
 class Ssl(Wire):
@@ -123,9 +123,9 @@ class Predictor(Wire):
     graph: PredictiveUnit
     svc_orch_spec: SvcOrchSpec | None = None
     component_specs: list[ComponentSpec] = Field(default_factory=list)
-    explainer: JsonObject | None = None
+    explainer: Explainer | None = None
     ssl: Ssl | None = None
-    engine_resources: JsonObject | None = None
+    engine_resources: ResourceRequirements | None = None
 
     def containers(self) -> Iterator[Container]:
         """All containers of all pods, in order of appearance."""

@@ -1,10 +1,13 @@
 """Rules that no recorded case covers; each on an otherwise right SeldonDeployment."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from support.broken_documents import broken
 from support.operator_cases import operator_case
 
 from graph.documents import load, validate_files
@@ -60,6 +63,10 @@ def paths(change: Change) -> list[str]:
     document = right_deployment()
     change(document)
     return [problem.path for problem in problems(document)]
+
+
+def mount(volume: dict[str, Any]) -> Change:
+    return lambda document: pod(document)["spec"].update(volumes=[{"name": "data", **volume}])
 
 
 POD = "spec.predictors[0].componentSpecs[0]"
@@ -120,9 +127,146 @@ REFUSED: dict[str, tuple[Change, str]] = {
         lambda d: predictor(d).update(annotations={"note": "a=b"}),
         "spec.predictors[0].annotations['note']",
     ),
+    "an unknown type": (lambda d: graph(d)["children"][1].update(type="MODELL"), f"{ROOT}.children[1].type"),
+    "a router without children": (lambda d: graph(d).update(children=[]), f"{ROOT}.children"),
+    "two nodes of one name": (
+        lambda d: graph(d)["children"][1].update(name="forecaster"),
+        f"{ROOT}.children[1].name",
+    ),
+    "an unknown field": (lambda d: graph(d).update(kind="ROUTER"), f"{ROOT}.kind"),
+    "a model with several children": (
+        lambda d: graph(d).update(type="MODEL", methods=[]),
+        f"{ROOT}.children",
+    ),
+    "a model that only transforms": (
+        lambda d: graph(d)["children"][0].update(methods=["TRANSFORM_INPUT"]),
+        f"{ROOT}.children[0].methods",
+    ),
+    "a parameter of an unknown type": (
+        lambda d: graph(d).update(parameters=[{"name": "n", "value": "2", "type": "INTEGER"}]),
+        f"{ROOT}.parameters[0].type",
+    ),
+    "routing injection": (
+        lambda d: predictor(d).update(
+            svcOrchSpec={"env": [{"name": "SELDON_ENABLE_ROUTING_INJECTION", "value": "no"}]}
+        ),
+        "spec.predictors[0].svcOrchSpec.env",
+    ),
+    "a variable that no process can have": (
+        lambda d: container(d).update(env=[{"name": "2_WORDS", "value": "x"}]),
+        f"{FIRST}.env[0].name",
+    ),
+    "a port name that is too long": (
+        lambda d: container(d).update(ports=[{"name": "a-name-too-long-for-it", "containerPort": 7000}]),
+        f"{FIRST}.ports[0].name",
+    ),
+    "a label with a space": (
+        lambda d: predictor(d).update(labels={"version": "one two"}),
+        "spec.predictors[0].labels['version']",
+    ),
+    "a volume with an underscore": (
+        lambda d: pod(d)["spec"].update(volumes=[{"name": "my_data", "emptyDir": {}}]),
+        f"{POD}.spec.volumes[0].name",
+    ),
     "a long name": (lambda d: d["metadata"].update(name="s" * 64), "metadata.name"),
     "a lone predictor with half the traffic": (lambda d: predictor(d).update(traffic=50), "spec.predictors"),
 }
+
+
+SHAPES: dict[str, tuple[Change, str]] = {
+    "a claim without its name": (
+        mount({"persistentVolumeClaim": {"readOnly": True}}),
+        f"{POD}.spec.volumes[0].persistentVolumeClaim.claimName",
+    ),
+    "a size that is no quantity": (
+        mount({"emptyDir": {"sizeLimit": "1 GB"}}),
+        f"{POD}.spec.volumes[0].emptyDir.sizeLimit",
+    ),
+    "a metric without a type": (
+        lambda d: pod(d).update(hpaSpec={"maxReplicas": 2, "metricsv2": [{"resource": {"name": "cpu"}}]}),
+        f"{POD}.hpaSpec.metricsv2[0].type",
+    ),
+    "a trigger without metadata": (
+        lambda d: pod(d).update(kedaSpec={"triggers": [{"type": "cron"}]}),
+        f"{POD}.kedaSpec.triggers[0].metadata",
+    ),
+    "an affinity without a topology": (
+        lambda d: pod(d)["spec"].update(
+            affinity={"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"namespaces": []}]}}
+        ),
+        f"{POD}.spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey",
+    ),
+    "a misspelt toleration": (
+        lambda d: pod(d)["spec"].update(tolerations=[{"effekt": "NoSchedule"}]),
+        f"{POD}.spec.tolerations[0].effekt",
+    ),
+    "a container without a name": (lambda d: container(d).pop("name"), f"{FIRST}.name"),
+    "a predictor without a graph": (lambda d: predictor(d).pop("graph"), "spec.predictors[0].graph"),
+}
+
+
+@pytest.mark.parametrize(("change", "place"), SHAPES.values(), ids=SHAPES)
+def test_a_shape_that_the_crd_refuses_is_refused_at_its_place(change: Change, place: str) -> None:
+    assert place in paths(change)
+
+
+def two_predictors(**second: Any) -> Change:  # noqa: ANN401 - any member of a predictor
+    """The right predictor twice, sharing the traffic; the second changed."""
+
+    def change(document: dict[str, Any]) -> None:
+        first = predictor(document) | {"traffic": 60}
+        document["spec"]["predictors"] = [first, deepcopy(first) | {"name": "second", "traffic": 40} | second]
+
+    return change
+
+
+def replace_graph(**unit: Any) -> Change:  # noqa: ANN401 - any member of a node
+    return lambda document: predictor(document).update(graph={"name": "router", **unit})
+
+
+def change_endpoint(kind: str) -> Change:
+    return lambda document: graph(document)["children"][0].update(endpoint={"type": kind})
+
+
+MLFLOW = {"implementation": "MLFLOW_SERVER", "modelUri": "s3://models/one"}
+WEBHOOK: dict[str, tuple[Change, str]] = {
+    "an unknown protocol": (lambda d: d["spec"].update(protocol="http"), "spec.protocol"),
+    "an unknown transport": (lambda d: d["spec"].update(transport="soap"), "spec.transport"),
+    "an unknown server type": (lambda d: d["spec"].update(serverType="amqp"), "spec.serverType"),
+    "no predictor": (lambda d: d["spec"].update(predictors=[]), "spec.predictors"),
+    "one name for two predictors": (two_predictors(name="main"), "spec.predictors[1].name"),
+    "a shadow alone": (lambda d: predictor(d).update(shadow=True), "spec.predictors"),
+    "two shadows": (
+        lambda d: (two_predictors(shadow=True)(d), predictor(d).update(shadow=True, traffic=0)),
+        "spec.predictors",
+    ),
+    "a shadow with more than all of the traffic": (
+        two_predictors(shadow=True, traffic=101),
+        "spec.predictors[1].traffic",
+    ),
+    "traffic that does not sum to 100": (two_predictors(traffic=30), "spec.predictors"),
+    "a lone predictor with some of the traffic": (lambda d: predictor(d).update(traffic=99), "spec.predictors"),
+    "no engine for several nodes": (
+        lambda d: predictor(d).update(annotations={"seldon.io/no-engine": "true"}),
+        "spec.predictors[0].annotations['seldon.io/no-engine']",
+    ),
+    "an endpoint of another transport": (change_endpoint("GRPC"), f"{ROOT}.children[0].endpoint.type"),
+    "a node without a container": (replace_graph(name="nobody"), f"{ROOT}.name"),
+    "an unknown type without methods": (replace_graph(type="UNKNOWN_TYPE"), f"{ROOT}.type"),
+    "a server without a model": (replace_graph(implementation="SKLEARN_SERVER"), f"{ROOT}.modelUri"),
+    "a server of another protocol": (
+        lambda d: (replace_graph(**MLFLOW)(d), d["spec"].update(protocol="tensorflow")),
+        f"{ROOT}.implementation",
+    ),
+    "a server that nobody knows": (replace_graph(implementation="MY_SERVER"), f"{ROOT}.implementation"),
+    "a logger without a mode": (lambda d: graph(d).update(logger={"url": "http://sink/"}), f"{ROOT}.logger.mode"),
+    "kafka without its broker": (lambda d: d["spec"].update(serverType="kafka"), "spec.predictors[0].svcOrchSpec.env"),
+}
+
+
+@pytest.mark.parametrize(("change", "place"), WEBHOOK.values(), ids=WEBHOOK)
+def test_what_the_webhook_refuses_is_refused_at_its_place(change: Change, place: str) -> None:
+    assert place in paths(change)
 
 
 @pytest.mark.parametrize(("change", "place"), REFUSED.values(), ids=REFUSED)
@@ -133,6 +277,15 @@ def test_what_breaks_later_is_refused_at_its_place(change: Change, place: str) -
 def test_a_graph_of_ten_levels_is_taken_and_of_eleven_refused() -> None:
     assert paths(lambda document: nest(document, 10)) == []
     assert paths(lambda document: nest(document, 11)) == [ROOT + ".children[0]" * 11]
+
+
+def rename_first_node(document: dict[str, Any], name: str) -> None:
+    graph(document)["name"] = container(document)["name"] = name
+
+
+def test_a_node_name_of_48_is_taken_and_of_49_refused() -> None:
+    assert paths(lambda document: rename_first_node(document, "n" * 48)) == []
+    assert paths(lambda document: rename_first_node(document, "n" * 49)) == [f"{FIRST}.name", f"{ROOT}.name"]
 
 
 def test_a_random_ab_test_has_two_children() -> None:
@@ -218,3 +371,11 @@ def test_a_date_in_a_file_stays_text(tmp_path: Path) -> None:
     path = tmp_path / "graph.yaml"
     path.write_text("kind: SeldonDeployment\nmetadata: {annotations: {since: 2015-06-20}}\n")
     assert load(path)[0]["metadata"]["annotations"] == {"since": "2015-06-20"}
+
+
+@given(document=broken())
+def test_every_broken_document_is_judged_and_what_is_taken_can_be_read(document: dict[str, Any]) -> None:
+    found = problems(document)
+    assert all(problem.path and problem.wanted and problem.todo for problem in found)
+    if not found:
+        assert validate(document).to_wire().keys() == document.keys()
