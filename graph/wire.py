@@ -1,13 +1,27 @@
 """The base of every model of a Kubernetes object: strict, frozen, named on the wire as Kubernetes names it."""
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from graph.quantity import parse_quantity
 
 JsonObject = dict[str, JsonValue]
 IntOrString = int | str
+
+
+def _quantity(value: int | str) -> int | str:
+    try:
+        parse_quantity(value)
+    except ValueError:
+        raise PydanticCustomError("quantity", "a quantity such as 250m, 1 or 512Mi") from None
+    return value
+
+
+Quantity = Annotated[IntOrString, AfterValidator(_quantity)]
 
 
 class Wire(BaseModel):

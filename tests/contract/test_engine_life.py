@@ -1,8 +1,11 @@
 """The engine beyond the recorded cases: its start and stop, bad luck with connections, a payload log that hangs."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ from graph.engine import Engine, EngineConfig
 from graph.errors import ComponentError, UsageError
 from graph.spec import Predictor
 
+ROOT = Path(__file__).parents[2]
 PREDICTIONS = "/api/v1.0/predictions"
 
 
@@ -153,6 +157,36 @@ def test_what_the_executor_would_not_survive_is_counted() -> None:
     assert 'storecast_engine_executor_panics_total{fatal="true"} 1.0' in asyncio.run(run())
 
 
+@pytest.mark.parametrize(
+    ("reply", "below", "event", "fatal"),
+    [
+        ('{"data":{"ndarray":[[7]]}}', False, "engine.executor_would_panic", "false"),
+        ("null", True, "engine.executor_would_die", "true"),
+    ],
+)
+def test_the_engine_closes_connections_where_the_executor_crashes_and_goes_on(
+    caplog: pytest.LogCaptureFixture, reply: str, *, below: bool, event: str, fatal: str
+) -> None:
+    """A bad route of a root router, and of one below a fan-out, which kills the real executor with all its requests."""
+
+    async def run() -> tuple[list[object], str, str]:
+        answers = [{"body": reply}] * 20 + [{"body": '{"data":{"ndarray":[[0]]}}'}]
+        async with scripted({"r": {"/route": answers}, "m": {"/predict": {"body": "{}"}}}) as nodes:
+            router = {**model(nodes.ports["r"], type="ROUTER", name="r"), "children": [model(nodes.ports["m"])]}
+            async with running(config({"name": "top", "children": [router]} if below else router)) as engine:
+                crashes = await asyncio.gather(*(predict(engine) for _ in range(20)), return_exceptions=True)
+                page = await ask(engine.port, "GET", "/prometheus", [], None, chunked=False)
+                return list(crashes), (await predict(engine)).start[1], page.body.decode()
+
+    crashes, status, page = asyncio.run(run())
+    assert {type(crash) for crash in crashes} <= {asyncio.IncompleteReadError, ConnectionResetError}
+    assert status == "200"
+    assert f'storecast_engine_executor_panics_total{{fatal="{fatal}"}} 20.0' in page
+    logged = [vars(record)["facts"] for record in caplog.records if record.message == event]
+    assert [facts["path"] for facts in logged] == [PREDICTIONS] * 20
+    assert all("r" in facts["reason"] for facts in logged)
+
+
 def test_answers_come_back_to_the_clients_that_asked() -> None:
     async def run() -> list[bytes]:
         async with running(config({"name": "x"})) as engine:
@@ -160,3 +194,17 @@ def test_answers_come_back_to_the_clients_that_asked() -> None:
             return [answer.body for answer in await asyncio.gather(*asked)]
 
     assert asyncio.run(run()) == [b"%d" % number for number in range(50)]
+
+
+def test_a_process_that_is_started_wrongly_says_why_and_ends() -> None:
+    words = ["--namespace", "n", "--predictor", "p", "--http_port", "0"]
+    done = subprocess.run(
+        [sys.executable, "-m", "graph.engine", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "wanted --sdep, got nothing; add it: the executor does not start without it\n"

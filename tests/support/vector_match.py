@@ -1,5 +1,6 @@
 """Comparison of what an engine did with what is recorded. Every function returns the differences it finds."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ _PATTERNS = {
     "<uuid4>": _UUID4,
     "<rfc3339>": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z",
     "<trace>": r"[0-9a-f]+:[0-9a-f]+:[0-9a-f]+:[0-9a-f]+",
+    "<trace, client's trace id>": r"463ac35c9f6413ad:[0-9a-f]+:[0-9a-f]+:[0-9a-f]+",
     "<hex>": r"[0-9a-f]+",
 }
 _UNSEEN_RESPONSE = {"date", "content-length", "transfer-encoding", "connection", "last-modified"}
@@ -89,6 +91,9 @@ def _extract_problem(spec: Case, body: bytes) -> str:
         found: Any = {part: part in text for part in spec["value"]}
     elif spec["extract"] == "metric_families":
         found = sorted(re.findall(r"^# TYPE (seldon\S*)", text, re.MULTILINE))
+    elif spec["extract"] == "openapi":
+        document = json.loads(text)
+        found = {"paths": sorted(document["paths"]), "has_servers": "servers" in document}
     elif spec["extract"] == "metric_shape":
         found = _metric_shape(text)
     else:

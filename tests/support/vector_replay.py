@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from support.raw_http import Message, ask
@@ -14,9 +15,10 @@ from support.vector_match import CallMatcher, Problems, event_problems, metric_p
 from support.vectors import Case, fill_in, request_of, steps
 
 from graph.engine import Engine, EngineConfig
-from graph.engine.config import DEFAULT_CORS_HEADERS
+from graph.engine.annotations import parse
+from graph.engine.commandline import engine_config
 from graph.errors import UsageError
-from graph.spec import Predictor
+from graph.executor_container import PREDICTOR, encoded
 
 _DIED = "engine.executor_would_die"
 _PANICKED = "engine.executor_would_panic"
@@ -44,37 +46,20 @@ def _graph(unit: Mapping[str, Any], ports: Mapping[str, int]) -> dict[str, Any]:
 
 
 def _annotations(case: Case) -> dict[str, str]:
-    lines = case.get("annotations_raw", "").splitlines()
-    pairs = (line.partition("=") for line in lines)
-    return {**case.get("annotations", {}), **{key: value.strip('"') for key, _, value in pairs}}
+    return {**case.get("annotations", {}), **parse(case.get("annotations_raw", ""))}
 
 
-def _options(case: Case) -> dict[str, Any]:
-    words = [word for flag in case.get("flags", []) for word in flag.split("=")]
-    flags = dict(zip(words[::2], words[1::2], strict=True))
-    options: dict[str, Any] = {"prometheus_path": flags.get("--prometheus_path", "/prometheus")}
-    options["hostname"] = flags.get("--hostname", "")
-    options["full_health_checks"] = flags.get("--full_health_checks") == "true"
-    if "--graceful_timeout" in flags:
-        options["graceful_timeout_s"] = int(flags["--graceful_timeout"].removesuffix("ms")) / 1000
-    return options
+def _arguments(case: Case) -> list[str]:
+    """The whole command line of the case, as the operator begins it."""
+    usual = "--sdep mydep --namespace myns --predictor mypred --http_port 0 --grpc_port 0 --prometheus_path /prometheus"
+    return case.get("args") or [*usual.split(), *case.get("flags", [])]
 
 
 def _config(case: Case, ports: Mapping[str, int]) -> EngineConfig:
-    env = case.get("env", {})
     predictor = {"name": "mypred", "graph": _graph(case["graph"], ports), **case.get("predictor", {})}
-    return EngineConfig(
-        predictor=Predictor.from_wire(predictor),
-        deployment="mydep",
-        namespace="myns",
-        port=0,
-        annotations=_annotations(case),
-        cors_origins=env.get("CORS_ALLOWED_ORIGINS", "*"),
-        cors_headers=env.get("CORS_ALLOWED_HEADERS", DEFAULT_CORS_HEADERS),
-        default_log_url=env.get("REQUEST_LOGGER_DEFAULT_ENDPOINT", ""),
-        routing_injection=bool(env.get("SELDON_ENABLE_ROUTING_INJECTION")),
-        **_options(case),
-    )
+    environ = {PREDICTOR: encoded(predictor), **case.get("env", {})}
+    config = engine_config(_arguments(case), environ, _annotations(case))
+    return replace(config, openapi=case.get("openapi_dir", False))
 
 
 class Replay:
@@ -110,7 +95,8 @@ class Replay:
             case = fill_in(case, {"{http_port}": str(engine.port)})
             problems = [problem for step in steps(case) for problem in await self._step(engine, case, step)]
             if "metrics" in case["expect"]:
-                page = await ask(engine.port, "GET", _options(case)["prometheus_path"], [], None, chunked=False)
+                path = _config(case, self._nodes.ports).prometheus_path
+                page = await ask(engine.port, "GET", path, [], None, chunked=False)
                 problems += metric_problems(case["expect"]["metrics"], page.body)
         finally:
             # Stopping sends all events that wait: after it no more can come.

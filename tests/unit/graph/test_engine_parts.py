@@ -8,8 +8,8 @@ import pytest
 from multidict import CIMultiDict
 from yarl import URL
 
-from graph.engine import EngineConfig, goerrors
-from graph.engine.annotations import limits
+from graph.engine import goerrors
+from graph.engine.annotations import call_timeout_s
 from graph.engine.gourl import url_error
 from graph.engine.headers import canonical, for_call, forwarded
 from graph.engine.nodes import Ratio, compile_graph
@@ -161,23 +161,19 @@ def test_a_broken_gzip_body_is_described_in_the_words_of_go(body: bytes, error: 
         goerrors.gunzipped(body)
 
 
-def config(annotations: dict[str, str]) -> EngineConfig:
-    return EngineConfig(predictor=predictor({"name": "m"}), deployment="d", namespace="n", annotations=annotations)
-
-
 def test_the_call_timeout_comes_in_milliseconds() -> None:
-    assert limits(config({"seldon.io/rest-timeout": "250"})).call_timeout_s == 0.25
-    assert limits(config({"seldon.io/rest-timeout": "-5"})).call_timeout_s is None
+    assert call_timeout_s({"seldon.io/rest-timeout": "250"}) == 0.25
+    assert call_timeout_s({"seldon.io/rest-timeout": "-5"}) is None
 
 
 def test_one_annotation_with_an_equals_sign_spoils_all(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        found = limits(config({"seldon.io/rest-timeout": "250", "note": "a=b"}))
-    assert found.call_timeout_s is None
+        found = call_timeout_s({"seldon.io/rest-timeout": "250", "note": "a=b"})
+    assert found is None
     assert caplog.messages == ["engine.annotations_ignored"]
 
 
 @pytest.mark.parametrize("value", ["abc", "1.5", "2147483648", " 1"])
 def test_an_annotation_that_is_no_whole_number_keeps_the_engine_from_starting(value: str) -> None:
     with pytest.raises(UsageError, match="rest-timeout: wanted a whole number"):
-        limits(config({"seldon.io/rest-timeout": value}))
+        call_timeout_s({"seldon.io/rest-timeout": value})

@@ -1,0 +1,145 @@
+"""The real executor's command line: its flags and its environment in, an engine's configuration out.
+
+Source: executor/cmd/executor/main.go of Seldon Core 1.17.1; the defaults are the executor's own, not the operator's.
+"""
+
+import argparse
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+import pydantic
+
+from graph.container_rules import ROUTING_INJECTION
+from graph.documents import load
+from graph.engine.config import DEFAULT_CORS_HEADERS, EngineConfig
+from graph.engine.tracing import Tracing
+from graph.errors import UsageError
+from graph.executor_container import DEFAULT_LOG_URL, PREDICTOR
+from graph.spec import Predictor, SeldonDeployment
+
+_NAMES = ("sdep", "namespace", "predictor")
+# Only what is spoken here; the executor also knows tensorflow, v2 and kfserving, grpc, and kafka.
+_SPOKEN = {"protocol": "seldon", "transport": "rest", "server_type": "rpc"}
+_TEXTS = {"file": "", "prometheus_path": "/metrics", "hostname": "", "log_level": "INFO", **_SPOKEN}
+_NUMBERS = {
+    "http_port": 8080,
+    "grpc_port": 5000,
+    "logger_workers": 10,
+    "log_work_buffer_size": 10_000,
+    "log_write_timeout_ms": 2000,
+}
+_SWITCHES = ("full_health_checks", "debug")
+_DURATIONS = {"graceful_timeout": "15s", "shutdown_delay": "0s"}
+_DURATION = re.compile(r"(?:[0-9.]+(?:h|m|s|ms|us|ns))+|0")
+_UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+_TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
+_FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"wanted the executor's flags, got a wrong one: {message}; correct it")
+
+
+def engine_config(
+    arguments: Sequence[str], environ: Mapping[str, str], annotations: Mapping[str, str] | None = None
+) -> EngineConfig:
+    """What the executor would be told by these flags and this environment.
+
+    Args:    annotations: of the pod.
+    Raises:  UsageError: the executor would not start, or only speaks what the engine does not.
+    """
+    flags = _parser().parse_args(arguments)
+    for name in _NAMES:
+        if not getattr(flags, name):
+            raise UsageError(f"wanted --{name}, got nothing; add it: the executor does not start without it")
+    for name, spoken in _SPOKEN.items():
+        if getattr(flags, name) != spoken:
+            raise UsageError(f"wanted --{name} {spoken}, got {getattr(flags, name)!r}; no other is spoken here")
+    return EngineConfig(
+        predictor=_predictor(flags, environ),
+        deployment=flags.sdep,
+        namespace=flags.namespace,
+        port=flags.http_port,
+        hostname=flags.hostname,
+        prometheus_path=flags.prometheus_path,
+        annotations=annotations or {},
+        cors_origins=environ.get("CORS_ALLOWED_ORIGINS", "*"),
+        cors_headers=environ.get("CORS_ALLOWED_HEADERS", DEFAULT_CORS_HEADERS),
+        default_log_url=environ.get(DEFAULT_LOG_URL, ""),
+        full_health_checks=flags.full_health_checks,
+        # Any text switches it on, "false" too.
+        routing_injection=bool(environ.get(ROUTING_INJECTION)),
+        tracing=_tracing(environ),
+        log_workers=flags.logger_workers,
+        log_queue_size=flags.log_work_buffer_size,
+        log_write_timeout_ms=flags.log_write_timeout_ms,
+        graceful_timeout_s=flags.graceful_timeout,
+        shutdown_delay_s=flags.shutdown_delay,
+    )
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="python -m graph.engine", allow_abbrev=False, description=__doc__)
+    for name in _NAMES:
+        parser.add_argument(f"--{name}", default="")
+    for name, text in _TEXTS.items():
+        parser.add_argument(f"--{name}", default=text)
+    for name, number in _NUMBERS.items():
+        parser.add_argument(f"--{name}", type=int, default=number)
+    for name in _SWITCHES:
+        parser.add_argument(f"--{name}", type=_switch, nargs="?", const=True, default=False)
+    for name, duration in _DURATIONS.items():
+        parser.add_argument(f"--{name}", type=_seconds, default=duration)
+    return parser
+
+
+def _predictor(flags: argparse.Namespace, environ: Mapping[str, str]) -> Predictor:
+    try:
+        return _from_file(flags) if flags.file else Predictor.from_wire(_decoded(environ))
+    except pydantic.ValidationError as error:
+        raise UsageError(f"wanted a predictor's graph, got one that cannot be read: {error}") from error
+
+
+def _decoded(environ: Mapping[str, str]) -> dict[str, Any]:
+    text = environ.get(PREDICTOR, "")
+    if not text:
+        raise UsageError(f"wanted a graph in {PREDICTOR}, got nothing; set it, or give --file")
+    try:
+        document = json.loads(base64.b64decode(text, validate=True))
+    except (binascii.Error, ValueError) as error:
+        raise UsageError(f"wanted base64 of JSON in {PREDICTOR}, got {error}; encode it anew") from error
+    if not isinstance(document, dict):
+        raise UsageError(f"wanted a predictor in {PREDICTOR}, got a {type(document).__name__}; encode it anew")
+    return document
+
+
+def _from_file(flags: argparse.Namespace) -> Predictor:
+    found = [SeldonDeployment.from_wire(document) for document in load(flags.file)]
+    predictors = {each.name: each for deployment in found for each in deployment.spec.predictors}
+    if flags.predictor not in predictors:
+        raise UsageError(f"wanted one of the predictors {', '.join(predictors)}, got {flags.predictor!r}")
+    return predictors[flags.predictor]
+
+
+def _tracing(environ: Mapping[str, str]) -> Tracing:
+    if environ.get("JAEGER_DISABLED", "") in _TRUE:
+        return Tracing.OFF
+    return Tracing.B3 if environ.get("JAEGER_TRACE_PROPAGATION_TYPE") == "b3" else Tracing.JAEGER
+
+
+def _switch(text: str) -> bool:
+    if text not in _TRUE | _FALSE:
+        raise argparse.ArgumentTypeError(f"wanted true or false, got {text!r}")
+    return text in _TRUE
+
+
+def _seconds(text: str) -> float:
+    """A duration as Go writes it: `500ms`, `1m30s`."""
+    if _DURATION.fullmatch(text) is None:
+        raise argparse.ArgumentTypeError(f"wanted a duration such as 15s or 500ms, got {text!r}")
+    return sum(float(number) * _UNITS_S[unit] for number, unit in re.findall(r"([0-9.]+)(h|ms|m|us|ns|s)", text))
