@@ -1,7 +1,8 @@
 """Runs a SeldonDeployment on this machine: plays the operator, the kubelet and the executor of a cluster.
 
 Each graph container becomes a process, with the ports and the environment that the operator would give it; the engine
-in this process answers as the executor would. One predictor runs: splitting the traffic is the work of an ingress.
+in this process answers as the executor would, or a real executor does. One predictor runs: splitting the traffic is
+the work of an ingress.
 """
 
 import asyncio
@@ -18,9 +19,13 @@ from typing import Self
 
 from graph.component import Component
 from graph.engine import Engine, EngineConfig
+from graph.engine.commandline import engine_config
 from graph.errors import ComponentError
+from graph.executor import ExecutorProcess
+from graph.executor_container import executor_annotations, executor_arguments
+from graph.free_ports import LOOPBACK
 from graph.operator import METRICS_PATH
-from graph.plan import LOOPBACK, GraphPlan, LocalOptions, plan
+from graph.plan import GraphPlan, LocalOptions, plan
 from graph.spec import SeldonDeployment
 
 logger = logging.getLogger(__name__)
@@ -37,8 +42,8 @@ class LocalGraph:
         # Seldon's wrapper leaves a folder a start; on a cluster it goes with the pod, here with the graph.
         self._scratch = tempfile.TemporaryDirectory(prefix="storecast-graph-")
         self._plan = plan(deployment, replace(options, env={**options.env, "TMPDIR": self._scratch.name}))
-        self._components = [Component(each) for each in self._plan.components]
-        self._engine = Engine(_engine_config(self._plan, options))
+        self._components = [Component(each) for each in (*options.beside, *self._plan.components)]
+        self._engine = _engine(self._plan, options)
         self._running = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -85,12 +90,8 @@ class LocalGraph:
     def metrics_urls(self) -> dict[str, str]:
         """Where metrics are, by component; the engine's under `engine`."""
         own = {name: f"http://{LOOPBACK}:{ports.metrics}{METRICS_PATH}" for name, ports in self._plan.ports.items()}
-        return {"engine": f"{self.base_url}{METRICS_PATH}", **own}
-
-    @property
-    def component_urls(self) -> dict[str, str]:
-        """Where each component answers by itself."""
-        return {name: f"http://{LOOPBACK}:{ports.http}" for name, ports in self._plan.ports.items()}
+        beside = {each.name: f"http://{LOOPBACK}:{each.probe_port}{METRICS_PATH}" for each in self._options.beside}
+        return {"engine": f"{self.base_url}{METRICS_PATH}", **own, **beside}
 
     @property
     def predictor(self) -> str:
@@ -118,7 +119,9 @@ class LocalGraph:
 
     def _refuse_taken_ports(self) -> None:
         wanted = {name: (ports.http, ports.metrics) for name, ports in self._plan.ports.items()}
-        for name, numbers in {"engine": (self._options.port,), **wanted}.items():
+        grpc = (self._engine.grpc_port,) if isinstance(self._engine, ExecutorProcess) else ()
+        beside = {each.name: (each.probe_port,) for each in self._options.beside}
+        for name, numbers in {"engine": (self._options.port, *grpc), **wanted, **beside}.items():
             for port in numbers:
                 if port and _answers(port):
                     todo = "stop what listens there, or run with free ports"
@@ -170,18 +173,20 @@ async def _serve(
     return 0
 
 
+def _engine(plan: GraphPlan, options: LocalOptions) -> Engine | ExecutorProcess:
+    if options.executor is not None:
+        return ExecutorProcess(options.executor, plan, options)
+    return Engine(_engine_config(plan, options))
+
+
 def _engine_config(plan: GraphPlan, options: LocalOptions) -> EngineConfig:
-    return EngineConfig(
-        predictor=plan.predictor,
-        deployment=plan.deployment.name,
-        namespace=plan.deployment.namespace,
-        host=options.host,
-        port=options.port,
-        # The executor reads the annotations of its pod, which has those of the spec and of the predictor.
-        annotations={**plan.deployment.spec.annotations, **plan.predictor.annotations},
-        default_log_url=options.default_log_url,
-        graceful_timeout_s=options.stop_grace_s,
+    """What the executor would be told, but for what is this machine's: where it listens, and how long it may drain."""
+    told = engine_config(
+        executor_arguments(plan.deployment, plan.predictor, options.port),
+        plan.executor_env,
+        executor_annotations(plan.deployment, plan.predictor),
     )
+    return replace(told, host=options.host, openapi=True, graceful_timeout_s=options.stop_grace_s)
 
 
 def _answers(port: int) -> bool:

@@ -1,25 +1,25 @@
 """What the local runner starts for a SeldonDeployment: one command, environment and probe for each graph container."""
 
 import re
-import socket
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from graph.component import Plan, Restarts
 from graph.errors import UsageError
+from graph.executor_container import DEFAULT_LOG_URL, executor_env
+from graph.free_ports import LOOPBACK, free_ports
 from graph.node_rules import needs_container
 from graph.operator import RANDOM_ABTEST, Ports, assign_ports, container_env, with_defaults
 from graph.pod import Container, EnvVar, Probe
 from graph.spec import PredictiveUnit, Predictor, SeldonDeployment
 
-LOOPBACK = "127.0.0.1"
 # Settings of the machine, not of the graph, without which few programs start.
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV")
 INHERITED_PREFIX = "PYTHON"
 
+_SERVICE_URL = re.compile(r"https?://[^/:]+\.svc(\.cluster\.local)?(:\d+)?(/.*)?")
 _REFERENCE = re.compile(r"\$(\$|\(([A-Za-z_][A-Za-z0-9_]*)\))")
 
 
@@ -39,14 +39,18 @@ class LocalOptions:
     """Port that the engine listens on; 0 takes a free one."""
     free_ports: bool = False
     """Give components free ports instead of those of a cluster (9000 and up, 6000 and up)."""
+    executor: Path | None = None
+    """A real executor's binary to run in the place of our engine."""
     predictor: str = ""
     """Name of the predictor to run; the first if empty."""
     default_log_url: str = ""
-    """Where payloads go of nodes whose logger names no url; empty = nowhere."""
+    """Where payloads go of nodes whose logger names no url, or a service of the cluster; empty = nowhere."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Variables for all components that win over those of the SeldonDeployment."""
     passed_on: Collection[str] = ()
     """Names of variables of `environ` that all components get where the SeldonDeployment does not set them."""
+    beside: Sequence[Plan] = ()
+    """Other processes of the graph, such as what takes its logged payloads; their metrics are where their probe is."""
     working_dir: Path | None = None
     """Where components run; the caller's folder if not given."""
     start_timeout_s: float = 60.0
@@ -67,6 +71,8 @@ class GraphPlan:
     components: list[Plan]
     ports: Mapping[str, Ports]
     """By container name."""
+    executor_env: Mapping[str, str]
+    """What the executor is told."""
     not_run: list[str]
     """Containers of the pods that serve no node."""
 
@@ -83,18 +89,20 @@ def plan(deployment: SeldonDeployment, options: LocalOptions) -> GraphPlan:
     table = {(chosen.name, name): ports for name, ports in here.items()}
     local = with_defaults(deployment, table, LOOPBACK)
     predictor = next(each for each in local.spec.predictors if each.name == chosen.name)
-    if not options.default_log_url:
-        predictor = predictor.model_copy(update={"graph": _without_idle_loggers(predictor.graph)})
     containers = [container for container in predictor.containers() if container.name in here]
-    _refuse_missing(containers, options)
+    own = predictor.svc_orch_spec.env if predictor.svc_orch_spec else []
+    _refuse_missing([*(variable for container in containers for variable in container.env), *own], options)
+    _refuse_whole_sources(containers)
+    predictor, told = _told_to_executor(local, predictor, options)
     plans = []
     for container in containers:
         ports = here[container.name]
-        env = _environment(container_env(local, predictor, container, ports), options)
+        variables = container_env(local, predictor, container, ports)
+        env = _environment(variables, options, options.passed_on) | dict(options.env)
         moved = dict(zip(_numbers(on_cluster[container.name]), _numbers(ports), strict=True))
         plans.append(_component(container, ports, moved, env, options))
     not_run = [container.name for container in predictor.containers() if container.name not in here]
-    return GraphPlan(local, predictor, plans, here, not_run)
+    return GraphPlan(local, predictor, plans, here, told, not_run)
 
 
 def _choose(deployment: SeldonDeployment, name: str) -> Predictor:
@@ -117,6 +125,27 @@ def _refuse_cluster_only(deployment: SeldonDeployment, predictor: Predictor) -> 
         if not needs_container(unit) and unit.implementation != RANDOM_ABTEST:
             todo = "bring a container for the node, or run the graph on a cluster"
             raise UsageError(f"{unit.name}: wanted a container to run here, got {unit.implementation}; {todo}")
+
+
+def _told_to_executor(
+    deployment: SeldonDeployment, predictor: Predictor, options: LocalOptions
+) -> tuple[Predictor, dict[str, str]]:
+    """The predictor without loggers that lead nowhere, and the executor's environment."""
+    predictor = predictor.model_copy(update={"graph": _without_services(predictor.graph)})
+    env = _environment(executor_env(deployment, predictor, options.default_log_url), options)
+    if env.get(DEFAULT_LOG_URL):
+        return predictor, env
+    quiet = predictor.model_copy(update={"graph": _without_idle_loggers(predictor.graph)})
+    return quiet, _environment(executor_env(deployment, quiet, ""), options)
+
+
+def _without_services(unit: PredictiveUnit) -> PredictiveUnit:
+    """A logger whose url is a service of the cluster, which is not here, logs to the default."""
+    logger = unit.logger
+    if logger and logger.url and _SERVICE_URL.fullmatch(logger.url):
+        logger = logger.model_copy(update={"url": None})
+    children = [_without_services(child) for child in unit.children]
+    return unit.model_copy(update={"logger": logger, "children": children})
 
 
 def _without_idle_loggers(unit: PredictiveUnit) -> PredictiveUnit:
@@ -164,31 +193,33 @@ def _probe_port(container: Container, ports: Ports, moved: Mapping[int, int]) ->
     return {**named, "http": ports.http, "grpc": ports.grpc, "metrics": ports.metrics}[action.port]
 
 
-def _environment(variables: list[EnvVar], options: LocalOptions) -> dict[str, str]:
-    env = {name: value for name, value in options.environ.items() if _is_inherited(name) or name in options.passed_on}
+def _environment(variables: list[EnvVar], options: LocalOptions, passed_on: Collection[str] = ()) -> dict[str, str]:
+    env = {name: value for name, value in options.environ.items() if _is_inherited(name) or name in passed_on}
     for variable in variables:
         if variable.value_from is None:
             env[variable.name] = _expand(variable.value or "", env)
         elif variable.name in options.environ:
             env[variable.name] = options.environ[variable.name]
-    return env | dict(options.env)
+    return env
 
 
 def _is_inherited(name: str) -> bool:
     return name in INHERITED or name.startswith(INHERITED_PREFIX)
 
 
-def _refuse_missing(containers: list[Container], options: LocalOptions) -> None:
+def _refuse_missing(variables: list[EnvVar], options: LocalOptions) -> None:
     known = {*options.environ, *options.env}
     missing = {
         variable.name: _source(variable)
-        for container in containers
-        for variable in container.env
+        for variable in variables
         if variable.value_from and variable.name not in known and not _is_optional(variable)
     }
     if missing:
         told = ", ".join(f"{name} (from {source})" for name, source in sorted(missing.items()))
         raise UsageError(f"wanted what the cluster takes from elsewhere in this environment, got no {told}; export it")
+
+
+def _refuse_whole_sources(containers: list[Container]) -> None:
     for container in containers:
         for index, source in enumerate(container.env_from):
             reference = source.config_map_ref or source.secret_ref
@@ -227,8 +258,5 @@ def _numbers(ports: Ports) -> tuple[int, int, int]:
 
 
 def _free_ports(names: list[str]) -> dict[str, Ports]:
-    """Ports that are free now, all different."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server((LOOPBACK, 0))) for _ in range(3 * len(names))]
-        numbers = iter([each.getsockname()[1] for each in sockets])
-        return {name: Ports(next(numbers), next(numbers), next(numbers)) for name in names}
+    numbers = iter(free_ports(3 * len(names)))
+    return {name: Ports(next(numbers), next(numbers), next(numbers)) for name in names}

@@ -4,9 +4,11 @@
 router (ROUTER, AGGREGATE)
   forecaster, or forecaster-0 .. forecaster-<n-1>
   fallback
+  challenger, where there is an experiment
 ```
 All containers share one pod and one image; each serves another class. The router's children come in the order in
-which it counts them: shards first, the fallback last.
+which it counts them: shards first, then the fallback; the challenger last, so that the others keep their places when an
+experiment begins or ends.
 """
 
 from collections.abc import Mapping
@@ -29,28 +31,31 @@ from graph.pod import (
     PodSpec,
     Probe,
     ResourceRequirements,
+    SeccompProfile,
     Volume,
     VolumeMount,
 )
+from graph.scaling import HpaSpec, Metric, MetricTarget, PdbSpec, ResourceMetric
 from graph.spec import (
     API_VERSION,
     KIND,
     ComponentSpec,
     DeploymentSpec,
-    HpaSpec,
     Logger,
-    PdbSpec,
     PredictiveUnit,
     Predictor,
     SeldonDeployment,
     SvcOrchSpec,
 )
-from graph.wire import JsonObject, ObjectMeta
+from graph.volumes import ClaimVolume, EmptyDir
+from graph.wire import ObjectMeta
 
 ROUTER = "router"
 FORECASTER = "forecaster"
 FALLBACK = "fallback"
+CHALLENGER = "challenger"
 CONFIG_MAP = "storecast"
+CACHE, CACHE_PATH = "fleet-cache", "/var/cache/storecast"
 USER_ID = 8888
 RENDERED_BY = "# rendered by `storecast graph render`; change its options, not this file\n"
 # The widest line of a rendered file; a longer text is kept whole.
@@ -102,6 +107,12 @@ class GraphOptions:
     """Where the components find the fleet."""
     shards: int = 1
     """Number of forecasters; with more than one, each serves its share of the stores."""
+    challenger_share: float | None = None
+    """Percent of the stores that a challenger answers, 0 to 100; None for a graph without one."""
+    challenger_uri: str = "models:/storecast-fleet@challenger"
+    """Where the challenger finds its fleet; while there is none, the champion answers its stores."""
+    experiment: str = "challenger"
+    """Name of the experiment: another name draws other stores."""
     workers: int = 1
     """Worker processes in each component."""
     replicas: int = 2
@@ -112,12 +123,14 @@ class GraphOptions:
     """Share of the requested CPU at which pods are added."""
     rest_timeout_ms: int = 5000
     """How long the executor waits for each call of a node."""
-    log_url: str = ""
-    """Where request payloads are logged; the executor's default when empty."""
+    cache_claim: str = ""
+    """PersistentVolumeClaim of downloaded fleets, for pods to share; when empty, each pod has a folder of its own."""
+    log_url: str = "http://request-log.{namespace}.svc/"
+    """Where request payloads are logged; `{namespace}` is the graph's; the executor's default when empty."""
     log_mode: str = "all"
     """What is logged of each request: request, response, all; empty for nothing."""
     resources: Mapping[str, Resources] = field(default_factory=lambda: DEFAULT_RESOURCES)
-    """Resources of `router`, `forecaster`, `fallback` and `engine`."""
+    """Resources of `router`, `forecaster` (the challenger's, too), `fallback` and `engine`."""
 
 
 def render(options: GraphOptions) -> SeldonDeployment:
@@ -156,9 +169,10 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _graph(options: GraphOptions) -> PredictiveUnit:
-    names = [*_forecasters(options), FALLBACK]
+    names = [*_forecasters(options), FALLBACK, *([CHALLENGER] if _has_challenger(options) else [])]
     # On the root only: with mode all, a node with children logs each payload of theirs once more.
-    logger = Logger(url=options.log_url or None, mode=options.log_mode) if options.log_mode else None
+    url = options.log_url.replace("{namespace}", options.namespace)
+    logger = Logger(url=url or None, mode=options.log_mode) if options.log_mode else None
     return PredictiveUnit(
         name=ROUTER,
         type="ROUTER",
@@ -172,19 +186,41 @@ def _forecasters(options: GraphOptions) -> list[str]:
     return [FORECASTER] if options.shards == 1 else [f"{FORECASTER}-{index}" for index in range(options.shards)]
 
 
+def _has_challenger(options: GraphOptions) -> bool:
+    return options.challenger_share is not None
+
+
+def _wiring(options: GraphOptions) -> list[tuple[str, str]]:
+    """What every component must know alike, so that each store has one owner."""
+    wiring = [("STORECAST_SHARDS", str(options.shards))] if options.shards > 1 else []
+    if options.challenger_share is not None:
+        wiring.append(("STORECAST_CHALLENGER_SHARE", f"{options.challenger_share:g}"))
+        wiring.append(("STORECAST_EXPERIMENT", options.experiment))
+    return wiring
+
+
 def _component(options: GraphOptions) -> ComponentSpec:
-    shards = [("STORECAST_SHARDS", str(options.shards))] if options.shards > 1 else []
+    wiring = _wiring(options)
     behind = ("STORECAST_BEHIND_ROUTER", "true")
-    containers = [_container(options, ROUTER, ROUTER, "StoreRouter", shards)]
+    containers = [_container(options, ROUTER, ROUTER, "StoreRouter", wiring)]
     for index, name in enumerate(_forecasters(options)):
-        mine = [*shards, ("STORECAST_SHARD_INDEX", str(index))] if shards else []
-        containers.append(_container(options, name, FORECASTER, "StoreForecaster", [behind, *mine]))
-    containers.append(_container(options, FALLBACK, FALLBACK, "FallbackForecaster", [behind, *shards]))
+        mine = [("STORECAST_SHARD_INDEX", str(index))] if options.shards > 1 else []
+        containers.append(_container(options, name, FORECASTER, "StoreForecaster", [behind, *wiring, *mine]))
+    containers.append(_container(options, FALLBACK, FALLBACK, "FallbackForecaster", [behind, *wiring]))
+    if _has_challenger(options):
+        extra = [("STORECAST_CHALLENGER_URI", options.challenger_uri), behind, *wiring]
+        containers.append(_container(options, CHALLENGER, FORECASTER, "ChallengerForecaster", extra))
     pod = PodSpec(
         containers=containers,
-        volumes=[Volume(name=_scratch(container.name), empty_dir={}) for container in containers],
+        volumes=[
+            _cache(options),
+            *(Volume(name=_scratch(container.name), empty_dir=EmptyDir()) for container in containers),
+        ],
         security_context=PodSecurityContext(
-            run_as_non_root=True, run_as_user=USER_ID, fs_group=USER_ID, seccomp_profile={"type": "RuntimeDefault"}
+            run_as_non_root=True,
+            run_as_user=USER_ID,
+            fs_group=USER_ID,
+            seccomp_profile=SeccompProfile(type="RuntimeDefault"),
         ),
         automount_service_account_token=False,
         # The operator's preStop hook sleeps 10 s; the rest is for requests in flight.
@@ -212,7 +248,10 @@ def _container(options: GraphOptions, name: str, role: str, component: str, extr
             read_only_root_filesystem=True,
             capabilities=Capabilities(drop=["ALL"]),
         ),
-        volume_mounts=[VolumeMount(name=_scratch(name), mount_path="/tmp")],  # noqa: S108 - of the container
+        volume_mounts=[
+            VolumeMount(name=_scratch(name), mount_path="/tmp"),  # noqa: S108 - of the container
+            VolumeMount(name=CACHE, mount_path=CACHE_PATH),
+        ],
     )
 
 
@@ -220,6 +259,8 @@ def _env(options: GraphOptions, extra: list[tuple[str, str]]) -> list[EnvVar]:
     tracking = EnvVarSource(config_map_key_ref=KeyRef(name=CONFIG_MAP, key="MLFLOW_TRACKING_URI"))
     plain = {
         "STORECAST_FLEET_URI": options.fleet_uri,
+        # One folder for all containers: the first that finds a new version downloads it, the others open it.
+        "STORECAST_CACHE_DIR": CACHE_PATH,
         **dict(extra),
         "GUNICORN_WORKERS": str(options.workers),
         # With a gRPC worker, SIGTERM does not end the wrapper; it also costs one more copy of the fleet.
@@ -242,6 +283,12 @@ def _probe(path: str, *, initial_delay_seconds: int, period_seconds: int) -> Pro
     )
 
 
+def _cache(options: GraphOptions) -> Volume:
+    if options.cache_claim:
+        return Volume(name=CACHE, persistent_volume_claim=ClaimVolume(claim_name=options.cache_claim))
+    return Volume(name=CACHE, empty_dir=EmptyDir())
+
+
 def _scratch(container: str) -> str:
     return f"tmp-{container}"
 
@@ -251,9 +298,9 @@ def _scales(options: GraphOptions) -> bool:
 
 
 def _hpa(options: GraphOptions) -> HpaSpec:
-    target: JsonObject = {"type": "Utilization", "averageUtilization": options.cpu_utilisation_percent}
+    target = MetricTarget(type="Utilization", average_utilization=options.cpu_utilisation_percent)
     return HpaSpec(
         min_replicas=options.replicas,
         max_replicas=options.max_replicas,
-        metricsv2=[{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
+        metricsv2=[Metric(type="Resource", resource=ResourceMetric(name="cpu", target=target))],
     )

@@ -11,14 +11,21 @@ import pytest
 import yaml
 
 from graph.documents import load
-from graph.render import GraphOptions, Resources, render, to_yaml
+from graph.render import CACHE, CACHE_PATH, GraphOptions, Resources, render, to_yaml
 from graph.spec import SeldonDeployment
 from graph.validate import problems
 
-COMMITTED = Path(__file__).parents[2] / "manifests" / "graphs" / "storecast.yaml"
+FOLDER = Path(__file__).parents[2] / "manifests" / "graphs"
+COMMITTED = {
+    "storecast.yaml": GraphOptions(),
+    "storecast-sharded.yaml": GraphOptions(shards=3),
+    "storecast-challenger.yaml": GraphOptions(challenger_share=10),
+}
 VARIANTS = {
     "as committed": GraphOptions(),
     "three shards": GraphOptions(shards=3),
+    "a challenger": GraphOptions(challenger_share=12.5, experiment="more-waves"),
+    "shards and a challenger": GraphOptions(shards=40, challenger_share=100),
     "fixed replicas": GraphOptions(replicas=1, max_replicas=1),
     "log sink": GraphOptions(log_url="http://request-log.storecast.svc:8080/", log_mode="response"),
     "no log": GraphOptions(log_mode=""),
@@ -36,13 +43,21 @@ def containers(deployment: SeldonDeployment) -> dict[str, dict[str, Any]]:
     return {each.name: each.to_wire() for each in deployment.spec.predictors[0].containers()}
 
 
+def pod(deployment: SeldonDeployment) -> dict[str, Any]:
+    (component,) = deployment.spec.predictors[0].component_specs
+    assert component.spec is not None
+    return component.spec.to_wire()
+
+
 def env_of(container: dict[str, Any]) -> dict[str, Any]:
     return {each["name"]: each.get("value") for each in container["env"]}
 
 
-def test_the_committed_manifest_is_what_the_renderer_writes() -> None:
-    """After a wanted change, write it anew: `storecast graph render > manifests/graphs/storecast.yaml`."""
-    assert COMMITTED.read_text(encoding="utf-8") == to_yaml(render(GraphOptions()))
+def test_the_committed_manifests_are_what_the_renderer_writes() -> None:
+    """After a wanted change, write them anew: `make render`."""
+    assert {path.name for path in FOLDER.iterdir()} == COMMITTED.keys()
+    for name, options in COMMITTED.items():
+        assert (FOLDER / name).read_text(encoding="utf-8") == to_yaml(render(options)), name
 
 
 def test_a_rendered_graph_passes_our_own_rules(rendered: SeldonDeployment) -> None:
@@ -70,6 +85,22 @@ def test_the_router_comes_before_its_forecasters_and_the_fallback_is_last() -> N
         "fallback",
     ]
     assert (graph.type, graph.methods) == ("ROUTER", ["AGGREGATE"])
+
+
+def test_a_challenger_is_the_last_child_and_everybody_knows_its_share() -> None:
+    deployment = render(GraphOptions(shards=2, challenger_share=30, experiment="e"))
+    names = [unit.name for unit in deployment.spec.predictors[0].graph.walk()]
+    envs = {name: env_of(each) for name, each in containers(deployment).items()}
+
+    assert names == ["router", "forecaster-0", "forecaster-1", "fallback", "challenger"]
+    assert {(env["STORECAST_CHALLENGER_SHARE"], env["STORECAST_EXPERIMENT"]) for env in envs.values()} == {("30", "e")}
+    assert [name for name, env in envs.items() if "STORECAST_CHALLENGER_URI" in env] == ["challenger"]
+    assert envs["challenger"]["STORECAST_CHALLENGER_URI"] == "models:/storecast-fleet@challenger"
+    assert containers(deployment)["challenger"]["args"] == ["model_wrapper.ChallengerForecaster"]
+
+
+def test_a_graph_without_a_challenger_knows_nothing_of_one() -> None:
+    assert "challenger" not in to_yaml(render(GraphOptions(shards=2))).lower()
 
 
 def test_only_the_root_logs() -> None:
@@ -101,7 +132,7 @@ def test_no_container_declares_a_port_and_probes_use_the_one_that_the_operator_n
         assert container["readinessProbe"]["httpGet"] == {"path": "/health/status", "port": "http"}
 
 
-def test_containers_run_without_privileges_and_write_only_below_tmp(rendered: SeldonDeployment) -> None:
+def test_containers_run_without_privileges_and_write_only_to_their_volumes(rendered: SeldonDeployment) -> None:
     for container in containers(rendered).values():
         assert container["securityContext"] == {
             "runAsNonRoot": True,
@@ -109,7 +140,17 @@ def test_containers_run_without_privileges_and_write_only_below_tmp(rendered: Se
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         }
-        assert [mount["mountPath"] for mount in container["volumeMounts"]] == ["/tmp"]  # noqa: S108 - of the container
+        mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+        assert mounts == {"/tmp": f"tmp-{container['name']}", CACHE_PATH: CACHE}  # noqa: S108 - of the container
+
+
+def test_all_containers_share_one_cache_of_fleets_which_may_be_a_claim(rendered: SeldonDeployment) -> None:
+    for container in containers(rendered).values():
+        assert {"name": "STORECAST_CACHE_DIR", "value": CACHE_PATH} in container["env"]
+    volumes = {volume["name"]: volume for volume in pod(rendered)["volumes"]}
+    assert volumes[CACHE] == {"name": CACHE, "emptyDir": {}}
+    claimed = {volume["name"]: volume for volume in pod(render(GraphOptions(cache_claim="fleets")))["volumes"]}
+    assert claimed[CACHE] == {"name": CACHE, "persistentVolumeClaim": {"claimName": "fleets"}}
 
 
 def test_resources_are_options() -> None:

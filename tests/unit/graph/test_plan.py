@@ -168,6 +168,15 @@ def test_a_logger_without_a_url_is_off_where_there_is_no_default() -> None:
     assert loggers(default_log_url="http://other/") == ["default", "http://sink/", None]
 
 
+@pytest.mark.parametrize("url", ["http://log.ns.svc", "http://log.ns.svc:80/x", "https://log.ns.svc.cluster.local/"])
+def test_a_logger_that_names_a_service_of_the_cluster_logs_to_the_default_here(url: str) -> None:
+    document = tiny_document()
+    document["spec"]["predictors"][0]["graph"]["logger"] = {"mode": "all", "url": url}
+    assert planned(document).predictor.graph.logger is None
+    logger = planned(document, default_log_url="http://other/").predictor.graph.logger
+    assert (logger and logger.mode, logger and logger.url) == ("all", None)
+
+
 def test_waits_double_up_to_the_longest_and_jitter_stays_within_its_share() -> None:
     restarts = Restarts(first_s=1.0, longest_s=5.0, jitter=0.2)
     assert [restarts.wait_s(deaths, 0.5) for deaths in (1, 2, 3, 4, 1000)] == [1.0, 2.0, 4.0, 5.0, 5.0]
