@@ -1,0 +1,1 @@
+"""What watches a running graph: the log of its forecasts."""

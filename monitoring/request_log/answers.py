@@ -1,0 +1,177 @@
+"""An answer of the graph as the log reads it.
+
+The contract's answer, read generously: a graph of an older or a newer version says less or more than the contract of
+this one, and its forecasts belong into the log all the same.
+
+Read piece by piece: one call for the answer of a whole chain would hold up the event loop for a fifth of a second.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Annotated, Any, ClassVar, Final, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, model_validator
+from pydantic.alias_generators import to_camel
+
+from model_wrapper.contract.answers import ERROR_PREFIX, ROW_NAMES
+from model_wrapper.contract.requests import MAX_NAME_CHARS
+
+# Tag of an answer (docs/contract.md): a child's part of one, which the router takes away.
+PART_TAG: Final = "storecast"
+_COLUMNS: Final = list(ROW_NAMES)
+_ROWS_AT_ONCE: Final = 256
+
+StoreName = Annotated[str, Field(max_length=MAX_NAME_CHARS)]
+
+
+class _Part(BaseModel):
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        extra="ignore", frozen=True, alias_generator=to_camel, hide_input_in_errors=True
+    )
+
+
+class AskedItem(_Part):
+    """What an entry answers."""
+
+    store_id: StoreName
+    level: FiniteFloat | None = None
+    overrides: dict[str, Any] | None = None
+
+
+class LoggedDay(_Part):
+    """One day of a forecast."""
+
+    timestamp: date
+    value: FiniteFloat
+    lower: FiniteFloat
+    upper: FiniteFloat
+    note: str | None = None
+
+
+class ModelNote(_Part):
+    """Where a forecast came from; all empty where the answer does not say."""
+
+    source: str | None = None
+    version: str | None = None
+    alias: str | None = None
+    trained_through: str | None = None
+
+
+class ItemError(_Part):
+    """Why an item has no forecast."""
+
+    code: str
+
+
+class LoggedEntry(_Part):
+    """One item of an answer in jsonData: a forecast or an error."""
+
+    request: AskedItem | None = None
+    forecast: list[LoggedDay] = []
+    model: ModelNote = ModelNote()
+    error: ItemError | None = None
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> "LoggedEntry":
+        if bool(self.forecast) == (self.error is not None):
+            raise ValueError("wanted a forecast or an error")
+        return self
+
+
+class Row(NamedTuple):
+    """One row of an answer by rows: one day."""
+
+    store_id: StoreName | None
+    timestamp: date
+    value: FiniteFloat
+    lower: FiniteFloat
+    upper: FiniteFloat
+    source: str
+
+
+class ErrorRow(NamedTuple):
+    """The row of an item without a forecast."""
+
+    store_id: StoreName | None
+    timestamp: None
+    value: None
+    lower: None
+    upper: None
+    source: Annotated[str, Field(pattern=f"^{ERROR_PREFIX}")]
+
+
+_ROWS: Final = TypeAdapter(list[Row | ErrorRow])
+
+
+class _Table(_Part):
+    names: list[str]
+    ndarray: list[Any]
+
+    @model_validator(mode="after")
+    def _has_our_columns(self) -> "_Table":
+        if self.names != _COLUMNS:
+            raise ValueError(f"wanted the columns {_COLUMNS}")
+        return self
+
+
+class Told(BaseModel):
+    """What the tags of an answer say of a fleet, where rows have no place for it."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow", frozen=True)
+
+    fleet_version: str | None = None
+    trained_through: str | None = None
+
+
+class _Challenger(Told):
+    stores: frozenset[str] = frozenset()
+
+
+class _Tags(Told):
+    challenger: _Challenger | None = None
+
+    @property
+    def is_part(self) -> bool:
+        """Whether a child behind a router answered: its node is logged too, and the router's answer says it all."""
+        return PART_TAG in (self.model_extra or {})
+
+
+class _Meta(_Part):
+    tags: _Tags = _Tags()
+    routing: dict[str, int] = {}
+
+
+class LoggedAnswer(_Part):
+    """The whole message: entries, or rows, which are read when they are asked for."""
+
+    json_data: list[Any] | None = None
+    data: _Table | None = None
+    meta: _Meta = _Meta()
+
+    @model_validator(mode="after")
+    def _has_a_payload(self) -> "LoggedAnswer":
+        if (self.json_data is None) == (self.data is None):
+            raise ValueError("wanted jsonData or data")
+        return self
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether the answer is by rows."""
+        return self.data is not None
+
+    def entries(self) -> Iterator[LoggedEntry]:
+        """The items of an answer in jsonData."""
+        return map(LoggedEntry.model_validate, self.json_data or ())
+
+    def rows(self) -> Iterator[Row | ErrorRow]:
+        """The rows of an answer by rows."""
+        rows = self.data.ndarray if self.data else []
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            yield from _ROWS.validate_python(rows[start : start + _ROWS_AT_ONCE])
+
+    def told_of(self, store_id: str | None) -> tuple[Told, str | None]:
+        """What the tags say of the fleet that answered a store's rows, and its alias where they name it."""
+        challenger = self.meta.tags.challenger
+        if challenger is not None and store_id in challenger.stores:
+            return challenger, "challenger"
+        return self.meta.tags, None

@@ -1,0 +1,35 @@
+"""Runs blocking work beside the event loop, in a thread that never holds up the end of the process."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+
+async def beside(work: Callable[[], Result]) -> Result:
+    """The result of the work, or its error.
+
+    asyncio's own threads are waited for when a process ends: one that hangs in a database would keep it for ever.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Result] = loop.create_future()
+
+    def settle(setter: Callable[[Any], None], value: object) -> None:
+        if not future.done():
+            setter(value)
+
+    def run() -> None:
+        setter: Callable[[Any], None] = future.set_result
+        value: object
+        try:
+            value = work()
+        except Exception as error:  # noqa: BLE001 - it is raised where the work is awaited
+            setter, value = future.set_exception, error
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(settle, setter, value)
+
+    threading.Thread(target=run, name="request-log", daemon=True).start()
+    return await future
