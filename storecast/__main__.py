@@ -2,18 +2,18 @@
 
 import argparse
 import os
+import pkgutil
 import signal
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from fleet import StorecastError
 from graph.errors import GraphError
 from model_wrapper import logs
 from model_wrapper.settings import Settings, variable_of
-from storecast import demo, exit_codes, forecast, graph_verbs, promote, serve, settings, synth, train
-
-VERBS = (synth, train, promote, forecast, serve, graph_verbs, demo, settings)
+from storecast import exit_codes
+from storecast.verbs import VERBS
 
 _EXAMPLES = """examples:
   storecast demo                                                the whole way, on synthetic data
@@ -22,8 +22,8 @@ _EXAMPLES = """examples:
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    """All verbs with their options."""
+def parser(asked: Collection[str] = VERBS.keys()) -> argparse.ArgumentParser:
+    """All verbs; those that are asked for with their options, which takes what they import."""
     codes = "".join(f"  {code}  {meaning}\n" for code, meaning in exit_codes.MEANINGS.items())
     top = argparse.ArgumentParser(
         prog="storecast",
@@ -32,14 +32,18 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for verb in VERBS:
-        verb.add(verbs)
+    for name, verb in VERBS.items():
+        if name in asked:
+            pkgutil.resolve_name(verb.add)(verbs)
+        else:
+            verbs.add_parser(name, help=verb.summary)
     return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    args = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    args = parser(VERBS.keys() & set(words)).parse_args(words)
     # What a container's end and `timeout` send: end as an exception does, so that worker processes and files go too.
     signal.signal(signal.SIGTERM, _terminated)
     try:

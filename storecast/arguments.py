@@ -3,6 +3,7 @@
 import argparse
 import datetime as dt
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,21 @@ def share(text: str) -> float:
     if not 0 <= number <= 1:
         raise argparse.ArgumentTypeError(f"wanted a share from 0 to 1, got {text}")
     return number
+
+
+def percent(text: str) -> float:
+    """A share from 0 to 100 percent."""
+    number = float(text)
+    if not 0 <= number <= 100:  # noqa: PLR2004 - per cent
+        raise argparse.ArgumentTypeError(f"wanted 0 to 100 percent, got {text}")
+    return number
+
+
+def word(text: str) -> str:
+    """A name without spaces and signs that a shell or Kubernetes would read."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", text):
+        raise argparse.ArgumentTypeError(f"wanted up to 63 letters, digits, dots and dashes, got {text!r}")
+    return text
 
 
 def share_or_none(text: str) -> float | None:

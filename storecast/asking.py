@@ -1,6 +1,7 @@
 """Forecast rows, from a running graph or from the registry: the same columns either way."""
 
 import datetime as dt
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,15 +11,18 @@ import pandas as pd
 import requests
 
 from fleet import Fleet, StorecastError
+from fleet.names import CHAMPION
 from model_wrapper.answering import entries_of, solve
-from model_wrapper.contract import parse_request
 from model_wrapper.contract.answers import ROW_NAMES
 from model_wrapper.contract.days import plus_days
 from model_wrapper.contract.problems import shortened
-from model_wrapper.planning import plan
+from model_wrapper.fetch_stores import fetch_stores
+from model_wrapper.fleet_cache import FleetCache
+from model_wrapper.planning import read_and_plan
 from model_wrapper.served_fleet import ServedFleet
 from model_wrapper.settings import Settings
-from training.registry import load_fleet
+from model_wrapper.store_models import NO_STORE_MODELS, StoreModels
+from training.registry import connected, load_fleet
 
 COLUMNS = (*ROW_NAMES, "note")
 PREDICTIONS = "/api/v1.0/predictions"
@@ -61,11 +65,21 @@ def ask_registry(question: Question, uri: str, home: Path, settings: Settings) -
     Raises: RegistryError.  BadRequestError: more than the settings allow.
     """
     opened, version = load_fleet(uri, home)
-    served = ServedFleet(opened, version, settings.max_days_ahead)
+    own = _own_models(opened, uri, home, settings)
+    served = ServedFleet(opened, version, settings.max_days_ahead, own=own)
     begin = question.begin or plus_days(served.trained_through, 1)
-    request = parse_request(body_of(replace(question, begin=begin)), settings.limits)
-    lines = plan(request, served, settings.limits, begin)
-    return answer_of({"jsonData": entries_of(solve(lines, served, None), served)}), opened
+    _, lines = read_and_plan(body_of(replace(question, begin=begin)), served, settings.limits, begin)
+    return answer_of({"jsonData": entries_of(solve(lines, served), CHAMPION)}), opened
+
+
+def _own_models(opened: Fleet, uri: str, home: Path, settings: Settings) -> StoreModels:
+    """The stores' own registered models, as a graph would find them."""
+    if settings.store_models == 0:
+        return NO_STORE_MODELS
+    cache = FleetCache.of(home.absolute() / "cache", {"MLFLOW_TRACKING_URI": uri})
+    with connected(uri, home) as client:
+        stores = fetch_stores(client, cache, time.monotonic() + settings.fetch_timeout_s)
+    return StoreModels(opened, stores, settings.store_models)
 
 
 def body_of(question: Question) -> dict[str, Any]:

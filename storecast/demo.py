@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from graph import GraphOptions, SeldonDeployment, render
+from graph import SeldonDeployment
 from graph.local import LocalGraph, serve
 from graph.plan import LocalOptions
 from model_wrapper.contract.requests import DEFAULT_DAYS, DEFAULT_LEVEL
@@ -22,11 +22,13 @@ from storecast.arguments import DEFAULT_HOME, HOME_VARIABLE, Verbs, not_negative
 from storecast.asking import PREDICTIONS, Question, ask_graph, body_of
 from storecast.forecast import table
 from storecast.progress import Progress
-from storecast.serve import local_options
+from storecast.serve import deployment_of, local_options
+from storecast.verbs import VERBS
 from training.batched import BatchedEngine
-from training.registry import load_fleet, tracking_uri
+from training.registry import load_fleet
 from training.run import TrainingOptions, train
 from training.synth import write_chain
+from training.tracking import tracking_uri
 
 PLOT_DAYS = 42
 FIRST_DAY = dt.date(2013, 1, 1)
@@ -38,17 +40,19 @@ def add(verbs: Verbs) -> None:
     parser = verb(
         verbs,
         "demo",
-        "synthetic chain -> train -> register -> serve -> ask -> plot; it ends by itself",
+        VERBS["demo"].summary,
         run,
         """
         storecast demo
         storecast demo --keep
+        storecast demo --graph manifests/graphs/storecast-sharded.yaml
         storecast demo --stores 20 --days 400 --port 0
         """,
     )
     parser.add_argument("--stores", type=positive, default=60, help="number of stores (60)")
     parser.add_argument("--days", type=positive, default=900, help="days of history (900)")
     parser.add_argument("--port", type=not_negative, default=8000, help="port of the graph; 0 takes a free one (8000)")
+    parser.add_argument("--graph", type=Path, metavar="FILE", help="a SeldonDeployment to serve (the plain one)")
     parser.add_argument("--keep", action="store_true", help="stay up until Ctrl-C")
     # A home of its own: a demo must never move the alias of a real registry.
     home = Path(os.environ.get(HOME_VARIABLE) or DEFAULT_HOME) / "demo"
@@ -64,8 +68,9 @@ def run(args: argparse.Namespace) -> int:
     paths = write_chain(args.home / "chain", args.stores, args.days, first=FIRST_DAY, seed=1)
     print(f"   {paths['train']}")
     _train(args.home, paths)
-    _say(3, "serve: router, forecaster and fallback, each a Seldon wrapper process, behind the engine")
-    deployment = render(GraphOptions())
+    deployment = deployment_of(args.graph)
+    nodes = ", ".join(unit.name for unit in deployment.spec.predictors[0].graph.walk())
+    _say(3, f"serve: {nodes}; each a Seldon wrapper process, behind the engine")
     options = local_options(
         args.home, _machine(os.environ), port=_port(args.port), free_ports=True, uri=_uri(args.home)
     )
@@ -126,7 +131,7 @@ def _train(home: Path, paths: Mapping[str, Path]) -> None:
     scores, stores, registered = result["backtest"], result["stores"], result["registered"]
     print(f"   {stores['fitted']} of {stores['total']} stores fitted, the others have the fallback")
     print(f"   WAPE {scores['wape']:.1%}, the naive baseline {scores['baseline_wape']:.1%}", end="; ")
-    print(f"{scores['stores_better_than_baseline']} of {scores['stores_judged']} stores beat it")
+    print(f"{scores['stores_better_than_baseline']} of {scores['stores_judged']} models judged beat it")
     print(f"   registered as storecast-fleet version {registered['version']}, alias {registered['alias']}", flush=True)
 
 

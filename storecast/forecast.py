@@ -14,7 +14,8 @@ from model_wrapper.settings import Settings
 from storecast import exit_codes
 from storecast.arguments import Verbs, add_home, date, level, positive, verb
 from storecast.asking import Answer, Question, ask_graph, ask_registry
-from training.registry import tracking_uri
+from storecast.verbs import VERBS
+from training.tracking import tracking_uri
 
 
 class ForecastUsageError(StorecastError):
@@ -28,7 +29,7 @@ def add(verbs: Verbs) -> None:
     parser = verb(
         verbs,
         "forecast",
-        "forecast stores, from the registry or through a running graph",
+        VERBS["forecast"].summary,
         run,
         """
         storecast forecast --store 4 --from 2015-06-20 --days 7
@@ -56,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
     """Ask, then print, write or draw."""
     if args.out and args.out.suffix not in (".csv", ".parquet"):
         raise ForecastUsageError(f"--out wants a file that ends with .csv or .parquet, got {args.out}")
+    if args.plot and args.plot.suffix not in (".png", ".svg", ".pdf"):
+        raise ForecastUsageError(f"--plot wants a file that ends with .png, .svg or .pdf, got {args.plot}")
     if args.url and args.days and not args.begin:
         raise ForecastUsageError(
             "--days with --url wants --from too: a graph chooses the first day only for a plain week"

@@ -6,14 +6,15 @@ from pathlib import Path
 
 from graph import GraphOptions, render, to_yaml, validate, validate_files
 from storecast import exit_codes
-from storecast.arguments import Verbs, positive, verb
+from storecast.arguments import Verbs, percent, positive, verb, word
+from storecast.verbs import VERBS
 
 COMMITTED = Path("manifests/graphs/storecast.yaml")
 
 
 def add(verbs: Verbs) -> None:
     """Add the verb and its two verbs."""
-    parser = verbs.add_parser("graph", help="render and validate the inference graph")
+    parser = verbs.add_parser("graph", help=VERBS["graph"].summary)
     below = parser.add_subparsers(dest="graph_verb", required=True, metavar="VERB")
     _add_render(below)
     validate = verb(
@@ -38,16 +39,25 @@ def _add_render(below: Verbs) -> None:
         f"""
         storecast graph render --out {COMMITTED}
         storecast graph render --shards 4 --replicas 3 --image registry.example/storecast:1.4.0
+        storecast graph render --challenger-share 10 --experiment more-waves --out graph.yaml
         """,
     )
     defaults = GraphOptions()
-    for name in ("name", "namespace", "image", "fleet_uri"):
+    for name in ("name", "namespace", "image", "fleet_uri", "challenger_uri"):
         default = getattr(defaults, name)
         parser.add_argument(f"--{name.replace('_', '-')}", default=default, help=f"({default})")
     parser.add_argument("--shards", type=positive, default=defaults.shards, help=f"forecasters ({defaults.shards})")
+    help_share = "percent of the stores that the alias challenger answers, 0 to 100 (no challenger)"
+    parser.add_argument("--challenger-share", type=percent, metavar="PERCENT", help=help_share)
+    help_experiment = f"name of the experiment; another one draws other stores ({defaults.experiment})"
+    parser.add_argument("--experiment", type=word, default=defaults.experiment, metavar="NAME", help=help_experiment)
     parser.add_argument("--replicas", type=positive, default=defaults.replicas, help=f"pods ({defaults.replicas})")
     help_max = f"most pods that load may add up to ({defaults.max_replicas})"
     parser.add_argument("--max-replicas", type=positive, default=defaults.max_replicas, help=help_max)
+    help_claim = "PersistentVolumeClaim of downloaded fleets, shared by pods; empty: a folder in each pod"
+    parser.add_argument("--cache-claim", default=defaults.cache_claim, metavar="NAME", help=help_claim)
+    help_log = f"where forecasts are logged; empty: the executor's default ({defaults.log_url})"
+    parser.add_argument("--log-url", default=defaults.log_url, metavar="URL", help=help_log)
     parser.add_argument("--out", type=Path, help="file to write (stdout)")
 
 
@@ -59,8 +69,13 @@ def run_render(args: argparse.Namespace) -> int:
         image=args.image,
         fleet_uri=args.fleet_uri,
         shards=args.shards,
+        challenger_share=args.challenger_share,
+        challenger_uri=args.challenger_uri,
+        experiment=args.experiment,
         replicas=args.replicas,
         max_replicas=max(args.max_replicas, args.replicas),
+        cache_claim=args.cache_claim,
+        log_url=args.log_url,
     )
     deployment = render(options)
     validate(deployment.to_wire())

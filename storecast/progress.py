@@ -8,6 +8,13 @@ from tqdm import tqdm
 logger = logging.getLogger(__name__)
 
 
+# tqdm's own format turns a rate below one into seconds, and does not say of what the count is.
+_OF_STORES = (
+    "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} stores [{elapsed}<{remaining}, {rate_noinv_fmt}{postfix}]"
+)
+_OF_A_STEP = "{desc} ..."
+
+
 class Progress:
     """A `training.run.Reporter` for the command line."""
 
@@ -20,13 +27,13 @@ class Progress:
         self.close()
         self._failed = 0
         if sys.stderr.isatty():
-            bar_format = None if n_stores else "{desc} ..."
+            bar_format = _OF_STORES if n_stores else _OF_A_STEP
             self._bar = tqdm(total=n_stores or None, desc=f"{name:9}", unit=" stores", bar_format=bar_format)
         else:
             logger.info("training.stage", extra={"facts": {"stage": name, "n_stores": n_stores}})
 
     def advance(self, done: int, failed: int) -> None:
-        """Count stores."""
+        """Count stores; `failed` of them failed."""
         self._failed += failed
         if self._bar is not None:
             self._bar.update(done)

@@ -6,10 +6,12 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from fleet.names import FLEET_MODEL, store_id_of
 from storecast import exit_codes
 from storecast.arguments import Verbs, add_home, positive, verb
+from storecast.verbs import VERBS
 from training import promotion
-from training.registry import tracking_uri
+from training.tracking import tracking_uri
 
 _ROWS = {
     "version": "version",
@@ -25,12 +27,12 @@ _ROWS = {
 _MOST_STORES = 20
 
 
-def add(verbs: Verbs) -> None:
-    """Add both verbs."""
-    promoting = verb(
+def add_promote(verbs: Verbs) -> None:
+    """Add the verb."""
+    parser = verb(
         verbs,
         "promote",
-        "make the challenger, or any version, the champion that is served",
+        VERBS["promote"].summary,
         run_promote,
         """
         storecast promote --dry-run
@@ -38,11 +40,16 @@ def add(verbs: Verbs) -> None:
         storecast promote --version 7 --json
         """,
     )
-    promoting.add_argument("--version", type=positive, help="version of the fleet to promote (the challenger)")
-    back = verb(
+    parser.add_argument("--version", type=positive, help="version of the fleet to promote (the challenger)")
+    _add_common(parser)
+
+
+def add_rollback(verbs: Verbs) -> None:
+    """Add the verb."""
+    parser = verb(
         verbs,
         "rollback",
-        "go back to the champion before; a second rollback undoes the first",
+        VERBS["rollback"].summary,
         run_rollback,
         """
         storecast rollback --dry-run
@@ -50,10 +57,13 @@ def add(verbs: Verbs) -> None:
         storecast rollback --json
         """,
     )
-    for parser in (promoting, back):
-        parser.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
-        parser.add_argument("--json", action="store_true", help="one JSON result in place of text")
-        add_home(parser)
+    _add_common(parser)
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
+    parser.add_argument("--json", action="store_true", help="one JSON result in place of text")
+    add_home(parser)
 
 
 def run_promote(args: argparse.Namespace) -> int:
@@ -79,9 +89,28 @@ def text(result: Mapping[str, Any]) -> str:
     if not result["moves"]:
         return f"nothing to do: version {result['champion']} is the champion"
     lines = ["would move:" if result["dry_run"] else "moved:"]
-    lines += [f"  {move['alias']:<11}{_word(move['old'])} -> {_word(move['new'])}" for move in result["moves"]]
+    lines += [f"  {_move(move)}" for move in result["moves"] if move["model"] == FLEET_MODEL]
+    lines += _own_models(result)
     changes = result["changes"]
     return "\n".join(lines + (_changes(changes) if changes else []))
+
+
+def _own_models(result: Mapping[str, Any]) -> list[str]:
+    """The stores' own models: those that move with the fleet, and those that do not."""
+    moves = [move for move in result["moves"] if move["model"] != FLEET_MODEL]
+    lines = ["", "stores' own models:"] if moves else []
+    lines += [f"  store {store_id_of(move['model']):<14}{_move(move)}" for move in moves[:_MOST_STORES]]
+    if len(moves) > _MOST_STORES:
+        lines.append(f"  and {len(moves) - _MOST_STORES} more moves: see --json")
+    for name, told in (("left_alone", "set by hand, left alone"), ("missing", "deleted since, not moved to")):
+        if result[name]:
+            stores = [f"store {store_id_of(own['model'])} ({own['alias']} {own['version']})" for own in result[name]]
+            lines += ["", f"own models {told}: {_some(stores)}"]
+    return lines
+
+
+def _move(move: Mapping[str, Any]) -> str:
+    return f"{move['alias']:<11}{_word(move['old'])} -> {_word(move['new'])}"
 
 
 def _changes(changes: Mapping[str, Any]) -> list[str]:

@@ -1,21 +1,30 @@
 """`storecast serve`: run a SeldonDeployment on this machine."""
 
 import argparse
+import dataclasses
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from graph import GraphOptions, SeldonDeployment, render, validate
 from graph.documents import load
 from graph.errors import UsageError
+from graph.free_ports import LOOPBACK
 from graph.local import LocalGraph, serve
-from graph.plan import LOOPBACK, LocalOptions
+from graph.plan import LocalOptions
+from graph.scrape import scrape_config
 from model_wrapper.settings import Settings, variable_of
+from storecast import log_beside
 from storecast.arguments import Verbs, add_home, not_negative, verb
 from storecast.graph_verbs import COMMITTED
-from training.registry import tracking_uri
+from storecast.verbs import VERBS
+from training.tracking import tracking_uri
 
-WIRING = {variable_of(name) for name in ("shards", "shard_index", "behind_router", "unit_id", "unit_image")}
+# Of Prometheus, for all pages of the running graph: prometheus --config.file=...
+SCRAPE_FILE = "prometheus.yaml"
+WIRED = ("shards", "shard_index", "challenger_share", "experiment", "behind_router", "unit_id", "unit_image")
+WIRING = {variable_of(name) for name in WIRED}
 # Credentials of a tracking server and of the store of its artifacts.
 REGISTRY_PREFIXES = ("MLFLOW_", "AWS_")
 
@@ -25,11 +34,12 @@ def add(verbs: Verbs) -> None:
     parser = verb(
         verbs,
         "serve",
-        "run an inference graph here, as a cluster would: its components as processes, its engine on one port",
+        VERBS["serve"].summary,
         run,
         f"""
         storecast serve
         storecast serve {COMMITTED} --port 0
+        storecast serve {COMMITTED.parent / "storecast-challenger.yaml"}
         storecast serve --fleet-uri models:/storecast-fleet/3
         """,
     )
@@ -37,6 +47,9 @@ def add(verbs: Verbs) -> None:
     parser.add_argument("--port", type=not_negative, default=8000, help="port of the engine; 0 takes free ports (8000)")
     parser.add_argument("--host", default="127.0.0.1", help="address the engine listens on (127.0.0.1)")
     parser.add_argument("--predictor", default="", help="which predictor to run (the first)")
+    parser.add_argument("--no-request-log", action="store_true", help="do not keep the forecasts that are answered")
+    help_executor = "file of a real Seldon executor to run in the place of our engine"
+    parser.add_argument("--executor", type=Path, metavar="PATH", help=help_executor)
     parser.add_argument("--fleet-uri", help="serve this fleet, not the file's ($STORECAST_FLEET_URI)")
     add_home(parser)
 
@@ -47,7 +60,11 @@ def run(args: argparse.Namespace) -> int:
     options = local_options(
         args.home, os.environ, port=args.port, host=args.host, predictor=args.predictor, fleet_uri=args.fleet_uri
     )
-    return serve(deployment, options, tell)
+    options = dataclasses.replace(options, executor=args.executor)
+    if args.no_request_log:
+        return serve(deployment, options, tell)
+    beside = log_beside.with_request_log(options, args.home)
+    return serve(deployment, beside, partial(tell, request_log=log_beside.where(os.environ, args.home)))
 
 
 def deployment_of(path: Path | None) -> SeldonDeployment:
@@ -90,8 +107,8 @@ def local_options(
     cache, fleet = variable_of("cache_dir"), variable_of("fleet_uri")
     overrides = {cache: environ.get(cache) or str(home.absolute() / "cache")}
     overrides[variable_of("bind_host")] = LOOPBACK
-    if fleet_uri or environ.get(fleet):
-        overrides[fleet] = fleet_uri or environ[fleet]
+    given = {fleet: fleet_uri, variable_of("challenger_uri"): None}
+    overrides |= {name: asked or environ[name] for name, asked in given.items() if asked or environ.get(name)}
     return LocalOptions(
         environ={**environ, "MLFLOW_TRACKING_URI": uri or tracking_uri(environ, home)},
         log_dir=home.absolute() / "logs",
@@ -104,12 +121,17 @@ def local_options(
     )
 
 
-def tell(graph: LocalGraph) -> None:
+def tell(graph: LocalGraph, request_log: str = "") -> None:
     """Say where everything is."""
     print(f"predictions  {graph.base_url}/api/v1.0/predictions")
     for name, url in graph.metrics_urls.items():
         print(f"metrics      {url}   ({name})")
+    scrape = graph.log_dir / SCRAPE_FILE
+    scrape.write_text(scrape_config("storecast", graph.metrics_urls))
+    print(f"scrape       {scrape}")
     print(f"logs         {graph.log_dir}")
+    if request_log:
+        print(f"request log  {request_log}")
     print(
         "\nask it:\n"
         f"  storecast forecast --store 4 --url {graph.base_url}\n"

@@ -4,24 +4,29 @@ import argparse
 import os
 
 from model_wrapper.settings import SettingRow, Settings
+from monitoring.request_log.settings import RequestLogSettings
 from storecast import exit_codes
 from storecast.arguments import DEFAULT_HOME, HOME_VARIABLE, Verbs, verb
+from storecast.verbs import VERBS
 
 OF_THE_COMMAND_LINE = (
     SettingRow(HOME_VARIABLE, DEFAULT_HOME, "folder", "Registry, caches and logs of this machine."),
     SettingRow("MLFLOW_TRACKING_URI", "SQLite in the home", "URI", "Tracking server and registry."),
+    SettingRow("STORECAST_HISTORY_URL", "", "URI", "Database of `train --data FILE.sql`; may hold a password."),
+    SettingRow("RAY_ADDRESS", "", "host:port", "Ray cluster of `train --runner ray`; empty: one for the run alone."),
 )
 
 
 def add(verbs: Verbs) -> None:
     """Add the verb."""
-    verb(verbs, "settings", "print every setting: variable, default, unit, meaning", run, "storecast settings")
+    verb(verbs, "settings", VERBS["settings"].summary, run, "storecast settings")
 
 
 def run(args: argparse.Namespace) -> int:  # noqa: ARG001 - it has no options
     """Print the table; a setting that cannot be used is an error."""
     Settings.from_env(os.environ)
-    rows = (*OF_THE_COMMAND_LINE, *Settings.table())
+    RequestLogSettings.from_env(os.environ)
+    rows = (*OF_THE_COMMAND_LINE, *Settings.table(), *(SettingRow(*row) for row in RequestLogSettings.table()))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:
         print(f"{row[0]:{widths[0]}}  {row[1]:{widths[1]}}  {row[2]:{widths[2]}}  {row[3]}")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from storecast import exit_codes
 from storecast.arguments import Verbs, date, positive, verb
+from storecast.verbs import VERBS
+from training.errors import DataError
 from training.synth import write_chain
 
 
@@ -15,7 +17,7 @@ def add(verbs: Verbs) -> None:
     parser = verb(
         verbs,
         "synth",
-        "write a seeded synthetic chain in Kaggle's Rossmann layout",
+        VERBS["synth"].summary,
         run,
         """
         storecast synth --stores 60 --days 900 --out chain
@@ -31,6 +33,9 @@ def add(verbs: Verbs) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the tables and print where they are."""
-    paths = write_chain(args.out, args.stores, args.days, first=args.first, seed=args.seed)
+    try:
+        paths = write_chain(args.out, args.stores, args.days, first=args.first, seed=args.seed)
+    except OSError as error:
+        raise DataError(f"--out wants a folder that can be written to, got {args.out}: {error}") from error
     print(json.dumps({name: str(path) for name, path in paths.items()}, indent=1))
     return exit_codes.OK

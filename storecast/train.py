@@ -2,21 +2,26 @@
 
 import argparse
 import json
+import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from storecast import exit_codes
 from storecast.arguments import Verbs, add_home, not_negative, positive, share, share_or_none, verb
 from storecast.progress import Progress
+from storecast.verbs import VERBS
 from training.batched import BatchedEngine
 from training.engine import Engine
+from training.errors import DataError, TooManyFailuresError
 from training.gate import MARGIN
 from training.mapping import ROSSMANN, read_mapping
-from training.registry import tracking_uri
 from training.run import TrainingOptions
 from training.run import train as train_chain
+from training.runners import RUNNERS, Runner, runner_of
 from training.stan import StanEngine
+from training.tracking import tracking_uri
 from training.variants import STEADY, VARIANTS
 
 ENGINES: dict[str, Callable[[int | None], Engine]] = {"batched": BatchedEngine, "stan": StanEngine}
@@ -27,20 +32,24 @@ def add(verbs: Verbs) -> None:
     parser = verb(
         verbs,
         "train",
-        "fit every store, judge the fits, and register them as one fleet",
+        VERBS["train"].summary,
         run,
         """
         storecast train --data train.csv.gz --stores store.csv --calendar calendar.csv.gz
         storecast train --data sales.parquet --mapping columns.toml --test-days 28
         storecast train --data train.csv --stores store.csv --calendar calendar.csv --register-stores 4,17
-        storecast train --data train.csv --stores store.csv --calendar calendar.csv --dry-run
+        storecast train --data sales.sql --runner joblib --workers 4 --dry-run
+        RAY_ADDRESS=head:6379 storecast train --data partitions/ --stores store.csv --runner ray --home /shared/run
         """,
     )
-    parser.add_argument("--data", type=Path, required=True, help="sales history: CSV (also .gz) or Parquet")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="sales history: CSV (also .gz), Parquet, partitions, or .sql"
+    )
     parser.add_argument("--stores", type=Path, help="store table: id and attributes to group stores by")
     parser.add_argument("--calendar", type=Path, help="the days ahead: opening, promotions, holidays")
     parser.add_argument("--mapping", type=Path, help="TOML file that names the columns (Kaggle's Rossmann names)")
     parser.add_argument("--engine", choices=list(ENGINES), default="batched", help="stan is stock Prophet (batched)")
+    parser.add_argument("--runner", choices=RUNNERS, help="where to fit: here, on all cores, on Ray (joblib)")
     parser.add_argument("--workers", type=positive, help="processes that fit (one a core)")
     parser.add_argument(
         "--test-days", type=not_negative, default=42, help="days each backtest looks ahead; 0: none (42)"
@@ -91,10 +100,32 @@ def run(args: argparse.Namespace) -> int:
         gate_margin=args.gate_margin,
         refit=args.refit,
         dry_run=args.dry_run,
+        runner=_runner(args),
     )
     try:
         result = train_chain(options, ENGINES[args.engine](args.workers), progress)
+    except (DataError, TooManyFailuresError) as error:
+        _print(error.result or {"error": str(error)})
+        raise
     finally:
         progress.close()
-    print(json.dumps(result, indent=1))
+    _print(result)
     return exit_codes.SOME_FAILED if result["stores"]["failed"] else exit_codes.OK
+
+
+def _print(result: Mapping[str, Any]) -> None:
+    print(json.dumps(_strict(dict(result)), indent=1, allow_nan=False))
+
+
+def _strict(value: Any) -> Any:  # noqa: ANN401 - any plain value
+    """With null for each number that JSON does not have: the score of a group without a judged day is none."""
+    if isinstance(value, dict):
+        return {name: _strict(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_strict(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _runner(args: argparse.Namespace) -> Runner:
+    # Stock Prophet has its own pool, which also spreads the few partitions of a small chain.
+    return runner_of(args.runner or ("inprocess" if args.engine == "stan" else "joblib"), args.workers, os.environ)

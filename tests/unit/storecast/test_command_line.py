@@ -1,8 +1,11 @@
 """The command line: helps that work, options that are checked, errors that end with their code."""
 
 import argparse
+import json
 import re
 import shlex
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -12,6 +15,7 @@ from storecast import __main__ as command_line
 from storecast import exit_codes
 from storecast.asking import GraphAnswerError, Question, answer_of, body_of
 from storecast.forecast import table
+from storecast.verbs import VERBS
 
 
 def helps(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
@@ -34,6 +38,15 @@ def test_every_example_of_a_help_text_is_a_command_that_parses(line: str) -> Non
     assert command_line.parser().parse_args(words[1:]).verb == words[1]
 
 
+def test_the_help_lists_every_verb_and_imports_none() -> None:
+    code = "import sys; from storecast.__main__ import parser; parser([]).print_help(); print('modules', *sys.modules)"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    listed, _, imported = output.rpartition("modules")
+    assert all(re.search(rf"^    {name}\b", listed, re.MULTILINE) for name in VERBS)
+    modules = {verb.add.partition(":")[0] for verb in VERBS.values()}
+    assert not (modules | {"mlflow", "pandas", "matplotlib"}) & set(imported.split())
+
+
 def test_the_help_lists_every_exit_code() -> None:
     text = command_line.parser().format_help()
     for code, meaning in exit_codes.MEANINGS.items():
@@ -49,6 +62,8 @@ def test_the_help_lists_every_exit_code() -> None:
         "forecast",
         "synth --stores 0 --days 9 --out x",
         "train --data x --max-failed-share 2",
+        "graph render --challenger-share 101",
+        "graph render --challenger-share 10 --experiment $(x)",
         "train",
         "nonsense",
     ],
@@ -66,6 +81,10 @@ def test_a_wrong_option_is_a_usage_error(words: str, capsys: pytest.CaptureFixtu
         ("train --data nowhere.csv --home {tmp}", 2, "cannot read nowhere.csv"),
         ("train --data nowhere.csv --mapping nowhere.toml --home {tmp}", 2, "cannot read the column mapping"),
         ("forecast --store 4 --out x.xlsx --home {tmp}", 2, "wants a file that ends with .csv or .parquet"),
+        ("forecast --store 4 --plot x.bmp --home {tmp}", 2, "wants a file that ends with .png, .svg or .pdf"),
+        ("synth --stores 3 --days 5 --out /proc/none", 2, "--out wants a folder that can be written to"),
+        ("promote --dry-run --home {tmp}/none", 3, "there is no registry at"),
+        ("rollback --home {tmp}/none", 3, "there is no registry at"),
         ("forecast --store 4 --days 9 --url http://127.0.0.1:1", 2, "wants --from too"),
         ("forecast --store 4 --url http://127.0.0.1:1", 3, "start one with `storecast serve`"),
         ("graph validate nowhere.yaml", 2, "nowhere.yaml"),
@@ -79,7 +98,9 @@ def test_an_error_says_what_to_do_and_ends_with_its_code(
     captured = capsys.readouterr()
     assert told in captured.err
     assert "Traceback" not in captured.err
-    assert captured.out == ""
+    # A training has a result, whatever becomes of it.
+    assert json.loads(captured.out or "{}").keys() <= {"error"}
+    assert bool(captured.out) == (words.startswith("train --data nowhere.csv --home"))
 
 
 def test_settings_are_listed_and_a_wrong_one_is_named(

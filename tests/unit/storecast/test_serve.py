@@ -10,10 +10,14 @@ from graph.plan import plan
 from storecast.serve import deployment_of, local_options
 
 
-def env_of_a_forecaster(environ: dict[str, str], fleet_uri: str | None = None) -> dict[str, str]:
+def env_of(name: str, environ: dict[str, str], fleet_uri: str | None = None) -> dict[str, str]:
     options = local_options(Path("/home"), environ, port=0, fleet_uri=fleet_uri)
-    components = plan(render(GraphOptions()), options).components
-    return dict(next(each for each in components if each.name == "forecaster").env)
+    components = plan(render(GraphOptions(challenger_share=10)), options).components
+    return dict(next(each for each in components if each.name == name).env)
+
+
+def env_of_a_forecaster(environ: dict[str, str], fleet_uri: str | None = None) -> dict[str, str]:
+    return env_of("forecaster", environ, fleet_uri)
 
 
 def test_settings_and_the_registrys_credentials_reach_the_components() -> None:
@@ -24,7 +28,9 @@ def test_settings_and_the_registrys_credentials_reach_the_components() -> None:
 
 
 def test_how_the_graph_is_wired_is_not_a_setting_of_this_machine() -> None:
-    env = env_of_a_forecaster({"STORECAST_SHARDS": "3", "STORECAST_BEHIND_ROUTER": "false"})
+    wired = {"STORECAST_SHARDS": "3", "STORECAST_BEHIND_ROUTER": "false", "STORECAST_CHALLENGER_SHARE": "99"}
+    env = env_of_a_forecaster(wired)
+    assert env["STORECAST_CHALLENGER_SHARE"] == "10"
     assert env["STORECAST_BEHIND_ROUTER"] == "true"
     assert "STORECAST_SHARDS" not in env
 
@@ -40,6 +46,12 @@ def test_the_fleet_and_the_cache_are_those_of_the_option_then_of_the_environment
     assert env_of_a_forecaster(given)["STORECAST_FLEET_URI"] == "/fleet"
     assert env_of_a_forecaster(given)["STORECAST_CACHE_DIR"] == "/cache"
     assert env_of_a_forecaster(given, "models:/x/3")["STORECAST_FLEET_URI"] == "models:/x/3"
+
+
+def test_another_fleet_for_the_champion_leaves_the_challenger_its_own() -> None:
+    name, alias = "STORECAST_CHALLENGER_URI", "models:/storecast-fleet@challenger"
+    assert env_of("challenger", {"STORECAST_FLEET_URI": "/fleet"}, "models:/x/3")[name] == alias
+    assert env_of("challenger", {name: "/other"})[name] == "/other"
 
 
 def test_a_file_with_two_deployments_is_refused(tmp_path: Path) -> None:

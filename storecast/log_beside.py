@@ -1,0 +1,58 @@
+"""The request log as one more process of a graph on this machine."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from graph.component import Plan
+from graph.free_ports import LOOPBACK, free_ports
+from graph.plan import INHERITED, INHERITED_PREFIX, LocalOptions
+from model_wrapper.settings import variable_of
+from monitoring.request_log.database import RequestLogDatabase
+from monitoring.request_log.settings import PREFIX, RequestLogSettings
+from storecast.request_log import PORT
+
+NAME = "request-log"
+# What the sink needs after its last event, to close its server and its database.
+_END_MARGIN_S = 5.0
+
+
+def with_request_log(options: LocalOptions, home: Path) -> LocalOptions:
+    """The same options, with a sink beside the graph that its loggers log to.
+
+    Raises: RequestLogUsageError: a setting of the log is wrong.
+    """
+    settings = RequestLogSettings.from_env(options.environ)
+    settings.database_url(home)
+    port = free_ports(1)[0] if options.free_ports else PORT
+    sink = Plan(
+        name=NAME,
+        command=[
+            sys.executable,
+            "-m",
+            "storecast",
+            "request-log",
+            "serve",
+            "--port",
+            f"{port}",
+            "--home",
+            f"{home.absolute()}",
+        ],
+        env={name: value for name, value in options.environ.items() if _is_passed_on(name)},
+        probe_path="/health",
+        probe_port=port,
+        log_path=options.log_dir / f"{NAME}.log",
+        stop_grace_s=settings.flush_s + _END_MARGIN_S,
+        restarts=options.restarts,
+    )
+    return replace(options, beside=[*options.beside, sink], default_log_url=f"http://{LOOPBACK}:{port}/")
+
+
+def where(environ: Mapping[str, str], home: Path) -> str:
+    """The database of the log, as people may see it."""
+    return RequestLogDatabase(RequestLogSettings.from_env(environ).database_url(home)).where
+
+
+def _is_passed_on(name: str) -> bool:
+    return name in {*INHERITED, variable_of("log_level")} or name.startswith((INHERITED_PREFIX, PREFIX))
