@@ -1,10 +1,21 @@
-"""What all tests share: how hard property tests try."""
+"""What all tests share: how hard property tests try, and one database server a test process."""
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
 
 # Quick by default, so that the unit tests stay a habit; HYPOTHESIS_PROFILE=thorough looks longer.
 settings.register_profile("quick", max_examples=60, deadline=None)
 settings.register_profile("thorough", max_examples=2000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """SQLAlchemy URL of a real PostgreSQL server that all tests of a process share: name tables apart."""
+    from support.postgres import postgres_server  # noqa: PLC0415 - other tests need no database driver
+
+    with postgres_server(tmp_path_factory.mktemp("postgres")) as url:
+        yield url

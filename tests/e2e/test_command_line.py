@@ -50,7 +50,8 @@ def test_training_prints_one_json_result_and_logs_lines_of_json(home: Path) -> N
     result = json.loads((home / "result.json").read_text())
     assert result["stores"] == {"total": 10, "fitted": 8, "fallback_too_short": 2, "failed": 0}
     assert result["registered"]["store_models"] == {"prophet-retail-forecaster-store-4": "1"}
-    assert set(result["seconds"]) == {"read", "champion", "backtest", "fit", "plots", "register"}
+    assert set(result["seconds"]) == {"partition", "read", "champion", "lessons", "models", "plots", "register"}
+    assert set(result["seconds_of_workers"]) == {"read", "backtest", "fit"}
     assert result["backtest"]["stores_judged"] >= 6
     assert len(result["backtest"]["cutoffs"]) == 3
     for line in (home / "train.log").read_text().splitlines():
@@ -130,7 +131,7 @@ def test_the_graph_gives_the_same_numbers_as_the_registry(home: Path, graph: str
     words = ("forecast", "--store", "8", "--store", "4", "--from", "2014-03-29", "--days", "42", "--json")
     here, there = (json.loads(run(home, *words, *extra).stdout) for extra in ((), ("--url", graph)))
     assert here == there
-    assert {row["source"] for row in there} == {"fleet", "fallback"}
+    assert {row["source"] for row in there} == {"store", "fallback"}  # store 4 has a model of its own
 
 
 def test_the_graph_answers_every_store_at_once_and_names_its_route(graph: str) -> None:
@@ -150,7 +151,7 @@ def test_the_graph_answers_every_store_at_once_and_names_its_route(graph: str) -
     ("body", "content_type", "told"),
     [
         (b"{not json", "application/json", "JSON"),
-        (b'{"jsonData": {"storeId": "4"}}', "text/plain", "JSON"),
+        (b'{"jsonData": {"storeId": "4"}}', "text/plain", "application/json, got Content-Type: text/plain"),
         (b'{"jsonData": {"storeId": "4", "beginDate": "2015-13-01", "level": 7}}', "application/json", "jsonData"),
         (b'{"jsonData": []}', "application/json", "jsonData"),
     ],
@@ -176,10 +177,13 @@ def test_every_malformed_request_is_a_400_with_every_problem_through_the_whole_g
     assert sorted(problem["path"] for problem in answer.json()["jsonData"]["problems"]) == sorted(paths)
 
 
+COMPONENTS = ("router", "forecaster", "fallback")
+
+
 def test_every_metrics_page_of_the_graph_can_be_read(graph: str, addresses: dict[str, str]) -> None:
     assert requests.get(f"{graph}/api/v1.0/metadata/forecaster", timeout=10).status_code == 200
     pages = {what: requests.get(url, timeout=10).text for what, url in addresses.items() if what.startswith("metrics")}
-    assert set(pages) == {f"metrics ({name})" for name in ("engine", "router", "forecaster", "fallback")}
+    assert set(pages) == {f"metrics ({name})" for name in (*COMPONENTS, "engine", "request-log")}
     assert 'seldon_api_executor_server_requests_seconds_count{code="200"' in pages["metrics (engine)"]
     assert "storecast_requests_total" in pages["metrics (forecaster)"]
     for page in pages.values():

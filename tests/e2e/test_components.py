@@ -83,12 +83,17 @@ def test_a_malformed_request_is_400_and_names_every_problem(
     assert all(problem["wanted"] in answer["status"]["info"] for problem in answer["jsonData"]["problems"])
 
 
-@pytest.mark.parametrize(("body", "kind"), [case[1:] for case in UNREADABLE], ids=[case[0] for case in UNREADABLE])
-def test_an_unreadable_body_is_400_and_says_what_is_wanted(alone: RunningComponent, body: bytes, kind: str) -> None:
-    reply = alone.send("POST", "/predict", body, {"Content-Type": kind} if kind else {})
+@pytest.mark.parametrize(
+    ("body", "kind", "said"), [case[1:] for case in UNREADABLE], ids=[case[0] for case in UNREADABLE]
+)
+@pytest.mark.parametrize("path", ["/predict", "/send-feedback"])
+def test_an_unreadable_body_is_400_and_says_why(
+    alone: RunningComponent, path: str, body: bytes, kind: str, said: str
+) -> None:
+    reply = alone.send("POST", path, body, {"Content-Type": kind} if kind else {})
 
     assert reply.status == 400
-    assert "application/json" in reply.json()["status"]["info"]
+    assert said in reply.json()["status"]["info"]
 
 
 def test_a_broken_multipart_form_is_400(alone: RunningComponent) -> None:
@@ -117,6 +122,7 @@ def test_one_store_is_answered_with_the_numbers_of_the_fleet(alone: RunningCompo
     assert [day["timestamp"] for day in entry["forecast"]] == expected.dates.astype(str).tolist()
     assert entry["model"] == {
         "source": "fleet",
+        "alias": "champion",
         "version": Fleet.open(fleet_path).version,
         "trainedThrough": "2015-06-19",
     }
@@ -159,7 +165,7 @@ def test_an_unknown_store_is_an_error_of_the_item_only(alone: RunningComponent) 
     wrong, good = alone.predict({"jsonData": [item("11155"), item("1")]}).json()["jsonData"]
 
     assert wrong["error"]["code"] == "UNKNOWN_STORE"
-    assert "'11155' (did you mean 1115?)" in wrong["error"]["message"]
+    assert '"11155" (did you mean 1115?)' in wrong["error"]["message"]
     assert "forecast" in good
 
 
@@ -220,7 +226,7 @@ def test_metrics_count_requests_items_and_refusals_but_name_no_store(alone: Runn
     assert 'source="fleet"' in page
     assert 'reason="bad_request"' in page
     assert 'reason="not_json"' in page
-    assert "storecast_fleet_info{" in page
+    assert "storecast_fleet_version{" in page
     assert '"1114"' not in page
 
 
@@ -267,7 +273,7 @@ def test_a_malformed_request_is_refused_by_the_forecaster_not_by_the_router(
     assert len(paths) > 0
 
 
-@pytest.mark.parametrize(("body", "kind"), [case[1:] for case in UNREADABLE], ids=[case[0] for case in UNREADABLE])
+@pytest.mark.parametrize(("body", "kind"), [case[1:3] for case in UNREADABLE], ids=[case[0] for case in UNREADABLE])
 def test_an_unreadable_body_is_routed_to_the_forecaster(graph: Graph, body: bytes, kind: str) -> None:
     reply = graph.router.send("POST", "/route", body, {"Content-Type": kind} if kind else {})
 

@@ -8,11 +8,13 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Awaitable, Callable
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.local_graphs import tiny_deployment, tiny_document, tiny_options
+from support.local_graphs import component_urls, tiny_deployment, tiny_document, tiny_options
+from support.processes import Reply, request
 
 from graph.errors import ComponentError, UsageError
 from graph.local import LocalGraph
@@ -25,12 +27,15 @@ WAIT_S = 30.0
 def ask(url: str, body: object = None) -> Any:  # noqa: ANN401 - any JSON
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})  # noqa: S310 - loopback
-    with urllib.request.urlopen(request, timeout=WAIT_S) as reply:  # noqa: S310 - loopback
-        return json.loads(reply.read())
+    try:
+        with urllib.request.urlopen(request, timeout=WAIT_S) as reply:  # noqa: S310 - loopback
+            return json.loads(reply.read())
+    except HTTPException as error:  # who answered went away meanwhile
+        raise ConnectionError(f"the answer of {url} broke off: {error!r}") from error
 
 
 async def whoami(graph: LocalGraph, name: str) -> dict[str, Any]:
-    seen: dict[str, Any] = await asyncio.to_thread(ask, f"{graph.component_urls[name]}/whoami")
+    seen: dict[str, Any] = await asyncio.to_thread(ask, f"{component_urls(graph)[name]}/whoami")
     return seen
 
 
@@ -61,6 +66,23 @@ def test_a_graph_answers_through_the_engine(tmp_path: Path) -> None:
 
     assert asyncio.run(run()) == {"jsonData": ["forecaster", "fallback"]}
     assert "tiny component, ready" in (tmp_path / "router.log").read_text()
+
+
+def test_the_engine_takes_what_the_file_gives_to_the_executor(tmp_path: Path) -> None:
+    document = tiny_document(forecaster="slow")
+    document["spec"]["annotations"] = {"seldon.io/rest-timeout": "200"}
+
+    async def run() -> tuple[Reply, Reply]:
+        async with LocalGraph(SeldonDeployment.from_wire(document), tiny_options(tmp_path)) as graph:
+            port = int(graph.base_url.rpartition(":")[2])
+            described = await asyncio.to_thread(request, port, "GET", "/api/v1.0/doc/seldon.json")
+            late = await asyncio.to_thread(request, port, "POST", "/api/v1.0/predictions", b'{"jsonData": {}}')
+            return described, late
+
+    described, late = asyncio.run(run())
+    assert "/seldon/default/tiny/api/v1.0/predictions" in described.json()["paths"]
+    assert late.status == 500
+    assert "context deadline exceeded" in late.json()["status"]["info"]
 
 
 def test_a_component_gets_the_operators_env_and_only_what_it_needs_of_this_machine(tmp_path: Path) -> None:
@@ -131,7 +153,7 @@ def test_a_component_whose_guardian_is_killed_ends_and_is_started_again(tmp_path
 def test_stopping_leaves_no_process_even_of_one_that_ignores_it(tmp_path: Path) -> None:
     async def run() -> list[int]:
         async with LocalGraph(tiny_deployment(forecaster="stubborn"), tiny_options(tmp_path)) as graph:
-            seen = [await whoami(graph, name) for name in graph.component_urls]
+            seen = [await whoami(graph, name) for name in component_urls(graph)]
             return [*(each["pid"] for each in seen), *(each["child"] for each in seen if each["child"])]
 
     pids = asyncio.run(run())
@@ -171,8 +193,8 @@ def test_a_taken_port_is_told_before_anything_starts(tmp_path: Path) -> None:
 def serve_in_a_process(log_dir: Path) -> subprocess.Popen[str]:
     code = (
         "import json, sys; from pathlib import Path; from graph import serve\n"
-        "from support.local_graphs import tiny_deployment, tiny_options\n"
-        "tell = lambda graph: print(json.dumps(graph.component_urls), flush=True)\n"
+        "from support.local_graphs import component_urls, tiny_deployment, tiny_options\n"
+        "tell = lambda graph: print(json.dumps(component_urls(graph)), flush=True)\n"
         "sys.exit(serve(tiny_deployment(forecaster='stubborn'), tiny_options(Path(sys.argv[1])), tell))\n"
     )
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}

@@ -7,6 +7,20 @@ from training.history import History
 from training.read import read_history
 from training.synth import write_chain
 
+NUMBERED = """[columns]
+store_id = "Store"
+ds = "Date"
+y = "Sales"
+open = "Open"
+[flags]
+promo = "Promo"
+[numbers]
+price = "Price"
+[stores]
+group = ["StoreType"]
+"""
+"""A mapping file for a chain with one more column, a price."""
+
 FIRST = dt.date(2013, 1, 1)
 
 

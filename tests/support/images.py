@@ -16,7 +16,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from support.processes import ROOT, Reply, free_ports, request
+from support.processes import ROOT, Reply, request
+
+from graph.free_ports import free_ports
 
 TOOLS_SCRIPT = ".ci/install-image-tools"
 BUILD_TIMEOUT_S = 540

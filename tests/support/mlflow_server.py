@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -11,19 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from graph.free_ports import free_ports
 
 
 @contextmanager
-def mlflow_server(folder: Path, start_timeout_s: float = 90) -> Iterator[str]:
-    """Base URL of a server with SQLite and proxied artifacts under `folder`."""
+def mlflow_server(
+    folder: Path, port: int = 0, *, ended_by: signal.Signals = signal.SIGTERM, start_timeout_s: float = 90
+) -> Iterator[str]:
+    """Base URL of a server with SQLite and proxied artifacts under `folder`; port 0 takes a free one."""
     folder.mkdir(parents=True, exist_ok=True)
-    port = free_port()
+    port = port or free_ports(1)[0]
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += [
         "--backend-store-uri",
@@ -38,7 +34,7 @@ def mlflow_server(folder: Path, start_timeout_s: float = 90) -> Iterator[str]:
             _wait(process, f"http://127.0.0.1:{port}/health", folder / "server.log", start_timeout_s)
             yield f"http://127.0.0.1:{port}"
         finally:
-            os.killpg(process.pid, signal.SIGTERM)
+            os.killpg(process.pid, ended_by)
             try:
                 process.wait(20)
             except subprocess.TimeoutExpired:

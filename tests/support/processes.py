@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import signal
@@ -11,9 +12,11 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from graph.free_ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,26 +72,19 @@ class RunningComponent:
 def request(
     port: int, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
 ) -> Reply:
-    """Send one request to this machine."""
+    """Send one request to this machine.
+
+    Raises: OSError: nobody answers, or who did went away meanwhile.
+    """
     connection = HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request(method, path, body, dict(headers or {}))
         response = connection.getresponse()
         return Reply(response.status, response.getheader("Content-Type", ""), response.read())
+    except HTTPException as error:
+        raise ConnectionError(f"the answer of port {port} broke off: {error!r}") from error
     finally:
         connection.close()
-
-
-def free_ports(count: int) -> list[int]:
-    """Find ports that nobody listens on now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 @contextmanager
@@ -102,6 +98,7 @@ def component(
         "PREDICTIVE_UNIT_HTTP_SERVICE_PORT": str(port),
         "PREDICTIVE_UNIT_METRICS_SERVICE_PORT": str(metrics_port),
         "STORECAST_BIND_HOST": "127.0.0.1",
+        "STORECAST_METRICS_SECONDS": "0",  # so that a page has what was answered a moment ago
         "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}",
         **(environ or {}),
     }
@@ -128,6 +125,33 @@ def listening_addresses(port: int) -> set[str]:
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     at_port = [row[1].split(":")[0] for row in rows if row[3] == "0A" and int(row[1].split(":")[1], 16) == port]
     return {socket.inet_ntoa(bytes.fromhex(address)[::-1]) for address in at_port}
+
+
+def addresses_listened_on(pid: int) -> set[str]:
+    """The addresses that a process and all below it listen on, as Linux tells them."""
+    found = set()
+    for each in family(pid):
+        sockets = {str(link.readlink()) for link in Path(f"/proc/{each}/fd").glob("*") if link.is_symlink()}
+        for table in ("tcp", "tcp6"):
+            rows = [line.split() for line in Path(f"/proc/{each}/net/{table}").read_text().splitlines()[1:]]
+            found |= {row[1].split(":")[0] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in sockets}
+    return {_address(kernels) for kernels in found}
+
+
+def family(pid: int) -> list[int]:
+    """A process and all below it."""
+    try:
+        threads = [each.read_text() for each in Path(f"/proc/{pid}/task").glob("*/children")]
+    except OSError:
+        return [pid]
+    return [pid, *(below for children in threads for child in children.split() for below in family(int(child)))]
+
+
+def _address(kernels: str) -> str:
+    """The address that the kernel writes as words in the order of this machine; an IPv4 one in IPv6 as itself."""
+    words = bytes.fromhex(kernels)
+    address = ipaddress.ip_address(b"".join(words[at : at + 4][::-1] for at in range(0, len(words), 4)))
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def pids_that_name(text: str) -> list[int]:

@@ -1,8 +1,8 @@
-"""A graph component without Seldon's wrapper: `python tiny_component.py [ready|dies|fails|never-ready|stubborn]`.
+"""A graph component without Seldon's wrapper: `python tiny_component.py [ready|slow|dies|fails|never-ready|stubborn]`.
 
 It reads its port as the wrapper does, answers `/predict`, `/route` and `/aggregate`, and shows its process and
-environment at `/whoami`. A stubborn one starts a child and ignores SIGTERM, as does the child. One that fails tells why
-in a JSON line, before much noise.
+environment at `/whoami`. A slow one thinks for two seconds about every POST. A stubborn one starts a child and ignores
+SIGTERM, as does the child. One that fails tells why in a JSON line, before much noise.
 """
 
 import http.server
@@ -11,7 +11,10 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 
+SLOW_S = 2.0
 CHILD = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
 
 
@@ -26,6 +29,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.reply({}, 503 if self.mode == "never-ready" else 200)
 
     def do_POST(self) -> None:
+        if self.mode == "slow":
+            time.sleep(SLOW_S)
         sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         replies = {
             "/route": {"data": {"ndarray": [[-1]]}},
@@ -39,7 +44,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(raw)))
         self.end_headers()
-        self.wfile.write(raw)
+        with suppress(ConnectionError):
+            self.wfile.write(raw)
 
 
 def main(mode: str) -> None:
