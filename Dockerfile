@@ -92,6 +92,7 @@ COPY fleet /app/fleet
 COPY training /app/training
 COPY model_wrapper /app/model_wrapper
 COPY graph /app/graph
+COPY monitoring /app/monitoring
 COPY storecast /app/storecast
 RUN chmod -R a+rX /app \
     && python3 -m compileall -q --invalidation-mode unchecked-hash /app

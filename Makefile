@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-ROOMS := fleet training model_wrapper graph storecast tests benchmarks
+ROOMS := fleet training model_wrapper graph monitoring storecast tests benchmarks
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 
@@ -22,7 +22,8 @@ serve: $(READY) ## the same, and the graph stays up until Ctrl-C
 
 test: $(READY) ## every test: fast ones first, then contracts, then real parts
 	$(BIN)/pytest tests/unit
-	$(BIN)/pytest --numprocesses 2 --dist loadfile tests/contract tests/e2e
+	@# a test process that dies ends the run: one that is replaced leaves --dist loadfile waiting for ever
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --max-worker-restart 0 tests/contract tests/e2e
 
 unit: $(READY) ## the fast tests alone
 	$(BIN)/pytest tests/unit
@@ -38,9 +39,13 @@ bench: $(READY) ## figures against peers, as ratios
 	$(BIN)/python benchmarks/predict.py
 	$(BIN)/python benchmarks/fit.py --stan-stores 40
 	$(BIN)/python benchmarks/train.py
+	$(BIN)/python benchmarks/scale.py --series 10000
+	$(BIN)/python benchmarks/serve.py
 
-render: $(READY) ## write the committed graph anew
+render: $(READY) ## write the committed graphs anew
 	$(BIN)/storecast graph render --out manifests/graphs/storecast.yaml
+	$(BIN)/storecast graph render --shards 3 --out manifests/graphs/storecast-sharded.yaml
+	$(BIN)/storecast graph render --challenger-share 10 --out manifests/graphs/storecast-challenger.yaml
 
 lock: $(READY) ## resolve all locks anew
 	$(UV_COMPILE) $(UPGRADE) requirements/bootstrap.in -o requirements/bootstrap.txt
