@@ -30,7 +30,7 @@ from training.keep import of_rows
 from training.lending import Lessons, lend, lessons_of
 from training.read import read_history
 from training.synth import write_chain
-from training.variants import VARIANTS, blend, fit_variant
+from training.variants import VARIANTS, blend, fit_variants
 
 HORIZON_DAYS = 42
 LENGTHS_DAYS = (35, 60, 120, 240, 365, 450, 600)
@@ -74,12 +74,8 @@ def opened_late(history: History, cutoff: int, n_days: int) -> History:
 
 def forecasts(known: History, design: Design, lessons: Lessons | None, days: IntArray) -> tuple[FloatArray, BoolArray]:
     """The blend's sales of the days after, and the stores that it has a model of."""
-    fits = [
-        fit_variant(
-            BatchedEngine(), known, design, variant, _silent, lessons[known.last_day, variant.name] if lessons else None
-        )
-        for variant in VARIANTS
-    ]
+    learnt = [lessons[known.last_day, variant.name] for variant in VARIANTS] if lessons else ()
+    fits = fit_variants(BatchedEngine(), known, design, VARIANTS, _silent, learnt)
     rows = np.arange(len(known.store_ids))
     window = padded_window(known.calendar, rows, int(days[0]), int(days[-1]), None)
     centre = formula.yhat(

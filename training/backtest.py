@@ -17,7 +17,7 @@ from training.engine import Engine, Fits, Progress
 from training.errors import DataError
 from training.history import History
 from training.lending import Lessons
-from training.variants import Variant, blend, fit_variant
+from training.variants import Variant, blend, fit_variants
 
 MIN_HISTORY_DAYS = 60
 """Days that must be known before the first cutoff."""
@@ -110,10 +110,8 @@ def _fold(
     lessons: Lessons,
 ) -> Fold:
     known = history.until(cutoff)
-    fits = [
-        fit_variant(engine, known, design, variant, progress, lessons.get((cutoff, variant.name)))
-        for variant in variants
-    ]
+    learnt = [lessons.get((cutoff, variant.name)) for variant in variants]
+    fits = fit_variants(engine, known, design, variants, progress, learnt if lessons else ())
     days = np.arange(cutoff + 1, cutoff + 1 + horizon_days)
     candidates = [blend([fit.parameters for fit in fits]), *(fit.parameters for fit in fits)]
     fitted = np.logical_and.reduce([fit.fitted for fit in fits])

@@ -4,59 +4,26 @@ Without multiplicative terms Prophet's best parameters are the answer to a small
 sums of products. Most stores of a chain open on the same days, so most of these sums are made once for many stores.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from fleet import Design, Parameters
+from fleet import Design
 from fleet.arrays import BoolArray, FloatArray, IntArray
 from fleet.formula import SCALARS
-from training.engine import CHANGEPOINTS, Fits, Priors, Progress, empty_parameters, fits_of
+from training.draft import Draft, draft_of
+from training.engine import CHANGEPOINTS, Fits, Priors, Progress, Way, empty_parameters, fits_of
 from training.errors import DataError
 from training.expectation import Expectation, Head, head_of
 from training.history import History
-from training.layout import Layout, changepoint_places, layouts
+from training.layout import Layout, layouts
 
 TREND_PRIOR = 5.0
 """Standard deviation of Prophet's normal prior of slope and level."""
 
 CONSTANT_SIGMA = 1e-9
 """The noise that Prophet gives a store that sells the same every day."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """The stores of a layout as arrays to solve.
-
-    `columns`: (n_columns, n_days) slope and level, waves, regressors; without a slope where growth is flat.
-    `targets`: (n_stores, n_days) in units of `y_scale`.  `centre`, `spread`: of the layout's regressors.
-    `constant`: (n_stores,) sells the same every day.  `scales`: (n_stores, n_smooth) of the priors, `tau` of the
-    changepoints'.  `head`: what was expected, and is taken off the targets.
-    """
-
-    columns: FloatArray
-    t: FloatArray
-    places: IntArray
-    targets: FloatArray
-    y_scale: FloatArray
-    centre: FloatArray
-    spread: FloatArray
-    constant: BoolArray
-    scales: FloatArray
-    tau: float
-    head: Head | None = None
-
-
-@dataclass(frozen=True)
-class Solved:
-    """What was found for the stores of a layout, in its order; `outcome`: of `solver`."""
-
-    trend: FloatArray
-    beta: FloatArray
-    delta: FloatArray
-    sigma: FloatArray
-    outcome: IntArray
 
 
 @dataclass(frozen=True)
@@ -71,56 +38,33 @@ class BatchedEngine:
 
         Raises: DataError: a multiplicative term, which only the stan engine fits; a prior scale that is not positive.
         """
-        return fit_expecting(history, design, priors, progress, None)
+        return self.fit_ways(history, design, [Way(design, priors)], progress)[0]
+
+    def fit_ways(self, history: History, design: Design, ways: Sequence[Way], progress: Progress) -> list[Fits]:
+        """See `Engine.fit_ways`. What the ways share is worked out once. Raises: as `fit`."""
+        return fit_expecting(history, design, ways, progress, [None] * len(ways))
 
 
 def fit_expecting(
     history: History,
     design: Design,
-    priors: Priors,
+    ways: Sequence[Way],
     progress: Progress,
-    expected: Expectation | None,
+    expected: Sequence[Expectation | None],
     only: BoolArray | None = None,
-) -> Fits:
+) -> list[Fits]:
     """Fit each store as the batched engine does: its difference from what is expected of it; None expects nothing.
 
-    Args:   only: (n_stores,) fit no others.
+    Args:   expected: one for each way.  only: (n_stores,) fit no others.
     Raises: DataError: a multiplicative term, a prior scale that is not positive.
     """
-    _check(design, priors)
-    reasons = _reasons()
-    parameters = empty_parameters(len(history.store_ids), design, CHANGEPOINTS)
-    fitted = np.zeros(len(history.store_ids), dtype=np.bool_)
-    failures: dict[int, str] = {}
     waves = _waves(design, history.days)
+    fitters = [_Fitter(history, design, way, expects, waves) for way, expects in zip(ways, expected, strict=True)]
     for layout in layouts(history, design, only):
-        problem = _problem(layout, history, design, priors, waves)
-        if expected is not None:
-            problem = _expecting(problem, expected.rows(layout.rows), layout, design, waves)
-        solved = _solve(problem, layout, design, priors)
-        _put(parameters, layout, problem, solved)
-        fitted[layout.rows] = solved.outcome == 0
-        outcomes = zip(layout.rows.tolist(), solved.outcome.tolist(), strict=True)
-        failed = {row: reasons[outcome] for row, outcome in outcomes if outcome in reasons}
-        failures |= failed
-        progress(len(layout.rows), len(failed))
-    return fits_of(parameters, fitted, failures)
-
-
-def _check(design: Design, priors: Priors) -> None:
-    modes = {term.name: term.mode for term in design.seasonalities} | {
-        term.name: term.mode for term in design.regressors
-    }
-    multiplicative = [name for name, mode in modes.items() if mode != "additive"]
-    if multiplicative:
-        raise DataError(
-            f"the batched engine fits additive terms only, and {', '.join(multiplicative)} is multiplicative: "
-            "make it additive (on the log1p scale additive terms multiply sales), or train with --engine stan"
-        )
-    scales = {name: getattr(priors, name) for name in ("changepoint", "seasonality", "regressor")}
-    bad = [f"{name} {scale}" for name, scale in scales.items() if scale is not None and not 0 < scale < np.inf]
-    if bad:
-        raise DataError(f"wanted prior scales above 0, got {', '.join(bad)}: a small positive one holds a term back")
+        draft = draft_of(layout, history, design, waves)
+        for fitter in fitters:
+            progress(len(layout.rows), fitter.fit(draft))
+    return [fitter.fits() for fitter in fitters]
 
 
 def _waves(design: Design, days: IntArray) -> FloatArray:
@@ -128,120 +72,153 @@ def _waves(design: Design, days: IntArray) -> FloatArray:
     return np.concatenate([np.zeros((0, len(days))), *(season.matrix(days).T for season in design.seasonalities)])
 
 
-def _problem(layout: Layout, history: History, design: Design, priors: Priors, waves: FloatArray) -> Problem:
-    days = layout.days
-    t = (days - days[0]) / (days[-1] - days[0])
-    fourier = waves[layout.beta_columns[: len(layout.beta_columns) - len(layout.regressors)]][:, layout.places]
-    number = np.array([design.regressors[place].rule == "number" for place in layout.regressors], dtype=np.bool_)
-    # As Prophet standardises: flags stay as they are.
-    with np.errstate(all="ignore"):  # what overflows is found when the store is solved
-        centre = np.where(number, layout.values.mean(axis=1), 0.0)
-        spread = np.where(number, layout.values.std(axis=1, ddof=1), 1.0)
-        regressors = (layout.values - centre[:, None]) / spread[:, None]
-    linear = design.growth == "linear"
-    trend = np.stack([t, np.ones(len(t))]) if linear else np.ones((1, len(t)))
-    targets = layout.target(history, design)
-    y_scale = np.abs(targets).max(axis=1)
-    targets = targets / y_scale[:, None]
-    scales = [TREND_PRIOR] * len(trend) + [priors.seasonality] * len(fourier) + [priors.regressor] * len(regressors)
-    return Problem(
-        np.concatenate([trend, fourier, regressors]),
-        t,
-        changepoint_places(len(t)),
-        targets,
-        y_scale,
-        centre,
-        spread,
-        targets.min(axis=1) == targets.max(axis=1),
-        np.tile(np.array(scales), (len(targets), 1)),
-        priors.changepoint,
-    )
+def _check(way: Way) -> None:
+    modes = [(season.name, season.mode) for season in way.design.seasonalities]
+    modes += [(regressor.name, regressor.mode) for regressor in way.design.regressors]
+    multiplicative = [name for name, mode in modes if mode != "additive"]
+    if multiplicative:
+        raise DataError(
+            f"the batched engine fits additive terms only, and {', '.join(multiplicative)} is multiplicative: "
+            "make it additive (on the log1p scale additive terms multiply sales), or train with --engine stan"
+        )
+    scales = {name: getattr(way.priors, name) for name in ("changepoint", "seasonality", "regressor")}
+    bad = [f"{name} {scale}" for name, scale in scales.items() if scale is not None and not 0 < scale < np.inf]
+    if bad:
+        raise DataError(f"wanted prior scales above 0, got {', '.join(bad)}: a small positive one holds a term back")
 
 
-def _expecting(problem: Problem, expected: Expectation, layout: Layout, design: Design, waves: FloatArray) -> Problem:
-    """The problem of the difference to what is expected of its stores; of a constant one, nothing is."""
-    head = head_of(
-        expected.without(problem.constant),
-        layout,
-        design,
-        waves[:, layout.places],
-        y_scale=problem.y_scale,
-        plain_scales=problem.scales[0],
-        centre=problem.centre,
-        spread=problem.spread,
-    )
-    targets, tau = problem.targets - head.offset, problem.tau * head.tau_factor
-    return replace(problem, targets=targets, scales=head.scales, tau=tau, head=head)
+@dataclass(frozen=True)
+class Solved:
+    """What was found for the stores of a draft, in its order; `outcome`: of `solver`."""
+
+    trend: FloatArray
+    beta: FloatArray
+    delta: FloatArray
+    sigma: FloatArray
+    outcome: IntArray
 
 
-def _weights(days: IntArray, half_life_days: float | None) -> FloatArray:
-    """What each day counts in the fit: with a half-life, a day that much older than the last counts half.
+class _Fitter:
+    """One way to fit, draft by draft, and what it has found so far."""
 
-    The mean is 1, which keeps the balance between the days and the priors.
-    """
-    if half_life_days is None:
-        return np.ones(len(days))
-    weights = 0.5 ** ((days[-1] - days) / half_life_days)
-    return np.asarray(weights / weights.mean())
+    def __init__(
+        self, history: History, design: Design, way: Way, expected: Expectation | None, waves: FloatArray
+    ) -> None:
+        _check(way)
+        n_stores = len(history.store_ids)
+        self._way, self._expected = way, expected
+        self._parameters = empty_parameters(n_stores, way.design, CHANGEPOINTS)
+        self._fitted = np.zeros(n_stores, dtype=np.bool_)
+        self._failures: dict[int, str] = {}
+        self._n_trend = 2 if design.growth == "linear" else 1
+        # Where the way's columns are in the whole design, and its waves.
+        places = {name: place for place, name in enumerate(design.beta_names)}
+        self._whole = np.array([places[name] for name in way.design.beta_names], dtype=np.int64)
+        self._waves = waves[self._whole[: way.design.n_fourier]]
 
+    def fit(self, draft: Draft) -> int:
+        """Fit the stores of a draft; how many failed."""
+        layout = draft.layout.for_design(self._way.design)
+        head = self._head(draft, layout, self._expected) if self._expected is not None else None
+        solved = self._solve(draft, layout, head)
+        self._put(draft, layout, head, solved)
+        self._fitted[layout.rows] = solved.outcome == 0
+        reasons = _reasons()
+        outcomes = zip(layout.rows.tolist(), solved.outcome.tolist(), strict=True)
+        failed = {row: reasons[outcome] for row, outcome in outcomes if outcome in reasons}
+        self._failures |= failed
+        return len(failed)
 
-def _solve(problem: Problem, layout: Layout, design: Design, priors: Priors) -> Solved:
-    from training import solver  # noqa: PLC0415 - the compiler's package takes a while to load, and only a fit needs it
+    def fits(self) -> Fits:
+        """All that was found."""
+        return fits_of(self._parameters, self._fitted, self._failures)
 
-    linear = design.growth == "linear"
-    n_trend, places = (2, problem.places) if linear else (1, problem.places[:0])
-    constant = problem.constant
-    n_stores, n_smooth = problem.scales.shape
-    w, sigma = np.zeros((n_stores, n_smooth + len(places))), np.full(n_stores, CONSTANT_SIGMA)
-    outcome = np.zeros(n_stores, dtype=np.int64)
-    w[:, n_trend - 1] = 1.0  # the level of a constant store
-    targets = problem.targets[~constant]
-    w[~constant], sigma[~constant], outcome[~constant] = solver.solve_layout(
-        problem.columns,
-        problem.t,
-        places,
-        targets,
-        _weights(layout.days, priors.half_life_days),
-        targets.var(axis=1),
-        problem.scales[~constant] ** -2.0,
-        problem.tau,
-    )
-    outcome[(outcome == solver.FITTED) & ~np.isfinite(w).all(axis=1)] = solver.NOT_FINITE
-    trend = np.zeros((n_stores, 2))
-    trend[:, 2 - n_trend :] = w[:, :n_trend]
-    delta = w[:, n_smooth:] if linear else np.zeros((n_stores, len(problem.places)))
-    return Solved(trend, w[:, n_trend:n_smooth], delta, sigma, outcome)
+    def _scales(self, layout: Layout) -> FloatArray:
+        """(n_smooth,) the plain prior scales."""
+        priors, n_regressors = self._way.priors, len(layout.regressors)
+        n_waves = len(layout.beta_columns) - n_regressors
+        parts = [TREND_PRIOR] * self._n_trend + [priors.seasonality] * n_waves + [priors.regressor] * n_regressors
+        return np.array(parts)
+
+    def _head(self, draft: Draft, layout: Layout, expected: Expectation) -> Head:
+        """What is expected of a draft's stores; of a constant one, nothing is."""
+        return head_of(
+            expected.rows(layout.rows).without(draft.constant),
+            layout,
+            self._way.design,
+            self._waves[:, layout.places],
+            y_scale=draft.y_scale,
+            plain_scales=self._scales(layout),
+            centre=draft.centre,
+            spread=draft.spread,
+        )
+
+    def _solve(self, draft: Draft, layout: Layout, head: Head | None) -> Solved:
+        from training import gram, solver  # noqa: PLC0415 - the compiler's package loads slowly, and only a fit needs it
+
+        sums, columns, varies = (
+            draft.sums(self._way.priors.half_life_days),
+            self._columns(draft, layout),
+            ~draft.constant,
+        )
+        targets, of_targets, tau = draft.targets, sums.of_targets, self._way.priors.changepoint
+        scales = np.tile(self._scales(layout), (len(targets), 1))
+        if head is not None:
+            targets, scales, tau = targets - head.offset, head.scales, tau * head.tau_factor
+            of_targets = gram.target_products(sums.weighed, sums.weights, draft.t, draft.hinges, targets)
+        w, sigma = np.zeros((len(targets), len(columns) - 1)), np.full(len(targets), CONSTANT_SIGMA)
+        outcome = np.zeros(len(targets), dtype=np.int64)
+        w[:, self._n_trend - 1] = 1.0  # the level of a constant store
+        w[varies], sigma[varies], outcome[varies] = solver.solve_layout(
+            sums.products[np.ix_(columns, columns)],
+            of_targets[np.ix_(varies, columns)],
+            len(draft.t),
+            targets[varies].var(axis=1),
+            scales[varies] ** -2.0,
+            tau,
+        )
+        outcome[(outcome == solver.FITTED) & ~np.isfinite(w).all(axis=1)] = solver.NOT_FINITE
+        n_smooth = scales.shape[1]
+        trend = np.zeros((len(targets), 2))
+        trend[:, 2 - self._n_trend :] = w[:, : self._n_trend]
+        return Solved(trend, w[:, self._n_trend : n_smooth], w[:, n_smooth:], sigma, outcome)
+
+    def _columns(self, draft: Draft, layout: Layout) -> IntArray:
+        """Where the way's columns are among a draft's: its smooth ones, the hinges and the target."""
+        n_columns = len(draft.columns)
+        place = np.zeros(int(draft.layout.beta_columns.max(initial=-1)) + 1, dtype=np.int64)
+        place[draft.layout.beta_columns] = np.arange(self._n_trend, n_columns)
+        smooth = place[self._whole[layout.beta_columns]]
+        last = np.arange(n_columns, n_columns + len(draft.hinges) + 1)
+        return np.concatenate([np.arange(self._n_trend), smooth, last])
+
+    def _put(self, draft: Draft, layout: Layout, head: Head | None, solved: Solved) -> None:
+        """Write the fitted stores' parameters into their rows."""
+        into, fitted = self._parameters, solved.outcome == 0
+        rows, days = layout.rows[fitted], layout.days
+        trend, beta = solved.trend, solved.beta
+        if head is not None:
+            trend = trend + np.stack([head.slope, head.level], axis=1)
+            beta = beta + head.beta[:, layout.beta_columns]
+            into.beta[rows] = head.beta[fitted]
+        scalars = dict(zip(("k", "m"), trend.T, strict=True)) | {"sigma_obs": solved.sigma}
+        scalars |= {"y_scale": draft.y_scale}
+        for name, values in scalars.items():
+            into.scalars[rows, SCALARS.index(name)] = values[fitted]
+        into.scalars[rows, SCALARS.index("start_day")] = days[0]
+        into.scalars[rows, SCALARS.index("t_scale_days")] = days[-1] - days[0]
+        into.beta[np.ix_(rows, layout.beta_columns)] = beta[fitted]
+        into.delta[rows, : len(draft.hinges)] = solved.delta[fitted]
+        into.changepoints_t[rows, : len(draft.places)] = draft.t[draft.places]
+        into.centre[np.ix_(rows, layout.regressors)] = draft.centre
+        into.spread[np.ix_(rows, layout.regressors)] = draft.spread
 
 
 def _reasons() -> Mapping[int, str]:
     """What went wrong. A store too flexible for its few days is none of it: like a shorter one, it has a fallback."""
-    from training import solver  # noqa: PLC0415 - see `_solve`
+    from training import solver  # noqa: PLC0415 - see `_Fitter._solve`
 
     return {
         solver.NOT_CONVERGED: f"no optimum found in {solver.MOST_ROUNDS} rounds",
         solver.NOT_FINITE: "its parameters are not finite: sales or a regressor are too large or too small",
     }
-
-
-def _put(into: Parameters, layout: Layout, problem: Problem, solved: Solved) -> None:
-    """Write the fitted stores' parameters into their rows."""
-    fitted: BoolArray = solved.outcome == 0
-    rows = layout.rows[fitted]
-    days = layout.days
-    trend, beta, head = solved.trend, solved.beta, problem.head
-    if head is not None:
-        trend = trend + np.stack([head.slope, head.level], axis=1)
-        beta = beta + head.beta[:, layout.beta_columns]
-        into.beta[rows] = head.beta[fitted]
-    scalars = dict(zip(("k", "m"), trend.T, strict=True)) | {"sigma_obs": solved.sigma}
-    scalars |= {"y_scale": problem.y_scale}
-    for name, values in scalars.items():
-        into.scalars[rows, SCALARS.index(name)] = values[fitted]
-    into.scalars[rows, SCALARS.index("start_day")] = days[0]
-    into.scalars[rows, SCALARS.index("t_scale_days")] = days[-1] - days[0]
-    into.beta[np.ix_(rows, layout.beta_columns)] = beta[fitted]
-    n_hinges = len(problem.places)
-    into.delta[rows, :n_hinges] = solved.delta[fitted]
-    into.changepoints_t[rows, :n_hinges] = problem.t[problem.places]
-    into.centre[np.ix_(rows, layout.regressors)] = problem.centre
-    into.spread[np.ix_(rows, layout.regressors)] = problem.spread

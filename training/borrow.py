@@ -5,6 +5,7 @@ fitted as its difference from that mean, held back by that spread: what its days
 and what they have never seen is the group's.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from fleet import Design, Parameters
 from fleet.arrays import DAYS_A_WEEK, BoolArray, FloatArray, weekdays
 from training.batched import fit_expecting
-from training.engine import Fits, Priors, fits_of
+from training.engine import Fits, Way, fits_of
 from training.expectation import Expectation
 from training.history import History
 
@@ -96,15 +97,25 @@ def profile(
 
 
 def refit(
-    fits: Fits,
+    fits: Sequence[Fits],
     history: History,
     design: Design,
-    priors: Priors,
-    learnt: Profile,
+    ways: Sequence[Way],
+    learnt: Sequence[Profile | None],
     who: BoolArray,
-) -> Fits:
-    """The same fits, but with some stores fitted as their difference from the profile; one that fails keeps its own."""
-    again = fit_expecting(history, design, priors, _silent, learnt.of(history.groups), who)
+) -> list[Fits]:
+    """The same fits, a profile or none for each, with some stores fitted as their difference from the profile.
+
+    One that fails keeps its own.
+    """
+    taught = [place for place, profile in enumerate(learnt) if profile is not None]
+    expected = [profile.of(history.groups) for profile in learnt if profile is not None]
+    again = fit_expecting(history, design, [ways[place] for place in taught], _silent, expected, who)
+    both = dict(zip(taught, again, strict=True))
+    return [_either(fit, both[place]) if place in both else fit for place, fit in enumerate(fits)]
+
+
+def _either(fits: Fits, again: Fits) -> Fits:
     taken = again.fitted
 
     def either(name: str) -> FloatArray:

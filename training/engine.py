@@ -1,6 +1,6 @@
 """What an engine is: history and design in, every store's parameters out. A store that fails is a result."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -32,6 +32,14 @@ class Priors:
     seasonality: float = 10.0
     regressor: float = 10.0
     half_life_days: float | None = None
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to fit: a design, and its prior scales."""
+
+    design: Design
+    priors: Priors
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,10 @@ class Engine(Protocol):
 
     def fit(self, history: History, design: Design, priors: Priors, progress: Progress) -> Fits:
         """Fit each store that has at least `MIN_DAYS` open days."""
+        ...
+
+    def fit_ways(self, history: History, design: Design, ways: Sequence[Way], progress: Progress) -> list[Fits]:
+        """`fit` in each of some ways, whose designs are `design` or have the same regressors and fewer waves."""
         ...
 
 

@@ -9,12 +9,11 @@ import numpy as np
 from fleet import Design, Fleet, Parameters
 from fleet.arrays import BoolArray, IntArray
 from training.assemble import LOST, data_hashes
-from training.borrow import Profile
 from training.engine import Engine, Fits, Progress
 from training.gate import same_plain
 from training.history import History
 from training.lending import Lessons
-from training.variants import Variant, combine, fit_variant
+from training.variants import Variant, combine, fit_variants
 
 
 @dataclass(frozen=True)
@@ -75,9 +74,9 @@ def fit_changed(
     Args: lessons: what short histories borrow, of the history's last day and each variant.
     """
     n_stores = len(history.store_ids)
-    learnt = [(lessons or {}).get((history.last_day, variant.name)) for variant in variants]
+    learnt = [lessons.get((history.last_day, variant.name)) for variant in variants] if lessons else ()
     if kept is None:
-        return combine(_fit_all(engine, history, design, variants, progress, learnt), choice)
+        return combine(fit_variants(engine, history, design, variants, progress, learnt), choice)
     is_kept = np.zeros(n_stores, dtype=np.bool_)
     is_kept[kept.rows] = True
     progress(len(kept.rows) * len(variants), 0)
@@ -85,22 +84,8 @@ def fit_changed(
         return Fits(kept.parameters, is_kept, (), {})
     rows = np.flatnonzero(~is_kept)
     some = of_rows(history, rows)
-    fits = combine(_fit_all(engine, some, design, variants, progress, learnt), choice[rows])
+    fits = combine(fit_variants(engine, some, design, variants, progress, learnt), choice[rows])
     return _merged(kept, fits, rows, is_kept)
-
-
-def _fit_all(
-    engine: Engine,
-    history: History,
-    design: Design,
-    variants: Sequence[Variant],
-    progress: Progress,
-    learnt: Sequence[Profile | None],
-) -> list[Fits]:
-    return [
-        fit_variant(engine, history, design, variant, progress, lesson)
-        for variant, lesson in zip(variants, learnt, strict=True)
-    ]
 
 
 def _merged(kept: Kept, fits: Fits, rows: IntArray, is_kept: BoolArray) -> Fits:

@@ -1,7 +1,7 @@
 """What the fits of a chain share: stores open on the same days under the same calendar differ by their sales only."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,6 +40,11 @@ class Layout:
     def target(self, history: History, design: Design) -> FloatArray:
         """Sales on the fitted scale, shape (n_rows, n_days)."""
         return design.forward(history.sales[np.ix_(self.rows, self.places)])
+
+    def for_design(self, design: Design) -> "Layout":
+        """The same days and columns of a design with the same regressors, but other waves."""
+        kept, columns = _columns(design, self.days, self.regressors)
+        return replace(self, seasonalities=kept, beta_columns=columns)
 
 
 def layouts(history: History, design: Design, only: BoolArray | None = None) -> Iterator[Layout]:
@@ -84,9 +89,14 @@ def _layout(design: Design, rows: IntArray, places: IntArray, first_day: int, ta
     values = table[:, places]
     changing = np.flatnonzero(values.min(axis=1) != values.max(axis=1))
     days = places + first_day
+    kept, columns = _columns(design, days, changing)
+    return Layout(rows, places, days, kept, changing, values[changing], values[:, 0].copy(), columns)
+
+
+def _columns(design: Design, days: IntArray, changing: IntArray) -> tuple[tuple[Seasonality, ...], IntArray]:
+    """The seasonalities that those days are long enough for, and the columns of the design that are fitted."""
     long = days[-1] - days[0] + 1 >= MIN_DAYS_FOR_YEARLY
-    kept = [season for season in design.seasonalities if long or season.name != YEARLY.name]
+    kept = tuple(season for season in design.seasonalities if long or season.name != YEARLY.name)
     waves = [np.full(2 * season.order, season in kept) for season in design.seasonalities]
     fourier = np.flatnonzero(np.concatenate([np.zeros(0, dtype=np.bool_), *waves]))
-    columns = np.concatenate([fourier, design.n_fourier + changing])
-    return Layout(rows, places, days, tuple(kept), changing, values[changing], values[:, 0].copy(), columns)
+    return kept, np.concatenate([fourier, design.n_fourier + changing])

@@ -17,7 +17,7 @@ from fleet.arrays import BoolArray
 from training.batched import BatchedEngine
 from training.borrow import BORROWING_DAYS, LENDING_DAYS, Profile, lenders, open_weekdays, profile
 from training.history import History
-from training.variants import Variant, own_design
+from training.variants import Variant, own_design, ways_of
 
 STORES_ENOUGH = 256
 """Stores of which the lenders teach a whole chain."""
@@ -46,11 +46,12 @@ class Lent:
 def lend(history: History, design: Design, variants: Sequence[Variant], last_days: Sequence[int]) -> dict[Moment, Lent]:
     """Fit the stores of a chain, or of a part of it, as they were known on each day; what the long ones can teach."""
     lent = {}
+    ways = ways_of(design, variants)
     for day in last_days:
         known = history.until(day) if day < history.last_day else history
         weekdays_known = open_weekdays(known)
-        for variant in variants:
-            fits = BatchedEngine().fit(known, own_design(design, variant), variant.priors, _silent)
+        found = BatchedEngine().fit_ways(known, design, ways, _silent)
+        for variant, fits in zip(variants, found, strict=True):
             rows = np.flatnonzero(lenders(known, fits.fitted))
             lent[day, variant.name] = Lent(fits.parameters.rows(rows), known.groups[rows], weekdays_known[rows])
     return lent

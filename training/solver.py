@@ -13,7 +13,6 @@ import numpy as np
 
 from fleet.arrays import FloatArray, IntArray
 from training.compiled import compiled
-from training.gram import design_products, target_products
 
 FITTED, TOO_FLEXIBLE, NOT_CONVERGED, NOT_FINITE = 0, 1, 2, 3
 
@@ -234,31 +233,20 @@ def solve(
 
 @compiled
 def solve_layout(
-    smooth: FloatArray,
-    t: FloatArray,
-    places: IntArray,
-    targets: FloatArray,
-    weights: FloatArray,
-    starts: FloatArray,
-    ridge: FloatArray,
-    tau: float,
+    products: FloatArray, sums: FloatArray, n_days: int, starts: FloatArray, ridge: FloatArray, tau: float
 ) -> tuple[FloatArray, FloatArray, IntArray]:
     """The optima of all stores of one layout.
 
-    Args:    smooth: (n_smooth, n_days), slope and level first.  t: (n_days,) ascending.  places: (n_hinges,) the day of
-             each hinge's kink, ascending.  targets: (n_stores, n_days).  weights: (n_days,) what a day counts, 1 in
-             the mean.  starts: (n_stores,) the targets' variances.  ridge: (n_stores, n_smooth) inverse prior
-             variances.
+    Args:    products: as of `gram.design_products`; the last column is written over.  sums: (n_stores, size) as of
+             `gram.target_products`.  starts: (n_stores,) the targets' variances.  ridge: (n_stores, n_smooth) inverse
+             prior variances.
     Returns: (n_stores, n_smooth + n_hinges) coefficients, (n_stores,) sigma_obs, (n_stores,) `FITTED` or why not.
     """
-    n_stores, n_days = targets.shape
-    w = np.zeros((n_stores, len(smooth) + len(places)))
+    n_stores, size = sums.shape
+    w = np.zeros((n_stores, size - 1))
     sigma, outcome = np.zeros(n_stores), np.zeros(n_stores, dtype=np.int64)
-    weighed = smooth * weights
-    products = design_products(smooth, weighed, t, places)
-    sums = target_products(weighed, weights, t, places, targets)
     for row in range(n_stores):
-        for i in range(len(products)):
-            products[i, len(products) - 1] = sums[row, i]
+        for i in range(size):
+            products[i, size - 1] = sums[row, i]
         outcome[row], sigma[row] = solve(products, ridge[row], tau, n_days, starts[row], w[row])
     return w, sigma, outcome

@@ -8,7 +8,7 @@ import logging
 import multiprocessing
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -22,7 +22,7 @@ import pandas as pd
 from fleet import Design, Parameters
 from fleet.arrays import FloatArray, as_dates
 from fleet.prophet_io import from_prophet
-from training.engine import CHANGEPOINTS, Fits, Priors, Progress, empty_parameters, fits_of, put
+from training.engine import CHANGEPOINTS, Fits, Priors, Progress, Way, empty_parameters, fits_of, put
 from training.errors import DataError
 from training.history import History
 from training.layout import Layout, layouts
@@ -72,6 +72,10 @@ class StanEngine:
                         fitted[row] = True
                 progress(len(results), sum(isinstance(result, str) for _, result in results))
         return fits_of(parameters, fitted, failures)
+
+    def fit_ways(self, history: History, design: Design, ways: Sequence[Way], progress: Progress) -> list[Fits]:  # noqa: ARG002 - stock Prophet shares nothing
+        """See `Engine.fit_ways`. Raises: as `fit`."""
+        return [self.fit(history, way.design, way.priors, progress) for way in ways]
 
 
 def _tasks(history: History, design: Design) -> Iterator[Task]:

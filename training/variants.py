@@ -15,7 +15,7 @@ from fleet import Design, Parameters
 from fleet.arrays import IntArray
 from fleet.formula import SCALARS
 from training.borrow import Profile, borrowers, refit
-from training.engine import Engine, Fits, Priors, Progress, empty_parameters
+from training.engine import Engine, Fits, Priors, Progress, Way, empty_parameters
 from training.features import YEARLY
 from training.history import History
 
@@ -40,26 +40,36 @@ VARIANTS = (LIVELY, RECENT, SMOOTH)
 """What the blend is made of. On three folds of real sales it beat each of its parts; `STEADY` added nothing to it."""
 
 
-def fit_variant(
+def fit_variants(
     engine: Engine,
     history: History,
     design: Design,
-    variant: Variant,
+    variants: Sequence[Variant],
     progress: Progress,
-    learnt: Profile | None = None,
-) -> Fits:
-    """Fit one variant; the parameters stand in the columns of the whole design.
+    learnt: Sequence[Profile | None] = (),
+) -> list[Fits]:
+    """Fit every variant; the parameters stand in the columns of the whole design.
 
-    Args: learnt: what stores with a short history borrow from their groups, of the same variant; only with the batched
-          engine, which fits them.
+    Args: learnt: what stores with a short history borrow from their groups, of each variant; none: nothing.  Only with
+          the batched engine, which fits them.
     """
-    own = own_design(design, variant)
-    fits = engine.fit(history, own, variant.priors, progress)
-    if learnt is not None:
-        fits = refit(fits, history, own, variant.priors, learnt, borrowers(history))
+    ways = ways_of(design, variants)
+    fits = engine.fit_ways(history, design, ways, progress)
+    if learnt:
+        fits = refit(fits, history, design, ways, learnt, borrowers(history))
+    return [_in_whole(fit, way.design, design) for fit, way in zip(fits, ways, strict=True)]
+
+
+def ways_of(design: Design, variants: Sequence[Variant]) -> list[Way]:
+    """The variants as an engine knows them."""
+    return [Way(own_design(design, variant), variant.priors) for variant in variants]
+
+
+def _in_whole(fits: Fits, own: Design, design: Design) -> Fits:
+    """The same fits in the columns of the whole design."""
     if own is design:
         return fits
-    whole = empty_parameters(len(history.store_ids), design, fits.parameters.delta.shape[1])
+    whole = empty_parameters(len(fits.fitted), design, fits.parameters.delta.shape[1])
     columns = np.array([design.beta_names.index(name) for name in own.beta_names])
     beta = whole.beta
     beta[:, columns] = fits.parameters.beta

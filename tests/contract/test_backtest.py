@@ -17,7 +17,7 @@ from training.errors import DataError
 from training.evaluate import Evaluation, evaluate
 from training.features import retail_design
 from training.history import History
-from training.variants import LIVELY, SMOOTH, combine, fit_variant
+from training.variants import LIVELY, SMOOTH, combine, fit_variants
 
 VARIANTS = (LIVELY, SMOOTH)
 
@@ -89,7 +89,7 @@ def test_the_verdict_judges_model_and_baseline_and_goes_into_the_fleet(history: 
     ]:
         on = members & np.isfinite(scaled)
         assert scores["mase"] == pytest.approx(np.average(scaled[on], weights=n_days[on]), abs=1e-5)
-    fits = combine([fit_variant(BatchedEngine(), history, design, v, quiet) for v in VARIANTS], choice.candidate)
+    fits = combine(fit_variants(BatchedEngine(), history, design, VARIANTS, quiet), choice.candidate)
     contents = assemble(history, design, fits, engine="batched", settings={})
     fleet = Fleet.from_contents(with_verdict(contents, evaluated.verdict))
     lost = [raw.decode() == LOST for raw in fleet.facts["failure"].tolist()]

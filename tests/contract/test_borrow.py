@@ -15,7 +15,7 @@ from fleet.formula import SCALARS
 from fleet.prophet_io import future_frame, to_prophet
 from training.batched import BatchedEngine, fit_expecting
 from training.borrow import Profile, borrowers, lenders, open_weekdays, profile, refit
-from training.engine import Fits, Priors
+from training.engine import Fits, Priors, Way
 from training.expectation import LEAST_SCALE, Expectation
 from training.features import retail_design
 from training.history import History
@@ -59,8 +59,12 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     lend = lenders(history, plain.fitted)
     learnt = profile(plain.parameters, design, history.groups, lend, open_weekdays(history))
     assert learnt is not None
-    borrowed = refit(plain, history, design, PRIORS, learnt, short)
+    borrowed = refit([plain], history, design, [Way(design, PRIORS)], [learnt], short)[0]
     return Case(full, history, design, short, plain, learnt, borrowed)
+
+
+def expecting(case: Case, expected: Expectation, only: BoolArray | None = None) -> Fits:
+    return fit_expecting(case.history, case.design, [Way(case.design, PRIORS)], quiet, [expected], only)[0]
 
 
 def errors(case: Case, parameters: Parameters) -> FloatArray:
@@ -138,7 +142,7 @@ def test_nothing_expected_changes_nothing(case: Case) -> None:
         np.full(n_stores, np.inf),
         1.0,
     )
-    again = fit_expecting(case.history, case.design, PRIORS, quiet, nothing)
+    again = expecting(case, nothing)
     for name in vars(again.parameters):
         np.testing.assert_array_equal(getattr(again.parameters, name), getattr(case.plain.parameters, name))
 
@@ -148,7 +152,7 @@ def test_a_store_that_sells_the_same_every_day_borrows_nothing(case: Case) -> No
     sales = case.history.sales.copy()
     sales[row] = np.where(np.isfinite(sales[row]), 5000.0, np.nan)
     constant = replace(case.history, sales=sales)
-    fits = refit(case.plain, constant, case.design, PRIORS, case.learnt, case.short)
+    fits = refit([case.plain], constant, case.design, [Way(case.design, PRIORS)], [case.learnt], case.short)[0]
     one = fits.parameters.rows(np.array([row]))
     assert not one.beta.any()
     assert one.scalars[0, SCALARS.index("m")] * one.scalar("y_scale")[0, 0] == pytest.approx(np.log1p(5000))
@@ -166,17 +170,17 @@ def test_a_flat_design_borrows_effects_and_no_slope(case: Case) -> None:
     lend = lenders(case.history, plain.fitted)
     learnt = profile(plain.parameters, design, case.history.groups, lend, open_weekdays(case.history))
     assert learnt is not None
-    fits = refit(plain, case.history, design, PRIORS, learnt, case.short)
+    fits = refit([plain], case.history, design, [Way(design, PRIORS)], [learnt], case.short)[0]
     assert not fits.parameters.scalar("k").any()
     assert np.median(errors(case, fits.parameters)[case.short]) < np.median(errors(case, plain.parameters)[case.short])
 
 
 def test_a_borrower_has_the_same_bytes_alone_and_among_others(case: Case) -> None:
     expected = case.learnt.of(case.history.groups)
-    together = fit_expecting(case.history, case.design, PRIORS, quiet, expected, case.short)
+    together = expecting(case, expected, case.short)
     for row in np.flatnonzero(case.short):
         only = np.arange(len(case.short)) == row
-        alone = fit_expecting(case.history, case.design, PRIORS, quiet, expected, only)
+        alone = expecting(case, expected, only)
         for name in vars(alone.parameters):
             mine, its = (getattr(fits.parameters, name)[row] for fits in (together, alone))
             assert mine.tobytes() == its.tobytes(), name

@@ -15,7 +15,7 @@ from training.borrow import BORROWING_DAYS, borrowers
 from training.features import retail_design
 from training.history import History
 from training.lending import Lessons, lend, lessons_of, marked
-from training.variants import RECENT, SMOOTH, fit_variant
+from training.variants import RECENT, SMOOTH, fit_variants
 
 VARIANTS = (RECENT, SMOOTH)
 SHORT = 3
@@ -61,11 +61,9 @@ def test_parts_of_a_chain_teach_what_the_whole_teaches(history: History) -> None
 
 def test_a_short_store_is_fitted_with_its_lesson_and_a_long_one_without(history: History) -> None:
     design, lessons = retail_design(history.calendar), learnt(history, history.last_day)
-    for variant in VARIANTS:
-        lesson = lessons[history.last_day, variant.name]
-        plain, borrowed = (
-            fit_variant(BatchedEngine(), history, design, variant, lambda *_: None, one) for one in (None, lesson)
-        )
+    taught = [lessons[history.last_day, variant.name] for variant in VARIANTS]
+    both = (fit_variants(BatchedEngine(), history, design, VARIANTS, lambda *_: None, some) for some in ((), taught))
+    for plain, borrowed in zip(*both, strict=True):
         changed = (plain.parameters.beta != borrowed.parameters.beta).any(axis=1)
         assert changed.tolist() == (borrowers(history) & plain.fitted).tolist()
         assert changed[SHORT]
@@ -82,7 +80,8 @@ def test_a_chain_without_long_histories_has_no_lesson(history: History) -> None:
 
 def test_the_facts_say_who_borrowed(history: History) -> None:
     design, lessons = retail_design(history.calendar), learnt(history, history.last_day)
-    fits = fit_variant(BatchedEngine(), history, design, RECENT, lambda *_: None, lessons[history.last_day, "recent"])
+    taught = [lessons[history.last_day, "recent"]]
+    (fits,) = fit_variants(BatchedEngine(), history, design, [RECENT], lambda *_: None, taught)
     contents = assemble(history, design, fits, engine="batched", settings={})
     cast("Any", contents.facts)["variant"] = b"blend"
     told = Fleet.from_contents(marked(contents, lessons)).facts["variant"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize  # type: ignore[import-untyped]
 
 from fleet.arrays import FloatArray, IntArray
-from training import solver
+from training import gram, solver
 
 PENALTY_SCALES = st.sampled_from([0.005, 0.05, 0.5])
 
@@ -41,9 +41,11 @@ class Problem:
     def solved(self) -> tuple[FloatArray, float, int]:
         """Our answer."""
         target = self.target[None]
-        starts = target.var(axis=1)
+        weighed = self.smooth * self.weights
+        products = gram.design_products(self.smooth, weighed, self.t, self.places)
+        sums = gram.target_products(weighed, self.weights, self.t, self.places, target)
         w, sigma, outcome = solver.solve_layout(
-            self.smooth, self.t, self.places, target, self.weights, starts, self.ridge[None], self.tau
+            products, sums, len(self.t), target.var(axis=1), self.ridge[None], self.tau
         )
         return w[0], float(sigma[0]), int(outcome[0])
 
