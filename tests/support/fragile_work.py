@@ -26,12 +26,16 @@ def dies_once(fragile: Fragile) -> Block:
     os._exit(1)
 
 
-def slow(fragile: Fragile) -> Block:
-    """Leave a mark that names the Ray node, wait a second, and work."""
+def held_on_the_doomed_node(fragile: Fragile) -> Block:
+    """Wait for ever on the Ray node that the file `doomed` names; elsewhere, until a task waits there, then work."""
     import ray  # noqa: PLC0415 - loads slowly, and only a Ray worker has it
 
-    (fragile.marks / f"{ray.get_runtime_context().get_node_id()}-{time.time_ns()}").touch()
-    time.sleep(1)
+    held = fragile.marks / "held"
+    if ray.get_runtime_context().get_node_id() == (fragile.marks / "doomed").read_text():
+        held.touch()
+        time.sleep(3600)
+    while not held.exists():
+        time.sleep(0.01)
     return work(fragile.job)
 
 
