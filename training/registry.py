@@ -144,11 +144,12 @@ def register(
         contents.write(path)
         opened = Fleet.open(path)
         mlflow.log_params(dict(parameters))
-        mlflow.log_metrics(dict(metrics))
         _log_table(opened, Path(folder) / "stores.csv")
         if plots is not None:
             mlflow.log_artifacts(str(plots), "plots")
         info = _log_model(path)
+        # After the model, which else asks the server for each of them anew, to have them on its page.
+        mlflow.log_metrics(dict(metrics), model_id=info.model_id)
         # Before the fleet's version, which is born with the tag that says what it brings.
         run_id = run.info.run_id
         sold = (own_sales or {}).items()

@@ -15,7 +15,7 @@ from support import chains
 from support.mlflow_server import mlflow_server
 
 from fleet import Fleet
-from fleet.names import CHAMPION, FLEET_MODEL, PREVIOUS, alias_uri, store_model_name
+from fleet.names import CHAMPION, FLEET_ARTIFACT, FLEET_MODEL, PREVIOUS, alias_uri, store_model_name
 from graph.free_ports import free_ports
 from training import registry, stan
 from training.batched import BatchedEngine
@@ -58,6 +58,9 @@ def test_a_training_is_one_run_one_version_and_one_alias(options: TrainingOption
     assert str(version.version) == result["registered"]["version"]
     logged = client.get_run(result["registered"]["run_id"])
     assert logged.data.metrics["wape"] == result["backtest"]["wape"]
+    of_run = f"source_run_id = '{logged.info.run_id}' AND name = '{FLEET_ARTIFACT}'"
+    (model,) = client.search_logged_models([logged.info.experiment_id], of_run)
+    assert {metric.key: metric.value for metric in model.metrics or ()} == logged.data.metrics
     assert logged.data.params["engine"] == "batched"
     table = pd.read_csv(mlflow.artifacts.download_artifacts(run_id=logged.info.run_id, artifact_path="stores.csv"))
     with_model = result["stores"]["fitted"] - result["backtest"]["stores_left_to_baseline"]
