@@ -19,7 +19,7 @@ from training.borrow import BORROWING_DAYS, LENDING_DAYS, Profile, lenders, open
 from training.history import History
 from training.variants import Variant, own_design, ways_of
 
-STORES_ENOUGH = 256
+STORES_ENOUGH = 200
 """Stores of which the lenders teach a whole chain."""
 
 SETTINGS = {"lending_days": LENDING_DAYS, "borrowing_days": BORROWING_DAYS, "stores": STORES_ENOUGH}

@@ -51,15 +51,21 @@ class Prepared:
         return next(part for part in self.parts if part.index == index)
 
 
-def prepare(options: TrainingOptions, folder: Path, stages: Stages) -> Prepared:
-    """Partition the sources, unless they are, and look at every partition.
+@dataclass(frozen=True)
+class Partitioned:
+    """A chain's sources in partitions. `groups`: of the store table, if there is one.  `report`: problems so far."""
 
-    Args: folder: empty, for the partitions.
-    Raises: DataError: a source cannot be read, or rows cannot be trained on; one report names them all.
+    partitions: Partitions
+    groups: Mapping[str, str] | None
+    report: Report
+
+
+def prepare(options: TrainingOptions, partitioned: Partitioned, stages: Stages) -> Prepared:
+    """Look at every partition.
+
+    Raises: DataError: rows cannot be trained on; one report names them all, and what was found before.
     """
-    report = Report()
-    with stages.of("partition"):
-        partitions, groups = partition(options, folder, report)
+    partitions, groups, report = partitioned.partitions, partitioned.groups, partitioned.report
     days = days_of(partitions)
     cutoffs = _cutoffs(report, days, options)
     horizon_days = options.test_days or HORIZON_DAYS
@@ -117,12 +123,13 @@ def _prepared(
     return Prepared(there, chain, ids[order], groups[order], sum(found.n_rows for found in surveys), cutoffs, notices)
 
 
-def partition(options: TrainingOptions, folder: Path, report: Report) -> tuple[Partitions, Mapping[str, str] | None]:
-    """The partitions of a chain, written now or before; and the groups of its store table.
+def partition(options: TrainingOptions, folder: Path) -> Partitioned:
+    """The partitions of a chain, written before, or now into an empty folder.
 
     Raises: DataError: a source cannot be read, or does not say which store or which day a row is of; partitions that
             were written before have another calendar or mapping.
     """
+    report = Report()
     if (options.data / MANIFEST).is_file():
         if options.calendar is not None:
             raise DataError(
@@ -136,9 +143,10 @@ def partition(options: TrainingOptions, folder: Path, report: Report) -> tuple[P
                 "it out, or write the partitions anew with storecast partition --mapping"
             )
         stores = open_source(options.stores, os.environ) if options.stores else None
-        return partitions, read_groups(report, stores, partitions.mapped) if stores else None
+        groups = read_groups(report, stores, partitions.mapped) if stores else None
+        return Partitioned(partitions, groups, report)
     tables = (options.data, options.stores, options.calendar)
-    return write_partitions(report, *tables, options.mapped, folder, problems_in=options.home)
+    return Partitioned(*write_partitions(report, *tables, options.mapped, folder, problems_in=options.home), report)
 
 
 def write_partitions(

@@ -1,10 +1,11 @@
 """One training run: read, judge on a backtest, fit, register. Every store ends with a forecast, or the run says why."""
 
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ import pandas as pd
 from fleet import Fleet, FleetContents, StorecastError
 from fleet.arrays import as_dates
 from fleet.names import CHALLENGER, CHAMPION
-from training import gate, gate_stores, registry
+from training import gate, gate_stores
 from training.assemble import with_verdict
 from training.batched import BatchedEngine
 from training.engine import Engine
@@ -23,11 +24,13 @@ from training.gate import Gate
 from training.keep import Known, known_to
 from training.lending import STORES_ENOUGH, Lessons, lessons_of, marked
 from training.options import Quiet, Reporter, Stages, TrainingOptions
-from training.plots import plot
-from training.prepare import Prepared, prepare
+from training.prepare import Prepared, partition, prepare
 from training.survey import Part
 from training.tracking import public_uri
 from training.work import Gathered, Job, LendJob, Recipe, contents_of, lend_part, trials_of, work
+
+if TYPE_CHECKING:
+    from training.registry import Champion
 
 __all__ = ["Quiet", "TrainingOptions", "train"]
 
@@ -40,7 +43,7 @@ class Run:
     prepared: Prepared
     recipe: Recipe
     stages: Stages
-    champion: registry.Champion | None
+    champion: "Champion | None"
 
     def gather(self, recipe: Recipe, known: Known | None = None, *, fit: bool) -> Gathered:
         """Work on all partitions, and put the blocks together."""
@@ -66,17 +69,27 @@ def train(options: TrainingOptions, engine: Engine, reporter: Reporter) -> dict[
     stages = Stages(reporter)
     options.home.mkdir(parents=True, exist_ok=True)
     # On a cluster the workers read the partitions where they are written.
-    with tempfile.TemporaryDirectory(dir=options.home, prefix="partitions-") as folder:
-        prepared = prepare(options, Path(folder), stages)
-        champion = None
-        if not options.dry_run or registry.is_there(options.tracking_uri):
-            with stages.of("champion"):
-                champion = registry.current_champion(options.tracking_uri, options.home)
+    with tempfile.TemporaryDirectory(dir=options.home, prefix="partitions-") as folder, ThreadPoolExecutor(1) as aside:
+        with stages.of("partition"):
+            partitioned = partition(options, Path(folder))
+        # MLflow takes seconds to load and to be asked; meanwhile workers start and read.
+        asked = aside.submit(_champion, options)
+        prepared = prepare(options, partitioned, stages)
         design = design_of(prepared.chain.columns, growth=options.growth, transform=options.transform)
         recipe = Recipe(design, options.variants, engine, prepared.cutoffs, options.test_days)
         with stages.of("lessons"):
             recipe = replace(recipe, lessons=_lessons(recipe, prepared, options))
+        with stages.of("champion"):
+            champion = asked.result()
         return _train(Run(options, prepared, recipe, stages, champion))
+
+
+def _champion(options: TrainingOptions) -> "Champion | None":
+    from training import registry  # noqa: PLC0415 - MLflow loads slowly
+
+    if options.dry_run and not registry.is_there(options.tracking_uri):
+        return None
+    return registry.current_champion(options.tracking_uri, options.home)
 
 
 def _train(run: Run) -> dict[str, Any]:
@@ -112,6 +125,8 @@ def _plotted_and_registered(
     with tempfile.TemporaryDirectory() as folder:
         if evaluated:
             with run.stages.of("plots"):
+                from training.plots import plot  # noqa: PLC0415 - Matplotlib loads slowly
+
                 plot(Path(folder), evaluated, run.prepared.store_ids.tolist())
         with run.stages.of("register"):
             return _register(run, contents, result, decided, Path(folder))
@@ -216,6 +231,8 @@ def _hold_back(
 
 
 def _register(run: Run, contents: FleetContents, result: dict[str, Any], decided: Gate, plots: Path) -> dict[str, Any]:
+    from training import registry  # noqa: PLC0415 - see `_champion`
+
     options = run.options
     registered = registry.register(
         options.tracking_uri,

@@ -9,7 +9,7 @@ from support import chains
 from training.batched import BatchedEngine
 from training.features import design_of
 from training.options import Quiet, Stages, TrainingOptions
-from training.prepare import prepare
+from training.prepare import partition, prepare
 from training.variants import LIVELY, SMOOTH
 from training.work import Block, Gathered, Job, Recipe
 
@@ -24,7 +24,7 @@ def jobs(folder: Path, monkeypatch: pytest.MonkeyPatch, stores_a_partition: int 
 def jobs_of(folder: Path, train: Path, stores: Path, calendar: Path) -> list[Job]:
     """The jobs of a chain from any sources; `folder`: for its partitions."""
     options = TrainingOptions(train, stores, calendar, folder, "", n_folds=2, test_days=28)
-    prepared = prepare(options, folder / "parts", Stages(Quiet()))
+    prepared = prepare(options, partition(options, folder / "parts"), Stages(Quiet()))
     design = design_of(prepared.chain.columns)
     recipe = Recipe(design, (LIVELY, SMOOTH), BatchedEngine(), prepared.cutoffs, 28)
     return [Job(part, prepared.chain, recipe) for part in prepared.parts]

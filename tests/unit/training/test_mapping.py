@@ -10,7 +10,6 @@ from training.mapping import ROSSMANN, Kind, Mapped, read_mapping
 from training.options import TrainingOptions
 from training.partitions import PartitionWriter
 from training.prepare import partition
-from training.validate import Report
 
 COLUMNS = '[columns]\nstore_id = "shop"\nds = "day"\ny = "revenue"\nopen = "is_open"\n'
 
@@ -103,10 +102,9 @@ def test_partitions_that_were_written_with_another_mapping_are_refused(tmp_path:
     options = TrainingOptions(folder, None, None, tmp_path, "")
     other = read(tmp_path, COLUMNS + '[flags]\npromo = "promotion"\n')
     with pytest.raises(DataError, match="have a mapping of their own, and --mapping is another: leave it out, or"):
-        partition(replace(options, mapped=other), tmp_path, Report())
+        partition(replace(options, mapped=other), tmp_path)
     for mapped in (own, ROSSMANN):
-        partitions, _ = partition(replace(options, mapped=mapped), tmp_path, Report())
-        assert partitions.mapped == own
+        assert partition(replace(options, mapped=mapped), tmp_path).partitions.mapped == own
 
 
 def test_mistakes_of_all_sections_come_in_one_list(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from training.errors import DataError
 from training.mapping import ROSSMANN
 from training.options import Quiet, Stages, TrainingOptions
 from training.partitions import Partitions, PartitionWriter, open_partitions, partition_of
-from training.prepare import Prepared, prepare
+from training.prepare import Prepared, partition, prepare
 from training.read import read_history
 from training.sources import open_source
 from training.tables import CALENDAR, TRAIN
@@ -62,7 +62,7 @@ def prepared(folder: Path, monkeypatch: pytest.MonkeyPatch, stores_a_partition: 
     monkeypatch.setattr("training.prepare.STORES_A_PARTITION", stores_a_partition)
     paths = chains.files(folder / "chain", n_stores=30, n_days=300)
     options = TrainingOptions(paths["train"], paths["store"], paths["calendar"], folder, "", n_folds=2)
-    return prepare(options, folder / f"by-{stores_a_partition}", Stages(Quiet()))
+    return prepare(options, partition(options, folder / f"by-{stores_a_partition}"), Stages(Quiet()))
 
 
 @pytest.mark.parametrize("stores_a_partition", [1, 4, 100])
