@@ -7,6 +7,7 @@ no holiday, the store's usual number.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -67,10 +68,31 @@ class Window:
     usual_open: BoolArray
     assumed: BoolArray
 
-    @property
+    # Each of these is read by several rules.
+
+    @cached_property
+    def weekdays(self) -> IntArray:
+        """(n_days,) Monday 0 to Sunday 6."""
+        return weekdays(self.days)
+
+    @cached_property
     def is_open(self) -> BoolArray:
         """(n_stores, n_days): the store sells on that day."""
         return np.asarray(self.columns[OPEN] != 0)
+
+    @cached_property
+    def unusually_closed(self) -> BoolArray:
+        """(n_stores, n_days): closed on a weekday on which the store usually opens."""
+        return np.asarray(~self.is_open & self.usual_open[:, self.weekdays])
+
+    @cached_property
+    def closure_days(self) -> IntArray:
+        """(n_stores, n_days) length of the closed run that each closed day belongs to, 0 on open days."""
+        closed, n_days = ~self.is_open, len(self.days)
+        place = np.arange(n_days)
+        open_before = np.maximum.accumulate(np.where(closed, -1, place), axis=1)
+        open_after = np.minimum.accumulate(np.where(closed, n_days, place)[:, ::-1], axis=1)[:, ::-1]
+        return np.asarray(np.where(closed, open_after - open_before - 1, 0))
 
     def select(self, positions: IntArray) -> "Window":
         """The same stores on some of the days, in the order asked."""

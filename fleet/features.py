@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from fleet.arrays import BoolArray, FloatArray, IntArray, weekdays
+from fleet.arrays import BoolArray, FloatArray
 from fleet.calendar import Calendar, Overrides, Window
 from fleet.errors import FeatureError
 
@@ -41,7 +41,7 @@ def _flag(window: Window, column: str) -> FloatArray:
 
 
 def _flag_on_weekday(window: Window, column: str, weekday: int) -> FloatArray:
-    return np.asarray(_flag(window, column) * (weekdays(window.days) == weekday))
+    return np.asarray(_flag(window, column) * (window.weekdays == weekday))
 
 
 def _kind(window: Window, column: str, label: str) -> FloatArray:
@@ -58,10 +58,9 @@ def _next_to_closure(window: Window, side: int, min_days: int) -> FloatArray:
 
     A closure counts from `min_days` closed days in a row on.
     """
-    closed = ~window.is_open
-    unusual = closed & window.usual_open[:, weekdays(window.days)]
+    unusual = window.unusually_closed
     if min_days > 1:
-        unusual &= _run_lengths(closed) >= min_days
+        unusual = unusual & (window.closure_days >= min_days)
     neighbour = np.zeros_like(unusual)
     if side > 0:
         neighbour[:, :-1] = unusual[:, 1:]
@@ -70,21 +69,15 @@ def _next_to_closure(window: Window, side: int, min_days: int) -> FloatArray:
     return (neighbour & window.is_open).astype(np.float64)
 
 
-def _run_lengths(closed: BoolArray) -> IntArray:
-    """Length of the closed run that each closed day belongs to, 0 on open days."""
-    n_days = closed.shape[1]
-    place = np.arange(n_days)
-    open_before = np.maximum.accumulate(np.where(closed, -1, place), axis=1)
-    open_after = np.minimum.accumulate(np.where(closed, n_days, place)[:, ::-1], axis=1)[:, ::-1]
-    return np.asarray(np.where(closed, open_after - open_before - 1, 0))
-
-
 def _before_kind(window: Window, column: str, label: str, first: int, last: int) -> FloatArray:
     """1 on an open day that has a day of that kind `first` to `last` days ahead of it."""
     coming = window.columns[column] == window.labels[column].index(label)
-    near = np.zeros_like(coming)
-    for days in range(first, last + 1):
-        near[:, :-days] |= coming[:, days:]
+    # Days of that kind so far; none are known beyond the window.
+    n_days = coming.shape[1]
+    so_far = np.zeros((len(coming), n_days + last + 1), dtype=np.int32)
+    np.cumsum(coming, axis=1, out=so_far[:, 1 : n_days + 1])
+    so_far[:, n_days + 1 :] = so_far[:, n_days, None]
+    near = so_far[:, last + 1 :] > so_far[:, first : first + n_days]
     return np.asarray(near & window.is_open, dtype=np.float64)
 
 

@@ -104,7 +104,7 @@ def _add_few(
     modes = [season.mode for season in design.seasonalities for _ in range(2 * season.order)]
     columns = [np.broadcast_to(wave, (len(wave), *terms["additive"].shape)) for wave in waves]
     if design.regressors:
-        values = np.stack([column[:, positions] for column in columns_of(window, design.regressors)])
+        values = np.stack(list(columns_of(window, design.regressors)))[:, :, positions]
         columns.append((values - parameters.centre.T[:, :, None]) / parameters.spread.T[:, :, None])
         modes += [regressor.mode for regressor in design.regressors]
     if not modes:
