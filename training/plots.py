@@ -19,6 +19,7 @@ SHOWN = 3
 _MOST_GROUPS = 20
 _SALES, _FORECAST, _BASELINE = "#333333", "#0b6fa4", "#b0b0b0"
 _DPI = 80
+_INCHES_A_LETTER = 0.1
 
 
 def plot(folder: Path, evaluated: Evaluation, store_ids: Sequence[str]) -> None:
@@ -49,8 +50,8 @@ def coverage_by_day(judged: Judged, horizon_days: int) -> FloatArray:
 
 def _stores(judged: Judged, store_ids: Sequence[str], wape: FloatArray, horizon: int) -> Figure:
     best, worst = extremes(wape)
-    figure = Figure(figsize=(13, 2.2 * SHOWN), layout="constrained")
-    axes = figure.subplots(SHOWN, 2, squeeze=False)
+    figure = _figure(13, 2.2 * SHOWN, left=0.75, bottom=0.5, top=0.3)
+    axes = figure.subplots(SHOWN, 2, squeeze=False, gridspec_kw={"hspace": 0.5, "wspace": 0.15})
     latest = slice(0, horizon)  # folds stand the latest first
     for column, (told, rows) in enumerate((("best", best), ("worst", worst))):
         for place in range(SHOWN):
@@ -74,12 +75,12 @@ def _store(axis: Axes, judged: Judged, row: int, days: slice) -> None:
     axis.plot(ahead, value, color=_FORECAST, label="forecast")
     axis.plot(ahead, actual, ".", color=_SALES, label="sales")
     axis.set_ylim(bottom=0)
-    axis.set_xlabel("days ahead", fontsize=8)
+    axis.set_xlabel("days ahead", fontsize=8, labelpad=1)
     axis.legend(fontsize=7, frameon=False)
 
 
 def _coverage(judged: Judged, horizon: int) -> Figure:
-    figure = Figure(figsize=(8, 3), layout="constrained")
+    figure = _figure(8, 3, left=0.7, bottom=0.5, top=0.1)
     axis = figure.subplots()
     axis.plot(np.arange(1, horizon + 1), coverage_by_day(judged, horizon), ".-", color=_FORECAST)
     axis.axhline(LEVEL, color=_SALES, lw=1, ls="--", label=f"wanted: {LEVEL:.0%}")
@@ -90,7 +91,8 @@ def _coverage(judged: Judged, horizon: int) -> Figure:
 
 def _groups(groups: Mapping[str, Mapping[str, float]]) -> Figure:
     names = list(groups)[:_MOST_GROUPS]
-    figure = Figure(figsize=(8, 1.5 + 0.35 * len(names)), layout="constrained")
+    longest = max((len(name) for name in names), default=0)
+    figure = _figure(8, 1.5 + 0.35 * len(names), left=0.4 + _INCHES_A_LETTER * longest, bottom=0.5, top=0.4)
     axis = figure.subplots()
     places = np.arange(len(names))
     for offset, score, colour, told in (
@@ -101,7 +103,15 @@ def _groups(groups: Mapping[str, Mapping[str, float]]) -> Figure:
     axis.set_yticks(places, [name or "all" for name in names])
     axis.invert_yaxis()
     axis.set_xlabel("WAPE")
-    axis.legend()
+    axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
+    return figure
+
+
+def _figure(width: float, height: float, *, left: float, bottom: float, top: float) -> Figure:
+    """A figure with margins, all in inches: to find them out, Matplotlib would draw everything twice."""
+    figure = Figure(figsize=(width, height))
+    right = 1 - 0.15 / width
+    figure.subplots_adjust(left=left / width, right=right, bottom=bottom / height, top=1 - top / height)
     return figure
 
 

@@ -3,6 +3,7 @@
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from importlib import import_module
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,8 +73,9 @@ def train(options: TrainingOptions, engine: Engine, reporter: Reporter) -> dict[
     with tempfile.TemporaryDirectory(dir=options.home, prefix="partitions-") as folder, ThreadPoolExecutor(1) as aside:
         with stages.of("partition"):
             partitioned = partition(options, Path(folder))
-        # MLflow takes seconds to load and to be asked; meanwhile workers start and read.
+        # MLflow takes seconds to load and to be asked, Matplotlib to load; meanwhile workers start, read and fit.
         asked = aside.submit(_champion, options)
+        aside.submit(import_module, "training.plots")
         prepared = prepare(options, partitioned, stages)
         design = design_of(prepared.chain.columns, growth=options.growth, transform=options.transform)
         recipe = Recipe(design, options.variants, engine, prepared.cutoffs, options.test_days)
@@ -85,7 +87,7 @@ def train(options: TrainingOptions, engine: Engine, reporter: Reporter) -> dict[
 
 
 def _champion(options: TrainingOptions) -> "Champion | None":
-    from training import registry  # noqa: PLC0415 - MLflow loads slowly
+    from training import registry  # noqa: PLC0415 - see `train`
 
     if options.dry_run and not registry.is_there(options.tracking_uri):
         return None
@@ -125,7 +127,7 @@ def _plotted_and_registered(
     with tempfile.TemporaryDirectory() as folder:
         if evaluated:
             with run.stages.of("plots"):
-                from training.plots import plot  # noqa: PLC0415 - Matplotlib loads slowly
+                from training.plots import plot  # noqa: PLC0415 - see `train`
 
                 plot(Path(folder), evaluated, run.prepared.store_ids.tolist())
         with run.stages.of("register"):
@@ -231,7 +233,7 @@ def _hold_back(
 
 
 def _register(run: Run, contents: FleetContents, result: dict[str, Any], decided: Gate, plots: Path) -> dict[str, Any]:
-    from training import registry  # noqa: PLC0415 - see `_champion`
+    from training import registry  # noqa: PLC0415 - see `train`
 
     options = run.options
     registered = registry.register(
