@@ -26,6 +26,9 @@ CONSTANT_SIGMA = 1e-9
 """The noise that Prophet gives a store that sells the same every day."""
 
 
+_FOUND = np.array([SCALARS.index(name) for name in ("k", "m", "sigma_obs", "y_scale", "start_day", "t_scale_days")])
+
+
 @dataclass(frozen=True)
 class BatchedEngine:
     """All stores in this process, one after the other; that is so quick that `workers` changes nothing."""
@@ -170,8 +173,8 @@ class _Fitter:
         outcome = np.zeros(len(targets), dtype=np.int64)
         w[:, self._n_trend - 1] = 1.0  # the level of a constant store
         w[varies], sigma[varies], outcome[varies] = solver.solve_layout(
-            sums.products[np.ix_(columns, columns)],
-            of_targets[np.ix_(varies, columns)],
+            sums.products[columns[:, None], columns],
+            of_targets[varies][:, columns].copy(),
             len(draft.t),
             targets[varies].var(axis=1),
             scales[varies] ** -2.0,
@@ -201,17 +204,15 @@ class _Fitter:
             trend = trend + np.stack([head.slope, head.level], axis=1)
             beta = beta + head.beta[:, layout.beta_columns]
             into.beta[rows] = head.beta[fitted]
-        scalars = dict(zip(("k", "m"), trend.T, strict=True)) | {"sigma_obs": solved.sigma}
-        scalars |= {"y_scale": draft.y_scale}
-        for name, values in scalars.items():
-            into.scalars[rows, SCALARS.index(name)] = values[fitted]
-        into.scalars[rows, SCALARS.index("start_day")] = days[0]
-        into.scalars[rows, SCALARS.index("t_scale_days")] = days[-1] - days[0]
-        into.beta[np.ix_(rows, layout.beta_columns)] = beta[fitted]
+        span = np.tile([float(days[0]), float(days[-1] - days[0])], (len(trend), 1))
+        found = np.column_stack([trend, solved.sigma, draft.y_scale, span])
+        at = rows[:, None]  # as np.ix_, which takes longer than what it is for
+        into.scalars[at, _FOUND] = found[fitted]
+        into.beta[at, layout.beta_columns] = beta[fitted]
         into.delta[rows, : len(draft.hinges)] = solved.delta[fitted]
         into.changepoints_t[rows, : len(draft.places)] = draft.t[draft.places]
-        into.centre[np.ix_(rows, layout.regressors)] = draft.centre
-        into.spread[np.ix_(rows, layout.regressors)] = draft.spread
+        into.centre[at, layout.regressors] = draft.centre
+        into.spread[at, layout.regressors] = draft.spread
 
 
 def _reasons() -> Mapping[int, str]:
