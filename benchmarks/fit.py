@@ -76,15 +76,7 @@ def history_of(folder: Path) -> History:
 def some_stores(history: History, n_stores: int) -> History:
     """Stores spread evenly over the chain, as a chain of their own."""
     at = np.unique(np.linspace(0, len(history.store_ids) - 1, n_stores).round().astype(int))
-    whole = history.calendar
-    calendar = type(whole)(
-        whole.first_day,
-        whole.columns,
-        {name: values[at] for name, values in whole.values.items()},  # noqa: PD011 - no frame
-        whole.usual_open[at],
-        {name: values[at] for name, values in whole.usual_numbers.items()},
-    )
-    return History(tuple(history.store_ids[row] for row in at), history.groups[at], history.sales[at], calendar)
+    return history.rows(at)
 
 
 def timed(work: Callable[[], R]) -> tuple[float, float, R]:

@@ -26,7 +26,6 @@ from training.batched import BatchedEngine
 from training.engine import Fits
 from training.features import retail_design
 from training.history import History
-from training.keep import of_rows
 from training.lending import Lessons, lend, lessons_of
 from training.read import read_history
 from training.synth import write_chain
@@ -95,9 +94,9 @@ def curves(known: History, design: Design, days: IntArray) -> FloatArray:
 def compare(history: History, cut: IntArray, cutoff: int, lengths: Sequence[int]) -> None:
     """Print a line for each length at one cutoff."""
     design = retail_design(history.calendar)
-    others = of_rows(history, np.setdiff1d(np.arange(len(history.store_ids)), cut))
+    others = history.rows(np.setdiff1d(np.arange(len(history.store_ids)), cut))
     lessons = lessons_of([lend(others, design, VARIANTS, (cutoff,))], design, VARIANTS)
-    chosen = of_rows(history, cut)
+    chosen = history.rows(cut)
     days = np.arange(cutoff + 1, cutoff + 1 + HORIZON_DAYS)
     counts = chosen.fitted_days()[:, days - history.first_day]
     ahead = Days(days, np.where(counts, chosen.sales[:, days - history.first_day], 0.0), counts)

@@ -6,7 +6,7 @@ no holiday, the store's usual number.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -129,6 +129,15 @@ class Calendar:
                 return column
         known = ", ".join(column.name for column in self.columns)
         raise FeatureError(f"unknown calendar column {name!r}: this fleet has {known}")
+
+    def rows(self, rows: IntArray) -> "Calendar":
+        """The table of some of the stores."""
+        return replace(
+            self,
+            values={name: values[rows] for name, values in self.values.items()},
+            usual_open=self.usual_open[rows],
+            usual_numbers={name: numbers[rows] for name, numbers in self.usual_numbers.items()},
+        )
 
     def window(self, rows: IntArray, first: int, last: int, overrides: Overrides | None = None) -> Window:
         """Values of the stores at `rows` from day `first` to day `last`, inclusive, unknown ones assumed.

@@ -85,6 +85,16 @@ class History:
         opening = self.calendar.values[OPEN][:, : self.sales.shape[1]]
         return np.asarray((opening == 1) & (self.sales > 0))
 
+    def rows(self, rows: IntArray) -> "History":
+        """Some of the stores."""
+        return replace(
+            self,
+            store_ids=tuple(self.store_ids[row] for row in rows),
+            groups=self.groups[rows],
+            sales=self.sales[rows],
+            calendar=self.calendar.rows(rows),
+        )
+
     def until(self, cutoff: int) -> "History":
         """The same chain as it was known at the end of day `cutoff`: later sales gone, the calendar as it was then.
 

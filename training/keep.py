@@ -1,7 +1,7 @@
 """Refit only what changed: a store that is known as it was keeps the champion's parameters, bit for bit."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -83,7 +83,7 @@ def fit_changed(
     if is_kept.all():
         return Fits(kept.parameters, is_kept, (), {})
     rows = np.flatnonzero(~is_kept)
-    some = of_rows(history, rows)
+    some = history.rows(rows)
     fits = combine(fit_variants(engine, some, design, variants, progress, learnt), choice[rows])
     return _merged(kept, fits, rows, is_kept)
 
@@ -102,21 +102,4 @@ def _merged(kept: Kept, fits: Fits, rows: IntArray, is_kept: BoolArray) -> Fits:
         fitted,
         tuple(int(rows[row]) for row in fits.too_short),
         {int(rows[row]): reason for row, reason in fits.failures.items()},
-    )
-
-
-def of_rows(history: History, rows: IntArray) -> History:
-    """Some stores of a chain."""
-    calendar = history.calendar
-    return replace(
-        history,
-        store_ids=tuple(history.store_ids[row] for row in rows),
-        groups=history.groups[rows],
-        sales=history.sales[rows],
-        calendar=replace(
-            calendar,
-            values={name: values[rows] for name, values in calendar.values.items()},
-            usual_open=calendar.usual_open[rows],
-            usual_numbers={name: numbers[rows] for name, numbers in calendar.usual_numbers.items()},
-        ),
     )

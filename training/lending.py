@@ -1,8 +1,8 @@
 """What the stores of a chain teach each other, learnt once before the stores are judged and fitted.
 
-Every fold of a backtest and the last fit have lessons of their own, from what was known on that day. A few hundred
-stores teach as well as thousands (on real sales, 60 nearly as well as 900), so that the stores of the first partitions
-are enough, and what a store learns does not depend on who works on which partition.
+Every fold of a backtest and the last fit have lessons of their own, from what was known on that day. A hundred stores
+teach nearly as well as thousands (on real sales, 60 as 900), so that some of the first partitions are enough, and what
+a store learns does not depend on who works on which partition.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,8 +19,11 @@ from training.borrow import BORROWING_DAYS, LENDING_DAYS, Profile, lenders, open
 from training.history import History
 from training.variants import Variant, own_design, ways_of
 
-STORES_ENOUGH = 200
+STORES_ENOUGH = 128
 """Stores of which the lenders teach a whole chain."""
+
+STORES_A_PART = 64
+"""Of one partition at most, so that not one worker fits them all."""
 
 SETTINGS = {"lending_days": LENDING_DAYS, "borrowing_days": BORROWING_DAYS, "stores": STORES_ENOUGH}
 """What decides what is borrowed, for the settings that a fleet keeps."""

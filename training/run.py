@@ -23,7 +23,7 @@ from training.evaluate import Evaluation, evaluate
 from training.features import design_of
 from training.gate import Gate
 from training.keep import Known, known_to
-from training.lending import STORES_ENOUGH, Lessons, lessons_of, marked
+from training.lending import STORES_A_PART, STORES_ENOUGH, Lessons, lessons_of, marked
 from training.options import Quiet, Reporter, Stages, TrainingOptions
 from training.prepare import Prepared, partition, prepare
 from training.survey import Part
@@ -135,16 +135,15 @@ def _plotted_and_registered(
 
 
 def _lessons(recipe: Recipe, prepared: Prepared, options: TrainingOptions) -> Lessons:
-    """What the stores of the first partitions teach; nothing where another engine fits."""
+    """What stores of the first partitions teach; nothing where another engine fits."""
     if recipe.engine.name != "batched":
         return {}
-    parts, n_stores = [], 0
+    jobs, n_stores = [], 0
     of_part = _stores_by_part(prepared)
     for part in prepared.parts:
         if n_stores < STORES_ENOUGH:
-            parts.append(part)
-            n_stores += len(of_part[part.index])
-    jobs = [LendJob(part, prepared.chain, recipe) for part in parts]
+            jobs.append(LendJob(part, prepared.chain, recipe))
+            n_stores += min(len(of_part[part.index]), STORES_A_PART)
     # They come as they are ready; sums of numbers depend on their order.
     lent = sorted(options.runner.run(lend_part, jobs), key=itemgetter(0))
     return lessons_of([part for _, part in lent], recipe.design, recipe.variants)

@@ -14,7 +14,7 @@ from training.batched import BatchedEngine
 from training.engine import Fits, Priors
 from training.features import retail_design
 from training.history import History
-from training.keep import Kept, fit_changed, known_to, of_rows
+from training.keep import Kept, fit_changed, known_to
 from training.variants import Variant
 
 ONLY = (Variant("only", Priors()),)
@@ -65,7 +65,7 @@ def same_bytes(one: Parameters, other: Parameters) -> bool:
 def test_a_store_is_found_by_its_id_wherever_it_stands(history: History) -> None:
     design = retail_design(history.calendar)
     fits = fitted(history, design)
-    turned = of_rows(history, np.arange(len(history.store_ids))[::-1])
+    turned = history.rows(np.arange(len(history.store_ids))[::-1])
     kept = unchanged(champion(history, design, fits), turned, design, "batched", SETTINGS)
     assert kept is not None
     places = [history.store_ids.index(turned.store_ids[row]) for row in kept.rows]

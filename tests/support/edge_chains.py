@@ -71,15 +71,7 @@ def _with_columns(history: History, seed: int) -> History:
 
 def some_stores(history: History, rows: Sequence[int]) -> History:
     """The stores at those rows as a chain of their own, in that order."""
-    at = np.array(rows)
-    calendar = replace(
-        history.calendar,
-        values={name: values[at] for name, values in history.calendar.values.items()},
-        usual_open=history.calendar.usual_open[at],
-        usual_numbers={name: values[at] for name, values in history.calendar.usual_numbers.items()},
-    )
-    ids = tuple(history.store_ids[row] for row in at)
-    return replace(history, store_ids=ids, groups=history.groups[at], sales=history.sales[at], calendar=calendar)
+    return history.rows(np.array(rows))
 
 
 def fleet_of(history: History, fits: Fits) -> FleetContents:
