@@ -155,3 +155,33 @@ def columns_of(window: Window, regressors: tuple[Regressor, ...]) -> Iterator[Fl
             yield rule(window, **regressor.arguments)
         except (KeyError, ValueError) as error:
             raise FeatureError(f"regressor {regressor.name!r}: the calendar has no {error}") from error
+
+
+_TABLES_KEPT = 64
+
+
+class Tables:
+    """Columns of windows of one store, for one design and one calendar.
+
+    On the days that are asked, most stores of a chain open, promote and celebrate alike: the columns of one are those
+    of many. Some `_TABLES_KEPT` are kept, the others are worked out.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[bytes, FloatArray] = {}
+
+    def of(self, window: Window, regressors: tuple[Regressor, ...]) -> FloatArray:
+        """(n_regressors, 1, n_days), not to be written to.
+
+        Raises: FeatureError: as `columns_of`.
+        """
+        parts = (window.days, window.usual_open, *window.columns.values())
+        key = b"".join([part.tobytes() for part in parts])
+        found = self._kept.get(key)
+        if found is None:
+            found = np.stack(list(columns_of(window, regressors)))
+            found.setflags(write=False)
+            if len(self._kept) >= _TABLES_KEPT:
+                self._kept.clear()  # threads that ask meanwhile find nothing, and no harm is done
+            self._kept[key] = found
+        return found

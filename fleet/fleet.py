@@ -15,7 +15,7 @@ from fleet.calendar import Calendar, Column, Overrides, Window
 from fleet.contents import FleetContents, facts_of_today
 from fleet.design import Design
 from fleet.errors import FeatureError, UnknownStoreError
-from fleet.features import CLOSURE_REACH_DAYS, columns_of, padded_window
+from fleet.features import CLOSURE_REACH_DAYS, Tables, columns_of, padded_window
 from fleet.formula import Parameters
 from fleet.newcomers import CHAIN, Shapes, joined, typical
 from fleet.storage import ArrayDirectory
@@ -49,6 +49,7 @@ class Fleet:
     def __init__(self, arrays: Mapping[str, AnyArray], meta: Mapping[str, Any], version: str) -> None:
         self._arrays = arrays
         self._meta = meta
+        self._tables = Tables()
         self.version = version
         self.design = Design.from_dict(meta["design"])
 
@@ -176,7 +177,7 @@ class Fleet:
             raise UnknownStoreError(f"no model for {', '.join(without[:5])}: these stores are answered by the fallback")
         window, positions = self._window(rows, dates, overrides)
         parameters = self.parameters.rows(rows)
-        centre = formula.yhat(parameters, self.design, window, positions)
+        centre = formula.yhat(parameters, self.design, window, positions, self._tables)
         spread = formula.standard_deviation(parameters, self.design, window.days[positions])
         half = self._quantiles("interval_quantiles", rows, window.days[positions], level) * spread
         return self._forecast(store_ids, window.select(positions), centre, half)

@@ -15,7 +15,7 @@ import numpy as np
 from fleet.arrays import FloatArray, IntArray
 from fleet.calendar import Window
 from fleet.design import Design
-from fleet.features import Mode, columns_of
+from fleet.features import Mode, Tables, columns_of
 
 SCALARS = ("k", "m", "sigma_obs", "y_scale", "y_floor", "start_day", "t_scale_days")
 
@@ -69,13 +69,20 @@ def trend(parameters: Parameters, days: IntArray) -> FloatArray:
     return np.asarray(line * parameters.scalar("y_scale") + parameters.scalar("y_floor"))
 
 
-def yhat(parameters: Parameters, design: Design, window: Window, positions: IntArray) -> FloatArray:
-    """Fitted-scale forecast at some of the window's days, shape (n_stores, n_positions)."""
+def yhat(
+    parameters: Parameters, design: Design, window: Window, positions: IntArray, tables: Tables | None = None
+) -> FloatArray:
+    """Fitted-scale forecast at some of the window's days, shape (n_stores, n_positions).
+
+    Args: tables: of this design and the window's calendar, where more windows of it will be asked.
+    """
     days = window.days[positions]
     shape = (len(parameters.scalars), len(days))
     terms: dict[Mode, FloatArray] = {"additive": np.zeros(shape), "multiplicative": np.zeros(shape)}
-    add = _add_few if shape[0] * shape[1] <= _FEW else _add_many
-    add(terms, parameters, design, window, positions)
+    if shape[0] * shape[1] <= _FEW:
+        _add_few(terms, parameters, design, window, positions, tables)
+    else:
+        _add_many(terms, parameters, design, window, positions)
     growth = trend(parameters, days)
     return np.asarray(growth * (1 + terms["multiplicative"]) + terms["additive"] * parameters.scalar("y_scale"))
 
@@ -97,14 +104,23 @@ def _add_many(
 
 
 def _add_few(
-    terms: dict[Mode, FloatArray], parameters: Parameters, design: Design, window: Window, positions: IntArray
+    terms: dict[Mode, FloatArray],
+    parameters: Parameters,
+    design: Design,
+    window: Window,
+    positions: IntArray,
+    tables: Tables | None,
 ) -> None:
     """The same sums in the same order, in a call for all columns instead of some for each."""
     waves = [season.matrix(window.days[positions]).T[:, None, :] for season in design.seasonalities]
     modes = [season.mode for season in design.seasonalities for _ in range(2 * season.order)]
     columns = [np.broadcast_to(wave, (len(wave), *terms["additive"].shape)) for wave in waves]
     if design.regressors:
-        values = np.stack(list(columns_of(window, design.regressors)))[:, :, positions]
+        if tables is not None and len(window.usual_open) == 1:
+            values = tables.of(window, design.regressors)
+        else:
+            values = np.stack(list(columns_of(window, design.regressors)))
+        values = values[:, :, positions]
         columns.append((values - parameters.centre.T[:, :, None]) / parameters.spread.T[:, :, None])
         modes += [regressor.mode for regressor in design.regressors]
     if not modes:

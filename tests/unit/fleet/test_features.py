@@ -1,13 +1,15 @@
 """Each rule against a plain reading of its sentence."""
 
 import datetime as dt
+import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from fleet import Calendar, Column, FeatureError, Regressor
+from fleet import Calendar, Column, FeatureError, Overrides, Regressor
 from fleet.arrays import BoolArray, FloatArray, day_numbers
-from fleet.features import CLOSURE_REACH_DAYS, columns_of, padded_window
+from fleet.features import CLOSURE_REACH_DAYS, Tables, columns_of, padded_window
 
 FIRST = dt.date(2014, 12, 1)  # a Monday
 N_DAYS = 62
@@ -103,3 +105,36 @@ def test_a_regressor_that_the_calendar_cannot_serve_is_named(regressor: Regresso
     window = padded_window(one_store(set()), [0], 16405, 16410, None)
     with pytest.raises(FeatureError, match=message):
         list(columns_of(window, (regressor,)))
+
+
+def test_kept_columns_are_those_of_the_window_that_is_asked() -> None:
+    regressors = (
+        Regressor("rain", "number", {"column": "rain"}),
+        Regressor("promo_mon", "flag_on_weekday", {"column": "promo", "weekday": 0}),
+        Regressor("before", "next_to_closure", {"side": 1, "min_days": 1}),
+        Regressor("first", "month_day", {"first": 1, "last": 1}),
+    )
+    tables, first = Tables(), int(day_numbers(FIRST))
+    calendars = [one_store(set()), one_store({dt.date(2014, 12, 10)})]
+    calendars.append(replace(calendars[0], usual_open=~calendars[0].usual_open))
+    promo: Overrides = {"promo": {np.datetime64(FIRST): 1.0}}
+    rain: Overrides = {"rain": {np.datetime64(FIRST): 9.0}}
+    questions: list[tuple[int, int, Overrides | None]] = [(first, 7, None), (first + 1, 7, None), (first, 8, None)]
+    questions += [(first, 7, promo), (first, 7, rain)]
+    for _ in range(2):  # found, and then kept
+        for calendar in calendars:
+            for begin, n_days, overrides in questions:
+                window = padded_window(calendar, [0], begin, begin + n_days - 1, overrides)
+                wanted = np.stack(list(columns_of(window, regressors)))
+                np.testing.assert_array_equal(tables.of(window, regressors), wanted)
+
+
+def test_no_more_columns_are_kept_than_a_few() -> None:
+    tables, first = Tables(), int(day_numbers(FIRST))
+    regressors = (Regressor("rain", "number", {"column": "rain"}),)
+    tracemalloc.start()
+    for n_days in range(1, 400):
+        tables.of(padded_window(one_store(set()), [0], first, first + n_days, None), regressors)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 64 * 450 * 8 * 2
