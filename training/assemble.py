@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleet import Design, FleetContents
-from fleet.arrays import AnyArray, BoolArray, FloatArray
+from fleet.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from fleet.contents import FACTS, RECENT_DAYS
 from fleet.features import CLOSURE_REACH_DAYS, padded_window
 from training import baseline
@@ -85,7 +85,7 @@ def _facts(history: History, fits: Fits) -> AnyArray:
     n_days = counts.sum(axis=1)
     facts = np.zeros(len(counts), dtype=FACTS)
     facts["n_days"] = n_days
-    first, last = np.argmax(counts, axis=1), counts.shape[1] - 1 - np.argmax(counts[:, ::-1], axis=1)
+    first, last = _first_and_last(counts)
     facts["trained_from"] = np.where(n_days > 0, history.first_day + first, 0)
     facts["trained_through"] = np.where(n_days > 0, history.first_day + last, 0)
     for name in SCORES:
@@ -96,6 +96,11 @@ def _facts(history: History, fits: Fits) -> AnyArray:
         facts["failure"][row] = _cut(reason, FACTS["failure"].itemsize)
     facts["failure"][list(fits.too_short)] = TOO_SHORT.encode()
     return facts
+
+
+def _first_and_last(counts: BoolArray) -> tuple[IntArray, IntArray]:
+    """(n_stores,) the first and the last day that counts, of a store that has one."""
+    return np.argmax(counts, axis=1), counts.shape[1] - 1 - np.argmax(counts[:, ::-1], axis=1)
 
 
 def _cut(text: str, most: int) -> bytes:
@@ -110,7 +115,7 @@ def data_hashes(history: History) -> list[bytes]:
     days nor later plans change it. A store without a fitted day has an empty one.
     """
     counts = history.fitted_days()
-    first, last = np.argmax(counts, axis=1), counts.shape[1] - 1 - np.argmax(counts[:, ::-1], axis=1)
+    first, last = _first_and_last(counts)
     window = padded_window(history.calendar, np.arange(len(counts)), history.first_day, history.last_day, None)
     plain = repr([(column.name, column.type, column.labels) for column in history.calendar.columns])
     hashes = []
