@@ -1,8 +1,8 @@
 """One training run: read, judge on a backtest, fit, register. Every store ends with a forecast, or the run says why."""
 
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib import import_module
 from operator import itemgetter
 from pathlib import Path
@@ -15,6 +15,7 @@ from fleet import Fleet, FleetContents, StorecastError
 from fleet.arrays import as_dates
 from fleet.names import CHALLENGER, CHAMPION
 from training import gate, gate_stores
+from training.aside import aside
 from training.assemble import with_verdict
 from training.batched import BatchedEngine
 from training.engine import Engine
@@ -70,33 +71,36 @@ def train(options: TrainingOptions, engine: Engine, reporter: Reporter) -> dict[
     stages = Stages(reporter)
     options.home.mkdir(parents=True, exist_ok=True)
     # On a cluster the workers read the partitions where they are written.
-    with tempfile.TemporaryDirectory(dir=options.home, prefix="partitions-") as folder, ThreadPoolExecutor(1) as aside:
+    with tempfile.TemporaryDirectory(dir=options.home, prefix="partitions-") as folder:
         with stages.of("partition"):
             partitioned = partition(options, Path(folder))
-        # MLflow takes seconds to load and to be asked, Matplotlib to load; meanwhile workers start, read and fit.
-        asked = aside.submit(_champion, options)
-        aside.submit(import_module, "training.plots")
-        prepared = prepare(options, partitioned, stages)
-        design = design_of(prepared.chain.columns, growth=options.growth, transform=options.transform)
-        recipe = Recipe(design, options.variants, engine, prepared.cutoffs, options.test_days)
-        with stages.of("lessons"):
-            recipe = replace(recipe, lessons=_lessons(recipe, prepared, options))
-        with stages.of("champion"):
-            champion = asked.result()
+        # MLflow takes seconds to load and to be asked; meanwhile workers start and read.
+        with aside(partial(_champion, options)) as asked:
+            prepared = prepare(options, partitioned, stages)
+            design = design_of(prepared.chain.columns, growth=options.growth, transform=options.transform)
+            recipe = Recipe(design, options.variants, engine, prepared.cutoffs, options.test_days)
+            with stages.of("lessons"):
+                recipe = replace(recipe, lessons=_lessons(recipe, prepared, options))
+            with stages.of("champion"):
+                champion = asked.result()
         return _train(Run(options, prepared, recipe, stages, champion))
 
 
 def _champion(options: TrainingOptions) -> "Champion | None":
     from training import registry  # noqa: PLC0415 - see `train`
 
-    if options.dry_run and not registry.is_there(options.tracking_uri):
-        return None
-    return registry.current_champion(options.tracking_uri, options.home)
+    # A registry in a file that is not there yet is made when there is something to register.
+    return (
+        registry.current_champion(options.tracking_uri, options.home)
+        if registry.is_there(options.tracking_uri)
+        else None
+    )
 
 
 def _train(run: Run) -> dict[str, Any]:
     options, prepared, recipe, stages = run.options, run.prepared, run.recipe, run.stages
-    with stages.of("models", len(prepared.store_ids)):
+    # Matplotlib takes a while to load, too.
+    with stages.of("models", len(prepared.store_ids)), aside(partial(import_module, "training.plots")):
         gathered = run.gather(recipe, _known(run), fit=True)
     result = _result(run, gathered)
     contents = contents_of(gathered.rows, gathered.store_ids, recipe, prepared.chain, options.settings())
