@@ -14,6 +14,7 @@ from model_wrapper.settings import Settings
 from storecast import exit_codes
 from storecast.arguments import Verbs, add_home, date, level, positive, verb
 from storecast.asking import Answer, Question, ask_graph, ask_registry
+from storecast.output import writing
 from storecast.verbs import VERBS
 from training.tracking import tracking_uri
 
@@ -41,7 +42,12 @@ def add(verbs: Verbs) -> None:
     stores = parser.add_mutually_exclusive_group(required=True)
     stores.add_argument("--store", action="append", help="store id; may be repeated")
     stores.add_argument("--all", action="store_true", help="every store of the fleet")
-    parser.add_argument("--from", type=date, dest="begin", help="first day (the day after the history)")
+    parser.add_argument(
+        "--from",
+        type=date,
+        dest="begin",
+        help="first day (the day after the history); with --url --days wants it",
+    )
     parser.add_argument("--days", type=positive, help=f"number of days ({DEFAULT_DAYS})")
     parser.add_argument(
         "--level", type=level, default=DEFAULT_LEVEL, help=f"share of days that the interval holds ({DEFAULT_LEVEL})"
@@ -75,7 +81,8 @@ def run(args: argparse.Namespace) -> int:
     if args.plot and not answer.rows.empty:
         from storecast.plot import plot  # noqa: PLC0415 - a second of imports that only a picture needs
 
-        plot(answer.rows, fleet, args.plot, args.level)
+        with writing(args.plot):
+            plot(answer.rows, fleet, args.plot, args.level)
         print(f"drawn: {args.plot}", file=sys.stderr)
     for error in answer.errors:
         print(error, file=sys.stderr)
@@ -94,12 +101,12 @@ def _show(answer: Answer, args: argparse.Namespace) -> None:
 
 def write(rows: pd.DataFrame, path: Path) -> None:
     """Write the rows to CSV or Parquet, by the file's ending."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     kept = rows[list(ROW_NAMES)]
-    if path.suffix == ".parquet":
-        kept.to_parquet(path, index=False)
-    else:
-        kept.to_csv(path, index=False)
+    with writing(path):
+        if path.suffix == ".parquet":
+            kept.to_parquet(path, index=False)
+        else:
+            kept.to_csv(path, index=False)
 
 
 def table(rows: pd.DataFrame) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from graph import GraphOptions, render, to_yaml, validate, validate_files
 from storecast import exit_codes
 from storecast.arguments import Verbs, percent, positive, verb, word
+from storecast.output import writing
 from storecast.verbs import VERBS
 
 COMMITTED = Path("manifests/graphs/storecast.yaml")
@@ -81,8 +82,8 @@ def run_render(args: argparse.Namespace) -> int:
     validate(deployment.to_wire())
     text = to_yaml(deployment)
     if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(text)
+        with writing(args.out):
+            args.out.write_text(text)
         print(f"written: {args.out}", file=sys.stderr)
     else:
         print(text, end="")

@@ -39,7 +39,6 @@ def plot(rows: pd.DataFrame, fleet: Fleet | None, path: Path, level: float) -> N
     days = axes[-1, 0].xaxis
     days.set_major_formatter(mdates.ConciseDateFormatter(days.get_major_locator()))  # type: ignore[no-untyped-call]
     figure.tight_layout()
-    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 

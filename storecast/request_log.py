@@ -15,7 +15,8 @@ from monitoring.request_log.events import kept_id
 from monitoring.request_log.items import LoggedItem
 from monitoring.request_log.settings import RequestLogSettings, variable_of
 from storecast import arguments, exit_codes
-from storecast.arguments import Verbs, add_home, not_negative, positive, verb
+from storecast.arguments import Verbs, add_home, port, positive, verb
+from storecast.output import OutputError, writing
 from storecast.verbs import VERBS
 
 PORT = 8070
@@ -39,7 +40,7 @@ def _add_serve(below: Verbs) -> None:
         STORECAST_REQUEST_LOG_URL=postgresql://... storecast request-log serve --host 0.0.0.0 --port {PORT}
         """
     parser = verb(below, "serve", "take the executor's events and write them, until Ctrl-C", run_serve, examples)
-    parser.add_argument("--port", type=not_negative, default=PORT, help=f"0 takes a free port ({PORT})")
+    parser.add_argument("--port", type=port, default=PORT, help=f"0 takes a free port ({PORT})")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     _add_keep_days(parser)
     add_home(parser)
@@ -120,7 +121,11 @@ def run_export(args: argparse.Namespace) -> int:
 
     since = _midnight(args.since) if args.since else None
     until = _midnight(args.until) + timedelta(days=1) if args.until else None
-    with _log(args) as database:
+    if args.out.suffix != ".parquet":
+        raise OutputError(f"--out wants a file that ends with .parquet, got {args.out}")
+    if since and until and since >= until:
+        raise OutputError(f"--until wants a day from {args.since} (--since) on, got {args.until}")
+    with _log(args) as database, writing(args.out):
         rows = write_parquet(database.between(since, until), args.out)
     print(f"written: {rows} rows to {args.out}", file=sys.stderr)
     return exit_codes.OK
