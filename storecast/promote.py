@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fleet.names import FLEET_MODEL, store_id_of
+from model_wrapper.settings import Settings
 from storecast import exit_codes
 from storecast.arguments import Verbs, add_home, positive, verb
 from storecast.verbs import VERBS
@@ -80,8 +81,24 @@ def run_rollback(args: argparse.Namespace) -> int:
 
 
 def _tell(result: Mapping[str, Any], *, as_json: bool) -> int:
+    share = Settings.from_env(os.environ).min_stores_share
+    result = {**result, "warnings": warnings(result["changes"] or {}, share)}
     print(json.dumps(result, indent=1) if as_json else text(result))
     return exit_codes.OK
+
+
+def warnings(changes: Mapping[str, Any], least_share: float) -> list[str]:
+    """Why a graph that serves the old fleet would not take up the new one; see `model_wrapper.checking`."""
+    told = []
+    for name, what in (("stores", "stores"), ("with_model", "models")):
+        old, new = (int(changes[side][name]) if changes else 0 for side in ("from", "to"))
+        if new < least_share * old:
+            told.append(
+                f"a graph that serves version {changes['from']['version']} goes on with it, also when it is started "
+                f"anew: it wants at least {least_share:.0%} of {old} {what}, and the new fleet has {new}; lower "
+                "STORECAST_MIN_STORES_SHARE for its components if this is meant"
+            )
+    return told
 
 
 def text(result: Mapping[str, Any]) -> str:
@@ -92,7 +109,8 @@ def text(result: Mapping[str, Any]) -> str:
     lines += [f"  {_move(move)}" for move in result["moves"] if move["model"] == FLEET_MODEL]
     lines += _own_models(result)
     changes = result["changes"]
-    return "\n".join(lines + (_changes(changes) if changes else []))
+    lines += _changes(changes) if changes else []
+    return "\n".join([*lines, *(f"\nwarning: {warning}" for warning in result["warnings"])])
 
 
 def _own_models(result: Mapping[str, Any]) -> list[str]:

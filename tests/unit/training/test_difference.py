@@ -8,7 +8,7 @@ from support import fleets
 
 from fleet import Fleet
 from fleet.names import store_model_name
-from storecast.promote import text
+from storecast.promote import text, warnings
 from training.aliases import Move
 from training.difference import MOST_STORES, Registration, difference
 
@@ -57,7 +57,8 @@ def test_the_largest_changes_of_wape_come_first_and_unchanged_stores_not_at_all(
 
 def result(moves: list[Move], **more: Any) -> dict[str, Any]:  # noqa: ANN401 - any part of a result
     told = [dataclasses.asdict(move) for move in moves]
-    return {"champion": "2", "dry_run": True, "moves": told, "left_alone": [], "missing": [], "changes": None, **more}
+    nothing: dict[str, Any] = {"left_alone": [], "missing": [], "changes": None, "warnings": []}
+    return {"champion": "2", "dry_run": True, "moves": told, **nothing, **more}
 
 
 def test_the_text_says_what_moves_and_what_changes() -> None:
@@ -82,3 +83,14 @@ def test_the_text_names_own_models_that_move_stay_or_are_gone_and_does_not_run_o
         "own models set by hand, left alone: store a b (champion 3)\n\n"
         "own models deleted since, not moved to: store a b (champion 3)"
     )
+
+
+def test_a_fleet_that_running_graphs_would_refuse_is_promoted_with_a_warning() -> None:
+    assert warnings(changes(), 0.5) == []
+    assert warnings({}, 0.5) == []
+    found = changes()
+    found["from"]["with_model"], found["to"]["with_model"] = 4, 3
+    (told,) = warnings(found, 0.8)
+    assert "a graph that serves version 1 goes on with it, also when it is started anew" in told
+    assert "wants at least 80% of 4 models, and the new fleet has 3; lower STORECAST_MIN_STORES_SHARE" in told
+    assert text(result([Move("champion", "1", "2")], warnings=[told])).endswith(f"\n\nwarning: {told}")
