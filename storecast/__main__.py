@@ -14,7 +14,7 @@ from fleet import StorecastError
 from graph.errors import GraphError
 from model_wrapper import logs
 from model_wrapper.settings import Settings, variable_of
-from storecast import exit_codes
+from storecast import __version__, exit_codes
 from storecast.verbs import VERBS
 
 _EXAMPLES = """examples:
@@ -32,7 +32,9 @@ def parser(asked: Collection[str] = VERBS.keys()) -> argparse.ArgumentParser:
         description="Demand forecasts for every store of a chain: train, register, serve, ask.",
         epilog=f"exit codes:\n{codes}\n{_EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
+    top.add_argument("--version", action="version", version=f"storecast {__version__}")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, verb in VERBS.items():
         if name in asked:

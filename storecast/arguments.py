@@ -6,12 +6,14 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fleet.intervals import MAX_LEVEL, MIN_LEVEL
 
 HOME_VARIABLE = "STORECAST_HOME"
 DEFAULT_HOME = ".storecast"
+
+N = TypeVar("N", int, float)
 
 Verbs = Any  # argparse keeps the type of its subparsers to itself
 
@@ -25,6 +27,7 @@ def verb(verbs: Verbs, name: str, summary: str, run: Callable[[argparse.Namespac
         description=summary[0].upper() + summary[1:] + ".",
         epilog=f"examples:\n{lines}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     added.set_defaults(run=run)
     return added
@@ -41,9 +44,25 @@ def add_home(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _number(text: str, kind: Callable[[str], N]) -> N:
+    try:
+        return kind(text)
+    except ValueError:
+        wanted = "a whole number" if kind is int else "a number"
+        raise argparse.ArgumentTypeError(f"wanted {wanted}, got {text!r}") from None
+
+
+def port(text: str) -> int:
+    """A TCP port; 0 lets the system choose."""
+    number = _number(text, int)
+    if not 0 <= number < 1 << 16:
+        raise argparse.ArgumentTypeError(f"wanted a port from 0 to 65535, got {text}")
+    return number
+
+
 def positive(text: str) -> int:
     """An integer of 1 or more."""
-    number = int(text)
+    number = _number(text, int)
     if number < 1:
         raise argparse.ArgumentTypeError(f"wanted 1 or more, got {text}")
     return number
@@ -51,7 +70,7 @@ def positive(text: str) -> int:
 
 def not_negative(text: str) -> int:
     """An integer of 0 or more."""
-    number = int(text)
+    number = _number(text, int)
     if number < 0:
         raise argparse.ArgumentTypeError(f"wanted 0 or more, got {text}")
     return number
@@ -59,7 +78,7 @@ def not_negative(text: str) -> int:
 
 def share(text: str) -> float:
     """A share from 0 to 1."""
-    number = float(text)
+    number = _number(text, float)
     if not 0 <= number <= 1:
         raise argparse.ArgumentTypeError(f"wanted a share from 0 to 1, got {text}")
     return number
@@ -67,7 +86,7 @@ def share(text: str) -> float:
 
 def percent(text: str) -> float:
     """A share from 0 to 100 percent."""
-    number = float(text)
+    number = _number(text, float)
     if not 0 <= number <= 100:  # noqa: PLR2004 - per cent
         raise argparse.ArgumentTypeError(f"wanted 0 to 100 percent, got {text}")
     return number
@@ -87,7 +106,7 @@ def share_or_none(text: str) -> float | None:
 
 def level(text: str) -> float:
     """An interval level that the fleet can answer."""
-    number = float(text)
+    number = _number(text, float)
     if not MIN_LEVEL <= number <= MAX_LEVEL:
         raise argparse.ArgumentTypeError(f"wanted a level from {MIN_LEVEL} to {MAX_LEVEL}, got {text}")
     return number

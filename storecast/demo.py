@@ -18,7 +18,7 @@ from graph.local import LocalGraph, serve
 from graph.plan import LocalOptions
 from model_wrapper.contract.requests import DEFAULT_DAYS, DEFAULT_LEVEL
 from storecast import exit_codes
-from storecast.arguments import DEFAULT_HOME, HOME_VARIABLE, Verbs, not_negative, positive, verb
+from storecast.arguments import DEFAULT_HOME, HOME_VARIABLE, Verbs, port, positive, verb
 from storecast.asking import PREDICTIONS, Question, ask_graph, body_of
 from storecast.forecast import table
 from storecast.progress import Progress
@@ -51,7 +51,7 @@ def add(verbs: Verbs) -> None:
     )
     parser.add_argument("--stores", type=positive, default=60, help="number of stores (60)")
     parser.add_argument("--days", type=positive, default=900, help="days of history (900)")
-    parser.add_argument("--port", type=not_negative, default=8000, help="port of the graph; 0 takes a free one (8000)")
+    parser.add_argument("--port", type=port, default=8000, help="port of the graph; 0 takes a free one (8000)")
     parser.add_argument("--graph", type=Path, metavar="FILE", help="a SeldonDeployment to serve (the plain one)")
     parser.add_argument("--keep", action="store_true", help="stay up until Ctrl-C")
     # A home of its own: a demo must never move the alias of a real registry.

@@ -16,7 +16,7 @@ from graph.plan import LocalOptions
 from graph.scrape import scrape_config
 from model_wrapper.settings import Settings, variable_of
 from storecast import log_beside
-from storecast.arguments import Verbs, add_home, not_negative, verb
+from storecast.arguments import Verbs, add_home, port, verb
 from storecast.graph_verbs import COMMITTED
 from storecast.verbs import VERBS
 from training.tracking import tracking_uri
@@ -44,7 +44,7 @@ def add(verbs: Verbs) -> None:
         """,
     )
     parser.add_argument("file", nargs="?", type=Path, help="a SeldonDeployment (the one that `graph render` writes)")
-    parser.add_argument("--port", type=not_negative, default=8000, help="port of the engine; 0 takes free ports (8000)")
+    parser.add_argument("--port", type=port, default=8000, help="port of the engine; 0 takes free ports (8000)")
     parser.add_argument("--host", default="127.0.0.1", help="address the engine listens on (127.0.0.1)")
     parser.add_argument("--predictor", default="", help="which predictor to run (the first)")
     parser.add_argument("--no-request-log", action="store_true", help="do not keep the forecasts that are answered")

@@ -83,7 +83,19 @@ def _add_champion_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train, and print one JSON result."""
     progress = Progress()
-    options = TrainingOptions(
+    try:
+        result = train_chain(_options(args), ENGINES[args.engine](args.workers), progress)
+    except (DataError, TooManyFailuresError) as error:
+        _print(error.result or {"error": str(error)})
+        raise
+    finally:
+        progress.close()
+    _print(result)
+    return exit_codes.SOME_FAILED if result["stores"]["failed"] else exit_codes.OK
+
+
+def _options(args: argparse.Namespace) -> TrainingOptions:
+    return TrainingOptions(
         data=args.data,
         stores=args.stores,
         calendar=args.calendar,
@@ -102,15 +114,6 @@ def run(args: argparse.Namespace) -> int:
         dry_run=args.dry_run,
         runner=_runner(args),
     )
-    try:
-        result = train_chain(options, ENGINES[args.engine](args.workers), progress)
-    except (DataError, TooManyFailuresError) as error:
-        _print(error.result or {"error": str(error)})
-        raise
-    finally:
-        progress.close()
-    _print(result)
-    return exit_codes.SOME_FAILED if result["stores"]["failed"] else exit_codes.OK
 
 
 def _print(result: Mapping[str, Any]) -> None:

@@ -6,15 +6,19 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import requests
 
+from model_wrapper.contract.answers import ROW_NAMES
 from storecast import __main__ as command_line
 from storecast import exit_codes
 from storecast.asking import GraphAnswerError, Question, answer_of, body_of
-from storecast.forecast import table
+from storecast.forecast import table, write
+from storecast.output import OutputError
 from storecast.verbs import VERBS
 
 
@@ -65,6 +69,11 @@ def test_the_help_lists_every_exit_code() -> None:
         "graph render --challenger-share 101",
         "graph render --challenger-share 10 --experiment $(x)",
         "train",
+        "train --dat x",
+        "serve --port 65536",
+        "demo --port -1",
+        "forecast --store 4 --days many",
+        "promote --version x",
         "nonsense",
     ],
 )
@@ -72,7 +81,9 @@ def test_a_wrong_option_is_a_usage_error(words: str, capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit) as caught:
         command_line.main(words.split())
     assert caught.value.code == exit_codes.USAGE
-    assert "error:" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "error:" in told
+    assert "invalid" not in told or "invalid choice" in told  # says what was wanted, not what a function is called
 
 
 @pytest.mark.parametrize(
@@ -87,6 +98,10 @@ def test_a_wrong_option_is_a_usage_error(words: str, capsys: pytest.CaptureFixtu
         ("rollback --home {tmp}/none", 3, "there is no registry at"),
         ("forecast --store 4 --days 9 --url http://127.0.0.1:1", 2, "wants --from too"),
         ("forecast --store 4 --url http://127.0.0.1:1", 3, "start one with `storecast serve`"),
+        ("graph render --out {tmp}", 2, "Is a directory; name a file in a folder that may be written"),
+        ("graph render --out /proc/none/x.yaml", 2, "cannot write /proc/none/x.yaml"),
+        ("request-log export --out x.csv --home {tmp}", 2, "wants a file that ends with .parquet"),
+        ("request-log export --out x.parquet --since 2026-11-30 --until 2026-11-01", 2, "wants a day from 2026-11-30"),
         ("graph validate nowhere.yaml", 2, "nowhere.yaml"),
         ("serve nowhere.yaml", 2, "nowhere.yaml"),
     ],
@@ -100,7 +115,24 @@ def test_an_error_says_what_to_do_and_ends_with_its_code(
     assert "Traceback" not in captured.err
     # A training has a result, whatever becomes of it.
     assert json.loads(captured.out or "{}").keys() <= {"error"}
-    assert bool(captured.out) == (words.startswith("train --data nowhere.csv --home"))
+    assert bool(captured.out) == words.startswith("train")
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        command_line.main(["--version"])
+    assert caught.value.code == exit_codes.OK
+    # Written twice: in an image the project is no installed package that could be asked.
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+    assert capsys.readouterr().out == f"storecast {project['version']}\n"
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.parquet"])
+def test_rows_that_cannot_be_written_are_a_usage_error(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).mkdir()
+    rows = pd.DataFrame([dict.fromkeys(ROW_NAMES, "x")])
+    with pytest.raises(OutputError, match=f"cannot write .*{name}: "):
+        write(rows, tmp_path / name)
 
 
 def test_settings_are_listed_and_a_wrong_one_is_named(
