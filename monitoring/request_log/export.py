@@ -33,6 +33,7 @@ _OF_THE_ITEM: Final = ("store_id", "level", "source", "version", "alias", "what_
 
 def write_parquet(chunks: Iterable[Sequence[LoggedItem]], path: Path) -> int:
     """Write a file that is whole or not there; returns the number of rows."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     rows = 0
     try:
