@@ -116,7 +116,9 @@ def _add_few(
     modes = [season.mode for season in design.seasonalities for _ in range(2 * season.order)]
     columns = [np.broadcast_to(wave, (len(wave), *terms["additive"].shape)) for wave in waves]
     if design.regressors:
-        if tables is not None and len(window.usual_open) == 1:
+        n_stores, n_days = window.assumed.shape
+        # Of days that are asked years apart, the window is long and the forecasts are few.
+        if tables is not None and n_stores == 1 and n_days <= _FEW:
             values = tables.of(window, design.regressors)
         else:
             values = np.stack(list(columns_of(window, design.regressors)))

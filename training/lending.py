@@ -22,10 +22,10 @@ from training.variants import Variant, own_design, ways_of
 STORES_ENOUGH = 128
 """Stores of which the lenders teach a whole chain."""
 
-STORES_A_PART = 64
-"""Of one partition at most, so that not one worker fits them all."""
+PARTS = 2
+"""Partitions that these stores are of, so that not one worker fits them all; more where partitions are small."""
 
-SETTINGS = {"lending_days": LENDING_DAYS, "borrowing_days": BORROWING_DAYS, "stores": STORES_ENOUGH}
+SETTINGS = {"lending_days": LENDING_DAYS, "borrowing_days": BORROWING_DAYS, "stores": STORES_ENOUGH, "parts": PARTS}
 """What decides what is borrowed, for the settings that a fleet keeps."""
 
 Moment = tuple[int, str]

@@ -19,7 +19,7 @@ SHOWN = 3
 _MOST_GROUPS = 20
 _SALES, _FORECAST, _BASELINE = "#333333", "#0b6fa4", "#b0b0b0"
 _DPI = 80
-_INCHES_A_LETTER = 0.1
+_INCHES_A_LETTER = 0.15  # as wide as a W
 
 
 def plot(folder: Path, evaluated: Evaluation, store_ids: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """One training run: read, judge on a backtest, fit, register. Every store ends with a forecast, or the run says why."""
 
+import math
 import tempfile
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -24,7 +25,7 @@ from training.evaluate import Evaluation, evaluate
 from training.features import design_of
 from training.gate import Gate
 from training.keep import Known, known_to
-from training.lending import STORES_A_PART, STORES_ENOUGH, Lessons, lessons_of, marked
+from training.lending import PARTS, STORES_ENOUGH, Lessons, lessons_of, marked
 from training.options import Quiet, Reporter, Stages, TrainingOptions
 from training.prepare import Prepared, partition, prepare
 from training.survey import Part
@@ -143,11 +144,12 @@ def _lessons(recipe: Recipe, prepared: Prepared, options: TrainingOptions) -> Le
     if recipe.engine.name != "batched":
         return {}
     jobs, n_stores = [], 0
+    share = math.ceil(STORES_ENOUGH / min(len(prepared.parts), PARTS))
     of_part = _stores_by_part(prepared)
     for part in prepared.parts:
         if n_stores < STORES_ENOUGH:
-            jobs.append(LendJob(part, prepared.chain, recipe))
-            n_stores += min(len(of_part[part.index]), STORES_A_PART)
+            jobs.append(LendJob(part, prepared.chain, recipe, share))
+            n_stores += min(len(of_part[part.index]), share)
     # They come as they are ready; sums of numbers depend on their order.
     lent = sorted(options.runner.run(lend_part, jobs), key=itemgetter(0))
     return lessons_of([part for _, part in lent], recipe.design, recipe.variants)

@@ -20,7 +20,7 @@ from training.engine import Engine, without
 from training.failures import failures_of
 from training.history import Chain, History
 from training.keep import Known, fit_changed
-from training.lending import STORES_A_PART, Lent, Lessons, Moment, lend
+from training.lending import Lent, Lessons, Moment, lend
 from training.survey import Part
 from training.variants import Variant
 
@@ -95,18 +95,22 @@ def work(job: Job) -> Block:
 
 @dataclass(frozen=True)
 class LendJob:
-    """Some of one partition's stores as teachers, on each of some days."""
+    """Up to `n_stores` of one partition's stores as teachers, on each of some days."""
 
     part: Part
     chain: Chain
     recipe: Recipe
+    n_stores: int
 
 
 def lend_part(job: LendJob) -> tuple[int, dict[Moment, Lent]]:
     """The partition's index, and what its long histories can teach; see `training.lending`."""
     with threadpool_limits(1):
         history, recipe = job.part.history(job.chain), job.recipe
-        history = history.rows(np.arange(min(len(history.store_ids), STORES_A_PART)))
+        # Evenly from all of them: ids often follow regions or groups.
+        n_stores = len(history.store_ids)
+        chosen = min(n_stores, job.n_stores)
+        history = history.rows(np.arange(chosen) * n_stores // chosen)
         return job.part.index, lend(history, recipe.design, recipe.variants, (*recipe.cutoffs, job.chain.last_day))
 
 

@@ -1,11 +1,12 @@
 """Lessons are learnt from what was known on the day, the same whoever works on which part of the chain."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pytest
-from support import chains
+from support import chains, parts
 from support.edge_chains import some_stores
 
 from fleet import Fleet
@@ -16,6 +17,7 @@ from training.features import retail_design
 from training.history import History
 from training.lending import Lessons, lend, lessons_of, marked
 from training.variants import RECENT, SMOOTH, fit_variants
+from training.work import LendJob, lend_part
 
 VARIANTS = (RECENT, SMOOTH)
 SHORT = 3
@@ -90,3 +92,17 @@ def test_the_facts_say_who_borrowed(history: History) -> None:
     assert told.tolist() == [b"blend+group" if borrows else b"blend" for borrows in borrowed]
     assert marked(contents, {}) is contents
     assert marked(contents, learnt(history, history.last_day - 42)) is contents
+
+
+def test_the_stores_of_a_part_that_teach_are_spread_over_all_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (job,) = parts.jobs(tmp_path, monkeypatch, stores_a_partition=100)  # ids often follow groups
+    _, lent = lend_part(LendJob(job.part, job.chain, job.recipe, 12))
+    whole, days = job.part.history(job.chain), (*job.recipe.cutoffs, job.chain.last_day)
+    spread = whole.rows(np.array([0, 2, 5, 7, 10, 12, 15, 17, 20, 22, 25, 27]))
+    wanted = lend(spread, job.recipe.design, job.recipe.variants, days)
+    assert lent.keys() == wanted.keys()
+    for moment, one in lent.items():
+        assert one.groups.tolist() == wanted[moment].groups.tolist()
+        np.testing.assert_array_equal(one.parameters.beta, wanted[moment].parameters.beta)

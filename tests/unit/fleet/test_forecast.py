@@ -8,7 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import fleets
 
-from fleet import FeatureError, Fleet, LevelError
+from fleet import FeatureError, Fleet, LevelError, Regressor
+from fleet.arrays import FloatArray
+from fleet.calendar import Window
+from fleet.features import Tables
 
 KNOWN = np.arange("2015-06-20", "2015-08-01", dtype="datetime64[D]")
 MONDAY = np.datetime64("2015-06-22")
@@ -135,3 +138,19 @@ def test_an_override_that_does_not_fit_is_named(
 def test_asking_for_no_days_is_refused() -> None:
     with pytest.raises(FeatureError, match="one or more days"):
         fleet().predict(["1"], [])
+
+
+def test_columns_of_days_that_are_asked_years_apart_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, of = [], Tables.of
+
+    def spy(self: Tables, window: Window, regressors: tuple[Regressor, ...]) -> FloatArray:
+        asked.append(len(window.days))
+        return of(self, window, regressors)
+
+    monkeypatch.setattr(Tables, "of", spy)
+    some = Fleet.from_contents(fleets.contents(3))
+    some.predict(["1"], KNOWN[[0, 9]])
+    assert asked
+    asked.clear()
+    some.predict(["1"], np.array([KNOWN[0], KNOWN[0] + 9000]))
+    assert not asked
