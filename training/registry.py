@@ -144,9 +144,7 @@ def register(
         contents.write(path)
         opened = Fleet.open(path)
         mlflow.log_params(dict(parameters))
-        _log_table(opened, Path(folder) / "stores.csv")
-        if plots is not None:
-            mlflow.log_artifacts(str(plots), "plots")
+        _log_files(opened, Path(folder) / "stores.csv", plots)
         info = _log_model(path)
         # After the model, which else asks the server for each of them anew, to have them on its page.
         mlflow.log_metrics(dict(metrics), model_id=info.model_id)
@@ -178,9 +176,12 @@ def _point(client: MlflowClient, version: str, alias: str, *, brings: bool) -> P
     return plan
 
 
-def _log_table(opened: Fleet, path: Path) -> None:
-    store_table(opened).to_csv(path, index=False)
-    mlflow.log_artifact(str(path))
+def _log_files(opened: Fleet, table: Path, plots: Path | None) -> None:
+    """What people look at on the run's page: the stores' table, and the pictures in a folder."""
+    store_table(opened).to_csv(table, index=False)
+    mlflow.log_artifact(str(table))
+    if plots is not None:
+        mlflow.log_artifacts(str(plots), "plots")
 
 
 def _log_model(path: Path) -> ModelInfo:
