@@ -16,6 +16,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.memory import family
 from graph.free_ports import free_ports
 
 if TYPE_CHECKING:
@@ -136,15 +137,6 @@ def addresses_listened_on(pid: int) -> set[str]:
             rows = [line.split() for line in Path(f"/proc/{each}/net/{table}").read_text().splitlines()[1:]]
             found |= {row[1].split(":")[0] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in sockets}
     return {_address(kernels) for kernels in found}
-
-
-def family(pid: int) -> list[int]:
-    """A process and all below it."""
-    try:
-        threads = [each.read_text() for each in Path(f"/proc/{pid}/task").glob("*/children")]
-    except OSError:
-        return [pid]
-    return [pid, *(below for children in threads for child in children.split() for below in family(int(child)))]
 
 
 def _address(kernels: str) -> str:

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from prometheus_client.parser import text_string_to_metric_families
-from support.processes import ROOT, Reply, family, request
+from support.processes import ROOT, Reply, request
+
+from benchmarks.memory import family
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
