@@ -1,12 +1,12 @@
 """What is known ahead: opening days, promo plan, holidays and further columns, one value a store and day.
 
 Codes: a flag is 0 or 1, a kind is the position of its label (0 = none), `UNKNOWN` where nobody said; a number is a
-float, NaN where nobody said. Unknown days are assumed, and marked so: the store's usual opening by weekday, no promo,
-no holiday, the store's usual number.
+float, NaN where nobody said. Unknown days are assumed, and marked so: the store's usual opening by weekday and kind of
+day, no promo, no holiday, the store's usual number.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -105,7 +105,9 @@ class Calendar:
     """The known-ahead table of a whole fleet.
 
     `values`: name -> (n_stores, n_days) codes or floats; the first column of the table is day `first_day`.
-    `usual_numbers`: name of each number column -> (n_stores,) value used where nobody said.
+    `usual_numbers`: name of each number column -> (n_stores,) value used where nobody said.  `usually_closed`: name of
+    a flag or kind -> (n_stores, n_codes), the store does not open on such days.  `open_told`: somebody says when stores
+    open; else it is their habit, which is no assumption about a day.
     """
 
     first_day: int
@@ -113,6 +115,8 @@ class Calendar:
     values: Mapping[str, AnyArray]
     usual_open: BoolArray
     usual_numbers: Mapping[str, FloatArray]
+    usually_closed: Mapping[str, BoolArray] = field(default_factory=dict)
+    open_told: bool = True
 
     @property
     def last_day(self) -> int:
@@ -137,6 +141,7 @@ class Calendar:
             values={name: values[rows] for name, values in self.values.items()},
             usual_open=self.usual_open[rows],
             usual_numbers={name: numbers[rows] for name, numbers in self.usual_numbers.items()},
+            usually_closed={name: closed[rows] for name, closed in self.usually_closed.items()},
         )
 
     def window(self, rows: IntArray, first: int, last: int, overrides: Overrides | None = None) -> Window:
@@ -150,14 +155,21 @@ class Calendar:
         usual = self.usual_open[rows]
         columns: dict[str, AnyArray] = {}
         assumed = np.zeros((len(rows), len(days)), dtype=np.bool_)
+        opening_unknown = assumed
         encoded = self._encoded(overrides or {}, first, last)
         for column in self.columns:
             raw = self._slice(column, rows, first, last)
             for position, value in encoded.get(column.name, ()):
                 raw[:, position] = value
             unknown = np.isnan(raw) if column.type == "number" else raw == UNKNOWN
-            assumed |= unknown
+            if column.name == OPEN:
+                opening_unknown = unknown
+            if column.name != OPEN or self.open_told:
+                assumed = assumed | unknown
             columns[column.name] = np.where(unknown, self._usual(column, rows, usual, days), raw)
+        for name, closed in self.usually_closed.items():
+            shut = opening_unknown & np.take_along_axis(closed[rows], columns[name].astype(np.intp), axis=1)
+            columns[OPEN] = np.where(shut, np.uint8(0), columns[OPEN])
         labels = {column.name: column.labels for column in self.columns}
         return Window(days, columns, labels, usual, assumed)
 

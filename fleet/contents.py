@@ -60,7 +60,8 @@ class FleetContents:
     """Every store's parameters, calendar, fallback curve and facts. First axis of all arrays: the store.
 
     `fallback`: (n_stores, 7, 2), mean sales of an open day by weekday (Monday first) and promo (no, yes).
-    `fallback_sigma`: (n_stores,), standard deviation of log1p(sales) around that curve.
+    `fallback_sigma`: (n_stores,), standard deviation of log1p(sales) around that curve.  `fallback_level`: (n_stores,),
+    standard deviation of log1p of the curve itself, of a store too young to know its level; 0 else.
     `recent_sales`: (n_stores, `RECENT_DAYS`), the last days of history up to `trained_through`, NaN where closed.
     `interval_quantiles`, `fallback_quantiles`: measured widths of the models' and the fallback's intervals,
     (n_stores, N_BUCKETS, len(LEVELS)) as in `fleet.intervals`; None where nothing was measured.
@@ -74,6 +75,7 @@ class FleetContents:
     has_model: BoolArray
     fallback: FloatArray
     fallback_sigma: FloatArray
+    fallback_level: FloatArray
     recent_sales: FloatArray
     facts: AnyArray
     trained_through: int
@@ -100,6 +102,7 @@ class FleetContents:
             "has_model": self.has_model,
             "fallback": self.fallback.astype(np.float32),
             "fallback_sigma": self.fallback_sigma.astype(np.float32),
+            "fallback_level": self.fallback_level.astype(np.float32),
             "recent_sales": self.recent_sales.astype(np.float32),
             "facts": self.facts,
             "usual_open": self.calendar.usual_open,
@@ -117,6 +120,8 @@ class FleetContents:
             arrays[f"calendar_{name}"] = values
         for name, numbers in self.calendar.usual_numbers.items():
             arrays[f"usual_{name}"] = numbers
+        for name, closed in self.calendar.usually_closed.items():
+            arrays[f"closed_{name}"] = closed
         return arrays
 
     def meta(self) -> dict[str, Any]:
@@ -128,6 +133,7 @@ class FleetContents:
                 "first_day": self.calendar.first_day,
                 "last_day": self.calendar.last_day,
                 "columns": [asdict(column) for column in self.calendar.columns],
+                "open_told": self.calendar.open_told,
             },
             "n_stores": len(self.store_ids),
             "n_models": int(self.has_model.sum()),

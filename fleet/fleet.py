@@ -17,7 +17,7 @@ from fleet.design import Design
 from fleet.errors import FeatureError, UnknownStoreError
 from fleet.features import CLOSURE_REACH_DAYS, Tables, columns_of, padded_window
 from fleet.formula import Parameters
-from fleet.newcomers import CHAIN, Shapes, joined, typical
+from fleet.newcomers import CHAIN, LEAST_SPREAD, WIDEST, Shapes, joined, typical
 from fleet.storage import ArrayDirectory
 
 Dates = npt.NDArray[np.datetime64]
@@ -144,7 +144,12 @@ class Fleet:
             {column.name: self._arrays[f"calendar_{column.name}"] for column in columns},
             cast("BoolArray", self._arrays["usual_open"]),
             {c.name: cast("FloatArray", self._arrays[f"usual_{c.name}"]) for c in columns if c.type == "number"},
+            {c.name: self._closed(c.name) for c in columns if self._arrays.get(f"closed_{c.name}") is not None},
+            bounds.get("open_told", True),
         )
+
+    def _closed(self, column: str) -> BoolArray:
+        return cast("BoolArray", self._arrays[f"closed_{column}"])
 
     @cached_property
     def parameters(self) -> Parameters:
@@ -191,9 +196,17 @@ class Fleet:
         asked = window.select(positions)
         curves = self._arrays["fallback"][rows].astype(np.float64)
         # The curve's spread is on the log scale whatever the models' transform: sales spread in proportion.
-        spread = self._arrays["fallback_sigma"][rows].astype(np.float64)[:, None]
-        half = self._quantiles("fallback_quantiles", rows, asked.days, level) * spread
+        noise, levels = self._curve_spreads
+        quantiles = self._quantiles("fallback_quantiles", rows, asked.days, level)
+        half = intervals.half_width(quantiles, noise[rows, None], levels[rows, None], level)
         return _along_curves(store_ids, asked, curves, half)
+
+    @cached_property
+    def _curve_spreads(self) -> tuple[FloatArray, FloatArray]:
+        """(n_stores,) each: the noise around the curves, and what is not known of their level."""
+        noise, levels = self._arrays["fallback_sigma"], self._arrays.get("fallback_level")
+        # A fleet of an earlier release has one number for both.
+        return noise.astype(np.float64), np.zeros(len(noise)) if levels is None else levels.astype(np.float64)
 
     def newcomers(
         self,
@@ -207,7 +220,8 @@ class Fleet:
     ) -> Forecast:
         """Forecast stores without history from a named level: the curve of their group, or the chain's, scaled to it.
 
-        A store that the fleet does not know opens when most of its group does, all days `assumed`.
+        A store that the fleet does not know opens when most of its group does, all days `assumed`. Its interval is no
+        narrower than that of any store of the index.
 
         Args:    sales: mean sales of an open day, one a store.  groups: one of `shapes.names` or "" a store, for those
                  that the fleet does not know; the others are as `predict`'s.
@@ -221,16 +235,24 @@ class Fleet:
         windows = {key: self._newcomers_window(*key, dates, overrides) for key in dict.fromkeys(keys)}
         shapes = {name: self.shapes.shape(name) for name in dict.fromkeys(names)}
         curves = np.stack([shapes[name] for name in names]) * np.asarray(sales, np.float64)[:, None, None]
-        half = np.full((1, 1), intervals.normal_quantile(level) * self.shapes.spread)
+        half = np.maximum(intervals.normal_quantile(level) * LEAST_SPREAD, self._widest(dates, level))
         return _along_curves(store_ids, joined([windows[key] for key in keys]), curves, half)
+
+    def _widest(self, dates: npt.ArrayLike, level: float) -> FloatArray:
+        """(n_days,) half the widest interval around a curve of the index, within reason."""
+        noise, levels = self._curve_spreads
+        of_buckets = int(self._meta["trained_through"]) + np.array(intervals.BUCKET_STARTS_DAYS)
+        quantiles = self._quantiles("fallback_quantiles", np.arange(self.n_stores), of_buckets, level)
+        half = intervals.half_width(quantiles, noise[:, None], levels[:, None], level)
+        widest = np.broadcast_to(np.minimum(half.max(axis=0), WIDEST), of_buckets.shape)
+        return widest[intervals.buckets(day_numbers(dates) - int(self._meta["trained_through"]))]
 
     @cached_property
     def shapes(self) -> Shapes:
         """What the chain's and its groups' curves have in common."""
-        curves, spreads = (self._arrays[name].astype(np.float64) for name in ("fallback", "fallback_sigma"))
         facts = self.facts
         groups = np.char.decode(facts["group"], "utf-8")
-        return Shapes(curves, spreads, self.recent_sales, facts["n_days"], groups)
+        return Shapes(self._arrays["fallback"].astype(np.float64), self.recent_sales, facts["n_days"], groups)
 
     def future_columns(self, store_id: str, dates: npt.ArrayLike) -> dict[str, FloatArray]:
         """Regressor name -> (n_days,) values of one store: what a stock Prophet's `predict` wants beside `ds`."""
@@ -291,7 +313,7 @@ def _along_curves(store_ids: Sequence[str], asked: Window, curves: FloatArray, h
     promo = asked.columns.get("promo", np.zeros(asked.assumed.shape, np.uint8)).astype(np.intp)
     sales = curves[np.arange(len(curves))[:, None], weekdays(asked.days)[None, :], promo]
     logs = np.log1p(sales)
-    return _closed_to_zero(store_ids, asked, sales, np.expm1(logs - half), np.expm1(logs + half))
+    return _closed_to_zero(store_ids, asked, sales, np.maximum(np.expm1(logs - half), 0.0), np.expm1(logs + half))
 
 
 def _closed_to_zero(

@@ -15,6 +15,7 @@ from fleet.errors import LevelError
 LEVELS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.97, 0.99)
 BUCKET_ENDS_DAYS = (7, 14, 28, 42)
 """Last day ahead of each horizon bucket; later days are in one more bucket, days within the history in the first."""
+BUCKET_STARTS_DAYS = (1, *(end + 1 for end in BUCKET_ENDS_DAYS))
 
 MIN_LEVEL, MAX_LEVEL = LEVELS[0], LEVELS[-1]
 N_BUCKETS = len(BUCKET_ENDS_DAYS) + 1
@@ -46,3 +47,12 @@ def quantiles_at(measured: FloatArray, days_ahead: IntArray, level: float) -> Fl
     share = (level - low) / (high - low)
     by_bucket = measured[:, :, above - 1] * (1 - share) + measured[:, :, above] * share
     return np.asarray(by_bucket[:, buckets(days_ahead)])
+
+
+def half_width(quantile: FloatArray, noise: FloatArray, level: FloatArray, share: float) -> FloatArray:
+    """Half an interval around a curve of which a store may not know the level, of log1p(sales).
+
+    Args: quantile: standard deviations of `noise` that hold the share `share` of the days.  level: standard deviation
+          of the curve itself, which is no day's noise: what was measured of days says nothing of it.
+    """
+    return np.asarray(np.hypot(quantile * noise, normal_quantile(share) * level))

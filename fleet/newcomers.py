@@ -1,5 +1,6 @@
 """Stores of which only a level is known: their group's curve, or the chain's, at the mean sales that somebody named."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,8 +13,8 @@ from fleet.calendar import Window
 
 LEAST_SPREAD = 0.5
 """Least standard deviation of log sales around such a curve: nothing of the store has been measured."""
-HIGH_SHARE = 0.9
-"""Stores of the chain whose measured spread is not above the one that a newcomer gets."""
+WIDEST = math.log(5)
+"""Most that a newcomer's interval is widened to either side, of log sales, where one store of the index is odd."""
 CHAIN = ""
 """Stands for the whole chain where a group is named."""
 
@@ -22,12 +23,11 @@ CHAIN = ""
 class Shapes:
     """What the curves of a chain have in common.
 
-    `curves`: (n_stores, 7, 2) as a fleet keeps them.  `spreads`: (n_stores,).  `recent_sales`: (n_stores, n_days), NaN
+    `curves`: (n_stores, 7, 2) as a fleet keeps them.  `recent_sales`: (n_stores, n_days), NaN
     where closed or unknown.  `n_days`: (n_stores,) days of history.  `groups`: (n_stores,) names.
     """
 
     curves: FloatArray
-    spreads: FloatArray
     recent_sales: FloatArray
     n_days: npt.NDArray[np.integer]
     groups: npt.NDArray[np.str_]
@@ -41,11 +41,6 @@ class Shapes:
     def names(self) -> frozenset[str]:
         """The chain's groups."""
         return frozenset(self.groups.tolist()) - {CHAIN}
-
-    @cached_property
-    def spread(self) -> float:
-        """Standard deviation of log sales that a newcomer gets, wide and honest."""
-        return max(LEAST_SPREAD, float(np.quantile(self.spreads, HIGH_SHARE)))
 
     def members(self, group: str) -> BoolArray:
         """(n_stores,): the stores of a group; every store for `CHAIN`."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 KIND = "own-model"
 _PARAMETERS = ("scalars", "beta", "delta", "changepoints_t", "centre", "spread")
 _MEASURED = "interval_quantiles"
-_OF_THE_STORE = ("usual_open", "fallback", "fallback_sigma", "recent_sales", "facts")
+_OF_THE_STORE = ("usual_open", "fallback", "fallback_sigma", "fallback_level", "recent_sales", "facts")
 
 
 def write_own_model(path: Path, model: Prophet, transform: Transform) -> None:
@@ -106,8 +106,9 @@ class OwnModel:
         row = fleet.position(store_id) or 0
         theirs, mine = fleet._arrays, slice(row, row + 1)  # noqa: SLF001 - one room
         arrays: dict[str, AnyArray] = {name: self.directory[name] for name in _PARAMETERS}
-        names = [name for name in theirs if name.startswith(("calendar_", "usual_"))]
-        arrays |= {name: theirs[name][mine] for name in {*names, *_OF_THE_STORE}}
+        names = [name for name in theirs if name.startswith(("calendar_", "usual_", "closed_"))]
+        # A fleet of an earlier release does not know all of them.
+        arrays |= {name: theirs[name][mine] for name in {*names, *_OF_THE_STORE} & set(theirs)}
         measured = theirs.get(_MEASURED)
         if measured is not None and fleet.has_model[row] and np.isfinite(measured[mine].astype(np.float64)).all():
             arrays[_MEASURED] = measured[mine]

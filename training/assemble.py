@@ -41,15 +41,16 @@ class Verdict:
 
 def assemble(history: History, design: Design, fits: Fits, *, engine: str, settings: dict[str, Any]) -> FleetContents:
     """The fleet of one training that nobody has judged: all fitted stores have models, under the normal's widths."""
-    curves, spread = baseline.curves(history)
+    curves = baseline.curves(history)
     return FleetContents(
         store_ids=history.store_ids,
         design=design,
         parameters=fits.parameters,
         calendar=history.calendar,
         has_model=fits.fitted,
-        fallback=curves,
-        fallback_sigma=spread,
+        fallback=curves.sales,
+        fallback_sigma=curves.noise,
+        fallback_level=curves.level,
         recent_sales=_recent_sales(history),
         facts=_facts(history, fits),
         trained_through=history.last_day,

@@ -11,6 +11,7 @@ import numpy as np
 
 from fleet import Design, Fleet, Parameters, formula
 from fleet.arrays import BoolArray, FloatArray, IntArray, as_dates
+from fleet.calendar import Window
 from fleet.features import CLOSURE_REACH_DAYS, padded_window
 from training.assemble import assemble
 from training.engine import Engine, Fits, Progress
@@ -28,7 +29,9 @@ class Fold:
     """One cutoff's forecasts, first axis the candidate (the blend, then each variant), then (n_stores, horizon_days).
 
     `centre`, `spread`: on the fitted scale, NaN where a store had no model.  `naive`: the baseline's sales, and
-    `naive_spread`, (n_stores,), its deviation on the log scale.  `actual`: 0 where `counts` is false.
+    `naive_spread`, `naive_level`, (n_stores,), its deviations on the log scale; see `baseline.Curves`.  `closed`: the
+    forecast is 0, for the store was taken for closed.  `actual`: sales, 0 where it `was_open` on no row's word.
+    `counts`: the days judged, open ones and those closed ones that were not forecast as such.
     """
 
     cutoff: int
@@ -36,31 +39,26 @@ class Fold:
     spread: FloatArray
     naive: FloatArray
     naive_spread: FloatArray
+    naive_level: FloatArray
+    closed: BoolArray
+    was_open: BoolArray
     actual: FloatArray
     counts: BoolArray
 
 
 @dataclass(frozen=True)
-class Trial:
+class Trial(Fold):
     """One cutoff's forecasts as the fleet would have given them: a fold of the candidates chosen.
 
-    Arrays (n_stores, horizon_days), but `naive_spread`; see `Fold`.
+    Arrays (n_stores, horizon_days), but `naive_spread` and `naive_level`; see `Fold`.
     """
-
-    cutoff: int
-    centre: FloatArray
-    spread: FloatArray
-    naive: FloatArray
-    naive_spread: FloatArray
-    actual: FloatArray
-    counts: BoolArray
 
 
 def settle(fold: Fold, candidate: IntArray) -> Trial:
     """Keep each store's own candidate, (n_stores,) positions."""
     stores = np.arange(len(candidate))
-    centre, spread = fold.centre[candidate, stores], fold.spread[candidate, stores]
-    return Trial(fold.cutoff, centre, spread, fold.naive, fold.naive_spread, fold.actual, fold.counts)
+    chosen = {"centre": fold.centre[candidate, stores], "spread": fold.spread[candidate, stores]}
+    return Trial(**{**vars(fold), **chosen})
 
 
 def cutoffs_of(first_day: int, last_day: int, horizon_days: int, n_folds: int) -> tuple[int, ...]:
@@ -115,23 +113,24 @@ def _fold(
     days = np.arange(cutoff + 1, cutoff + 1 + horizon_days)
     candidates = [blend([fit.parameters for fit in fits]), *(fit.parameters for fit in fits)]
     fitted = np.logical_and.reduce([fit.fitted for fit in fits])
-    centre, spread = _forecasts(known, design, candidates, days)
+    window = padded_window(known.calendar, np.arange(len(fitted)), int(days[0]), int(days[-1]), None)
+    centre, spread = _forecasts(window, design, candidates, days)
     centre[:, ~fitted], spread[:, ~fitted] = np.nan, np.nan
     none = Fits(candidates[0], np.zeros_like(fitted), (), {})
     naive = assemble(known, design, none, engine=engine.name, settings={})
     baseline = Fleet.from_contents(naive).fallback(history.store_ids, as_dates(days))
     columns = days - history.first_day
-    counts = history.fitted_days()[:, columns]
-    actual = np.where(counts, history.sales[:, columns], 0.0)
-    return Fold(cutoff, centre, spread, baseline.value, naive.fallback_sigma, actual, counts)
+    was_open = history.judged_days()[:, columns]
+    counts = was_open | (history.closed_days()[:, columns] & ~baseline.closed)
+    actual = np.where(was_open, history.sales[:, columns], 0.0)
+    spreads = (naive.fallback_sigma, naive.fallback_level)
+    return Fold(cutoff, centre, spread, baseline.value, *spreads, baseline.closed, was_open, actual, counts)
 
 
 def _forecasts(
-    known: History, design: Design, candidates: Sequence[Parameters], days: "np.typing.NDArray[np.int64]"
+    window: Window, design: Design, candidates: Sequence[Parameters], days: IntArray
 ) -> tuple[FloatArray, FloatArray]:
     """Centre and standard deviation of each candidate on the fitted scale, (n_candidates, n_stores, n_days)."""
-    rows = np.arange(len(known.store_ids))
-    window = padded_window(known.calendar, rows, int(days[0]), int(days[-1]), None)
     positions = np.arange(len(days)) + CLOSURE_REACH_DAYS
     centre = [formula.yhat(candidate, design, window, positions) for candidate in candidates]
     spread = [formula.standard_deviation(candidate, design, days) for candidate in candidates]

@@ -7,13 +7,15 @@ level. The scale that divides a fold's residuals is taken from the other folds: 
 choose the divisor, as it will be when the future comes.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from fleet.arrays import BoolArray, FloatArray
-from fleet.intervals import LEVELS, N_BUCKETS, buckets
+from fleet.intervals import LEVELS, N_BUCKETS, buckets, normal_quantile
 
 WEIGHT_DAYS = 30.0
 """Days of own residuals that count as much as the group's scale."""
@@ -41,7 +43,7 @@ def quantiles(residuals: Residuals, groups: npt.NDArray[np.str_]) -> FloatArray:
 
 
 def _shape(residuals: Residuals, groups: npt.NDArray[np.str_]) -> FloatArray:
-    """The chain's quantiles of residuals over their store's scale, (N_BUCKETS, len(LEVELS))."""
+    """The chain's quantiles of residuals over their store's scale, (N_BUCKETS, len(LEVELS)), never narrower later."""
     n_folds = len(residuals.size)
     relative = np.empty_like(residuals.size)
     for fold in range(n_folds):
@@ -50,21 +52,37 @@ def _shape(residuals: Residuals, groups: npt.NDArray[np.str_]) -> FloatArray:
         scale = _scales(Residuals(residuals.size[others], residuals.counts[others]), groups)
         relative[fold] = residuals.size[fold] / scale[:, None]
     bucket = np.broadcast_to(buckets(np.arange(1, relative.shape[2] + 1)), relative.shape)
-    everything = _conformal(relative[residuals.counts])
-    rows = []
-    for place in range(N_BUCKETS):
-        part = relative[residuals.counts & (bucket == place)]
-        rows.append(_conformal(part) if len(part) >= MIN_DAYS_A_BUCKET else everything)
-    return np.array(rows)
+    parts = [relative[residuals.counts & (bucket == place)] for place in range(N_BUCKETS)]
+    return np.stack([_never_narrower(parts, level) for level in LEVELS], axis=1)
 
 
-def _conformal(sizes: FloatArray) -> FloatArray:
-    """Quantiles at all levels with the finite-sample correction: the ceil((n + 1) level)-th smallest of n."""
+def _never_narrower(parts: Sequence[FloatArray], level: float) -> FloatArray:
+    """(n_buckets,) quantiles of the buckets' residuals at one level, none below that of an earlier bucket.
+
+    A later bucket with smaller residuals had quieter weeks in the few folds that there are, it was not easier to
+    forecast: both are taken together, and so is one of too few days with the one before it.
+    """
+    blocks: list[tuple[list[FloatArray], int]] = []
+    for part in parts:
+        blocks.append(([part], 1))
+        while len(blocks) > 1 and _belongs_before(blocks[-2][0], blocks[-1][0], level):
+            later, earlier = blocks.pop(), blocks.pop()
+            blocks.append(([*earlier[0], *later[0]], earlier[1] + later[1]))
+    return np.concatenate([np.full(count, _conformal(block, level)) for block, count in blocks])
+
+
+def _belongs_before(earlier: Sequence[FloatArray], later: Sequence[FloatArray], level: float) -> bool:
+    few = min(sum(map(len, block)) for block in (earlier, later)) < MIN_DAYS_A_BUCKET
+    return few or _conformal(later, level) <= _conformal(earlier, level)
+
+
+def _conformal(parts: Sequence[FloatArray], level: float) -> float:
+    """A quantile with the finite-sample correction, the ceil((n + 1) level)-th smallest of n; the normal's of none."""
+    sizes = np.concatenate(parts)
     if not len(sizes):
-        return np.ones(len(LEVELS))
-    ordered = np.sort(sizes)
-    ranks = np.ceil((len(ordered) + 1) * np.asarray(LEVELS)).astype(np.int64)
-    return np.asarray(ordered[np.minimum(ranks, len(ordered)) - 1])
+        return normal_quantile(level)
+    rank = min(math.ceil((len(sizes) + 1) * level), len(sizes)) - 1
+    return float(np.partition(sizes, rank)[rank])
 
 
 def _scales(residuals: Residuals, groups: npt.NDArray[np.str_]) -> FloatArray:

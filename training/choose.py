@@ -53,4 +53,5 @@ def choose(folds: Sequence[Fold], design: Design) -> Choice:
 
 def _wape(fold: Fold, design: Design) -> FloatArray:
     """(n_candidates, n_stores)."""
-    return np.stack([metrics.wape(design.back(centre), fold.actual, fold.counts) for centre in fold.centre])
+    sales = np.where(fold.closed, 0.0, design.back(fold.centre))
+    return np.stack([metrics.wape(each, fold.actual, fold.counts) for each in sales])

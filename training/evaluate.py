@@ -48,8 +48,8 @@ def evaluate(
     verdict = Verdict(scores, chosen, choice.loses, interval_quantiles, fallback_quantiles)
     has_model = judged.modelled.any(axis=1)
 
-    def scores_of(members: BoolArray) -> dict[str, float]:
-        return _rounded(scores_of_chain(judged, members, seasonal_mae))
+    def scores_of(members: BoolArray) -> dict[str, float | int]:
+        return {**_rounded(scores_of_chain(judged, members, seasonal_mae)), **_days(judged, members)}
 
     summary = {
         "horizon_days": trials[0].actual.shape[1],
@@ -63,6 +63,12 @@ def evaluate(
         "groups": {group: scores_of(groups == group) for group in sorted(set(groups.tolist()))},
     }
     return Evaluation(judged, verdict, {"backtest": summary})
+
+
+def _days(judged: Judged, members: BoolArray) -> dict[str, int]:
+    """How many days the scores are of, and how many of them sold nothing: RMSPE leaves these out."""
+    counts = judged.counts[members]
+    return {"days": int(counts.sum()), "days_without_sales": int((counts & (judged.actual[members] == 0)).sum())}
 
 
 def _rounded(scores: dict[str, float]) -> dict[str, float]:

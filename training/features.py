@@ -9,8 +9,8 @@ from fleet.calendar import OPEN, Calendar
 from fleet.design import Growth, Transform
 from fleet.features import CLOSURE_REACH_DAYS, columns_of, padded_window
 from training.errors import DataError
+from training.opening import PROMO
 
-PROMO = "promo"
 WEEKDAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 WEEKLY = Seasonality("weekly", 7, 3)

@@ -1,26 +1,49 @@
 """A chain's history as a panel: one row a store, one column a day, nothing missing but what is NaN or unknown."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from fleet import Calendar, Column
-from fleet.arrays import DAYS_A_WEEK, AnyArray, BoolArray, FloatArray, IntArray, weekdays
+from fleet.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from fleet.calendar import OPEN, UNKNOWN
+from training.opening import (
+    GroupHabits,
+    Habits,
+    absent_days,
+    by_group,
+    habits_of,
+    usual_weekdays,
+    usually_closed,
+)
+from training.zeros import sells_zeros
 
 
 @dataclass(frozen=True)
 class Moment:
     """What a whole chain knows at the end of a day, for stores that know too little themselves; by group.
 
-    `habits`: days opened and days known by weekday, (7,) each.  `curves`: mean sales of an open day and their shape,
-    (14,) by weekday and promo, relative to it.
+    `habits`: when its stores open.  `curves`: what they sell.
     """
 
-    habits: Mapping[str, tuple[FloatArray, FloatArray]]
-    curves: Mapping[str, tuple[float, FloatArray]]
+    habits: GroupHabits
+    curves: Mapping[str, "GroupCurve"]
+
+
+@dataclass(frozen=True)
+class GroupCurve:
+    """What the stores of a group sell on an open day.
+
+    `level`: their mean.  `shape`: (14,) by weekday and promo, relative to it.  `noise`: the median store's standard
+    deviation of log sales around its own curve.  `level_spread`: standard deviation of the stores' log levels.
+    """
+
+    level: float
+    shape: FloatArray
+    noise: float
+    level_spread: float
 
 
 @dataclass(frozen=True)
@@ -28,7 +51,8 @@ class Chain:
     """What a part of a chain must be told of the rest. `moments`: by the last day of sales that is known.
 
     `first_day`, `last_day`: of all sales.  `through`: last day of the calendar.  `columns`: with the labels of all
-    parts.  `usual_numbers`: a number where a store has none.
+    parts.  `usual_numbers`: a number where a store has none.  `quiet`: by group, (n_days,) days from `first_day` to
+    `last_day` on which hardly anybody of it sold.  `open_told`: see `Calendar.open_told`.
     """
 
     first_day: int
@@ -37,6 +61,8 @@ class Chain:
     columns: tuple[Column, ...]
     usual_numbers: Mapping[str, float]
     moments: Mapping[int, Moment]
+    quiet: Mapping[str, BoolArray] = field(default_factory=dict)
+    open_told: bool = True
 
 
 @dataclass(frozen=True)
@@ -44,8 +70,7 @@ class History:
     """What is known of a chain, or of a part of it, `chain` then telling of the rest.
 
     `sales`: (n_stores, n_days), from `first_day` to `last_day`, NaN where there is no row.  `groups`: (n_stores,) store
-    attributes in one word.  `calendar` begins on `first_day` too and goes on into the days ahead.  `open_told`: it says
-    when stores open; else that was read off the sales.
+    attributes in one word.  `calendar` begins on `first_day` too and goes on into the days ahead.
     """
 
     store_ids: tuple[str, ...]
@@ -53,7 +78,11 @@ class History:
     sales: FloatArray
     calendar: Calendar
     chain: Chain | None = None
-    open_told: bool = True
+
+    @property
+    def open_told(self) -> bool:
+        """The calendar says when stores open; else that was read off the sales."""
+        return self.calendar.open_told
 
     @property
     def moment(self) -> Moment | None:
@@ -80,10 +109,29 @@ class History:
         """Known store days."""
         return int(np.isfinite(self.sales).sum())
 
-    def fitted_days(self) -> BoolArray:
-        """(n_stores, n_days): open with sales, the days that models are fitted on and judged by."""
+    def judged_days(self) -> BoolArray:
+        """(n_stores, n_days): open, and with a row of sales, be they zero."""
         opening = self.calendar.values[OPEN][:, : self.sales.shape[1]]
-        return np.asarray((opening == 1) & (self.sales > 0))
+        return np.asarray((opening == 1) & np.isfinite(self.sales))
+
+    def fitted_days(self) -> BoolArray:
+        """(n_stores, n_days): what models are fitted on, open days with sales.
+
+        Open days without sales are among them where they belong to how the store sells; see `zeros.sells_zeros`.
+        """
+        judged = self.judged_days()
+        return np.asarray(judged & ((self.sales > 0) | self.sells_zeros(judged)[:, None]))
+
+    def sells_zeros(self, judged: BoolArray | None = None) -> BoolArray:
+        """(n_stores,): selling nothing on an open day belongs to how the store sells."""
+        return sells_zeros(self.sales, self.judged_days() if judged is None else judged)
+
+    def closed_days(self) -> BoolArray:
+        """(n_stores, n_days): closed, by a row or by the lack of one on a day on which the store never opens."""
+        rows = np.arange(len(self.store_ids))
+        window = self.calendar.window(rows, self.first_day, self.last_day)
+        known = np.isfinite(self.sales) | absent_days(self.sales, self.first_day)
+        return np.asarray(known & ~window.is_open)
 
     def rows(self, rows: IntArray) -> "History":
         """Some of the stores."""
@@ -101,15 +149,28 @@ class History:
         Then as now, the calendar tells of so many days ahead; beyond them nobody has said yet.
         """
         cut = replace(self, sales=self.sales[:, : cutoff - self.first_day + 1])
-        counts = opening_counts(self.calendar.values[OPEN][:, : cut.sales.shape[1]], self.first_day)
-        habits = habits_of(self.groups, *counts) if cut.moment is None else cut.moment.habits
         ahead = cutoff + self.calendar.last_day - self.last_day
         values = {
             name: _until(values, (cutoff if name == OPEN and not self.open_told else ahead) - self.first_day + 1)
             for name, values in self.calendar.values.items()
         }
-        usual = usual_opening(*counts, self.groups, habits)
-        return replace(cut, calendar=replace(self.calendar, values=values, usual_open=usual))
+        calendar = replace(self.calendar, values=values)
+        # The days ahead tell of habits, too; a backtest does not go by them.
+        habits = habits_of(calendar, cut.sales, cut.sales.shape[1], told=self.open_told)
+        of_groups = None if cut.moment is None else cut.moment.habits
+        return replace(cut, calendar=with_habits(calendar, self.groups, habits, of_groups))
+
+
+def with_habits(
+    calendar: Calendar, groups: npt.NDArray[np.str_], habits: Habits, of_groups: GroupHabits | None
+) -> Calendar:
+    """A calendar that goes by its stores' habits where nobody said whether they open.
+
+    Args: of_groups: of the whole chain; None where these stores are all of it.
+    """
+    of_group = (of_groups or by_group(habits, groups)).of(groups)
+    weekdays_open = usual_weekdays(habits, of_group, told=calendar.open_told)
+    return replace(calendar, usual_open=weekdays_open, usually_closed=usually_closed(habits, of_group, calendar))
 
 
 def _until(values: AnyArray, n_days: int) -> AnyArray:
@@ -122,36 +183,6 @@ def natural_order(store_ids: npt.NDArray[np.str_]) -> IntArray:
     """Order in which people list stores: 2 before 10, numbers before words."""
     keys = [(0, int(text), text) if text.isdecimal() else (1, 0, text) for text in store_ids.tolist()]
     return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
-
-
-def opening_counts(opening: AnyArray, first_day: int) -> tuple[FloatArray, FloatArray]:
-    """Days that each store opened and days that are known, (n_stores, 7) each, Monday first."""
-    weekday = weekdays(np.arange(first_day, first_day + opening.shape[1]))
-    opened, known = np.zeros((len(opening), DAYS_A_WEEK)), np.zeros((len(opening), DAYS_A_WEEK))
-    for day in range(DAYS_A_WEEK):
-        part = opening[:, weekday == day]
-        opened[:, day], known[:, day] = (part == 1).sum(axis=1), (part != UNKNOWN).sum(axis=1)
-    return opened, known
-
-
-def habits_of(
-    groups: npt.NDArray[np.str_], opened: FloatArray, known: FloatArray
-) -> dict[str, tuple[FloatArray, FloatArray]]:
-    """The counts of each group's stores together."""
-    together = {str(group): groups == group for group in np.unique(groups)}
-    return {group: (opened[there].sum(axis=0), known[there].sum(axis=0)) for group, there in together.items()}
-
-
-def usual_opening(
-    opened: FloatArray,
-    known: FloatArray,
-    groups: npt.NDArray[np.str_],
-    habits: Mapping[str, tuple[FloatArray, FloatArray]],
-) -> BoolArray:
-    """(n_stores, 7) whether a store opens on that weekday more often than not; its group's habit where nobody knows."""
-    its_opened, its_known = (np.array([habits[str(group)][place] for group in groups]) for place in (0, 1))
-    nobody = known == 0
-    return np.asarray(np.where(nobody, its_opened, opened) * 2 >= np.maximum(np.where(nobody, its_known, known), 1))
 
 
 def usual_number(values: AnyArray) -> FloatArray:

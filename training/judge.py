@@ -47,12 +47,15 @@ def judge(trials: Sequence[Trial], design: Design, loses: BoolArray, groups: npt
         centre, spread = trial.centre, trial.spread
         modelled = np.isfinite(centre) & ~loses[:, None]
         half = _half(models, others, groups, ahead) * spread
-        naive_half = _half(naive, others, groups, ahead) * trial.naive_spread[:, None]
+        naive_half = intervals.half_width(
+            _half(naive, others, groups, ahead), trial.naive_spread[:, None], trial.naive_level[:, None], LEVEL
+        )
         log_naive = np.log1p(trial.naive)
         value = np.where(modelled, design.back(centre), trial.naive)
-        lower = np.where(modelled, design.back(centre - half), np.expm1(log_naive - naive_half))
+        lower = np.where(modelled, design.back(centre - half), np.maximum(np.expm1(log_naive - naive_half), 0.0))
         upper = np.where(modelled, design.back(centre + half), np.expm1(log_naive + naive_half))
-        parts.append((value, lower, upper, trial.naive, trial.actual, trial.counts, modelled))
+        bounds = (np.where(trial.closed, 0.0, bound) for bound in (value, lower, upper))
+        parts.append((*bounds, trial.naive, trial.actual, trial.counts, modelled))
     return Judged(*(np.concatenate(part, axis=1) for part in zip(*parts, strict=True)))
 
 
@@ -62,7 +65,10 @@ def wape_of_models(trials: Sequence[Trial], design: Design) -> FloatArray:
     A fold in which a store had no model yet is the baseline's, as in `judge`, so that the days are the same.
     """
     modelled = [np.isfinite(trial.centre) for trial in trials]
-    value = [np.where(on, design.back(t.centre), t.naive) for on, t in zip(modelled, trials, strict=True)]
+    value = [
+        np.where(t.closed, 0.0, np.where(on, design.back(t.centre), t.naive))
+        for on, t in zip(modelled, trials, strict=True)
+    ]
     counts = np.concatenate([trial.counts for trial in trials], axis=1)
     actual = np.concatenate([trial.actual for trial in trials], axis=1)
     has_model = (counts & np.concatenate(modelled, axis=1)).any(axis=1)
@@ -75,16 +81,21 @@ def _half(residuals: Residuals, folds: list[int], groups: npt.NDArray[np.str_], 
 
 
 def _residuals(trials: Sequence[Trial], design: Design) -> tuple[Residuals, Residuals]:
-    """Standardised absolute residuals of the chosen models and of the baseline."""
+    """Standardised absolute residuals of the chosen models and of the baseline.
+
+    They tell how far sales of an open day can be off: not of closures that a forecast did not know, nor of curves whose
+    level is a guess.
+    """
     sizes: tuple[list[FloatArray], list[FloatArray]] = ([], [])
     counted: tuple[list[BoolArray], list[BoolArray]] = ([], [])
     for trial in trials:
-        naive_counts = trial.counts & (trial.naive > 0)
+        counts = trial.was_open & ~trial.closed
+        sure = (trial.naive_level < trial.naive_spread / 2)[:, None]
         with np.errstate(invalid="ignore", divide="ignore"):
             model = np.abs(design.forward(trial.actual) - trial.centre) / trial.spread
             naive = np.abs(np.log1p(trial.actual) - np.log1p(trial.naive)) / trial.naive_spread[:, None]
-        for place, (size, counts) in enumerate(((model, trial.counts), (naive, naive_counts))):
-            usable = counts & np.isfinite(size)
+        for place, (size, known) in enumerate(((model, counts), (naive, counts & sure))):
+            usable = known & np.isfinite(size)
             sizes[place].append(np.where(usable, size, 0.0))
             counted[place].append(usable)
     models, baseline = (Residuals(np.stack(s), np.stack(c)) for s, c in zip(sizes, counted, strict=True))

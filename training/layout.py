@@ -79,6 +79,7 @@ def _alike(history: History, on: BoolArray, wanted: BoolArray) -> list[IntArray]
     reach = on.shape[1] + CLOSURE_REACH_DAYS
     parts = [on, calendar.usual_open, *(values[:, :reach] for values in calendar.values.values())]
     parts += [numbers[:, None] for numbers in calendar.usual_numbers.values()]
+    parts += list(calendar.usually_closed.values())
     alike: dict[bytes, list[int]] = {}
     for row in np.flatnonzero(wanted):
         alike.setdefault(b"".join(part[row].tobytes() for part in parts), []).append(int(row))

@@ -1,4 +1,4 @@
-"""How good a forecast was. error = forecast - actual, positive = over-forecast. Days without sales are never judged.
+"""How good a forecast was. error = forecast - actual, positive = over-forecast.
 
 All functions take (n_stores, n_days) arrays and a mask of the days that count, and give one number a store,
 (n_stores,), NaN where no day counts. Over a chain: one row that holds all stores' days.
@@ -14,7 +14,11 @@ Metric = Callable[[FloatArray, FloatArray, BoolArray], FloatArray]
 
 
 def rmspe(forecast: FloatArray, actual: FloatArray, counts: BoolArray) -> FloatArray:
-    """Root of the mean squared error relative to the actual, a share; the measure of Kaggle's Rossmann competition."""
+    """Root of the mean squared error relative to the actual, a share; the measure of Kaggle's Rossmann competition.
+
+    Of the days with sales: an error has no share of nothing.
+    """
+    counts = counts & (actual > 0)
     relative = np.where(counts, (forecast - actual) / np.where(counts, actual, 1.0), 0.0)
     return np.asarray(np.sqrt(_ratio((relative**2).sum(axis=-1), counts.sum(axis=-1))))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from fleet.contents import FACTS
+from training import rhythm
 from training.columns import read_words
 from training.errors import DataError, HistoryUnreachableError
 from training.history import History
@@ -146,7 +147,12 @@ def read_history(
 
 
 def check_surveys(report: Report, surveys: Sequence[Survey]) -> None:
-    """Take over the parts' problems, and see that there is something to train on at all."""
+    """Take over the parts' problems, and see that there is something to train on at all.
+
+    Sales that are not daily are the one problem then: what else is wrong with their rows comes from it.
+    """
+    if rhythm.check(report, [found.rhythm for found in surveys]):
+        return
     for found in surveys:
         report.problems.extend(found.problems)
     if not any(found.n_rows for found in surveys):

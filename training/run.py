@@ -78,6 +78,7 @@ def train(options: TrainingOptions, engine: Engine, reporter: Reporter) -> dict[
         # MLflow takes seconds to load and to be asked; meanwhile workers start and read.
         with aside(partial(_champion, options)) as asked:
             prepared = prepare(options, partitioned, stages)
+            prepared.notices.save(options.home)
             design = design_of(prepared.chain.columns, growth=options.growth, transform=options.transform)
             recipe = Recipe(design, options.variants, engine, prepared.cutoffs, options.test_days)
             with stages.of("lessons"):

@@ -8,26 +8,19 @@ import numpy as np
 import numpy.typing as npt
 
 from fleet.arrays import FloatArray
-from fleet.calendar import OPEN
-from training import baseline, validate
+from training import baseline, rhythm, validate
 from training.columns import MAX_GAP_DAYS
 from training.errors import DataError
-from training.history import (
-    Chain,
-    History,
-    Moment,
-    habits_of,
-    natural_order,
-    number_of_chain,
-    opening_counts,
-    usual_number,
-)
+from training.history import Chain, History, Moment, natural_order, number_of_chain, usual_number
 from training.mapping import Mapped
-from training.notices import Notices, kinds_assumed, merged, notices_of_stores
+from training.notices import Notices, kinds_assumed, merged
+from training.odd_stores import notices_of_stores
+from training.opening import Habits, by_group, habits_of, joined
 from training.panel import columns_of, groups_of, labels_of, naturally, panel
 from training.partitions import Extent, Partitions
 from training.tables import CALENDAR, TRAIN, NameArray, Table
 from training.validate import Problem, Report
+from training.zeros import day_counts, quiet_days
 
 
 @dataclass(frozen=True)
@@ -60,25 +53,26 @@ class Survey:
     """What was seen of a part's rows without a problem. First axis: the store.
 
     `faulty`: the first problem of each store that has one; None where a problem is of no store alone, and then there is
-    no more than `problems`, `ids` and `n_rows`.
+    no more than `problems`, `ids`, `n_rows` and `rhythm`.
 
-    `labels`: the values of each kind.  `opened`, `known`: days by weekday, (n_stores, 7), and `sums`, `counts`: of
-    sales by weekday and promo, (n_stores, 14), by the last day that is looked at.
+    `labels`: the values of each kind.  `habits`: when the stores open, and `cells`: what they sell, by the last day
+    that is looked at.  `day_counts`: by group, of `zeros.day_counts`.  `open_told`: see `Calendar.open_told`.
     """
 
     problems: tuple[Problem, ...]
     ids: NameArray
     n_rows: int
     faulty: Mapping[str, Problem] | None
+    rhythm: rhythm.Rhythm
     groups: NameArray = field(default_factory=lambda: np.zeros(0, dtype=np.str_))
     sold: bool = False
-    notices: Notices = field(default_factory=lambda: merged([]))
+    notices: Notices = field(default_factory=Notices)
     labels: Mapping[str, set[str]] = field(default_factory=dict)
     usual_numbers: Mapping[str, FloatArray] = field(default_factory=dict)
-    opened: Mapping[int, FloatArray] = field(default_factory=dict)
-    known: Mapping[int, FloatArray] = field(default_factory=dict)
-    sums: Mapping[int, FloatArray] = field(default_factory=dict)
-    counts: Mapping[int, FloatArray] = field(default_factory=dict)
+    habits: Mapping[int, Habits] = field(default_factory=dict)
+    cells: Mapping[int, baseline.Cells] = field(default_factory=dict)
+    day_counts: Mapping[str, FloatArray] = field(default_factory=dict)
+    open_told: bool = True
 
 
 def store_ids(tables: Sequence[Table], groups: Mapping[str, str] | None) -> NameArray:
@@ -108,7 +102,8 @@ def survey_tables(
     """See `survey`."""
     report, clean = check_tables(tables, groups, mapped, days)
     faulty = None if report.of_all else report.faulty
-    seen = Survey(tuple(report.problems), store_ids(tables, groups), len(tables[0]), faulty)
+    found = rhythm.rhythm_of(tables[0])
+    seen = Survey(tuple(report.problems), store_ids(tables, groups), len(tables[0]), faulty, found)
     if faulty is None or days is None or "y" not in tables[0].numbers or not len(seen.ids):
         return seen
     tables = clean
@@ -119,7 +114,7 @@ def survey_tables(
         seen,
         groups=own_groups,
         sold=bool(history.fitted_days().any()),
-        notices=merged([notices_of_stores(history, horizon_days), kinds_assumed(tables[0])]),
+        notices=merged([notices_of_stores(history, horizon_days), kinds_assumed(tables[0]), rhythm.notices(found)]),
         labels=labels,
         usual_numbers={name: usual_number(values[name]) for name in history.calendar.usual_numbers},
     )
@@ -128,18 +123,22 @@ def survey_tables(
 
 def _counted(seen: Survey, history: History, cutoffs: Sequence[int]) -> Survey:
     """With what other parts may want to borrow, as it was known at the end of each cutoff and of the history."""
-    opening = history.calendar.values[OPEN]
-    # The days ahead tell of habits, too; a backtest does not know them.
-    counts = {day: opening_counts(opening[:, : day - history.first_day + 1], history.first_day) for day in cutoffs}
-    counts[history.last_day] = opening_counts(opening, history.first_day)
-    cells = {day: baseline.cells_of(history.until(day)) for day in cutoffs}
-    cells[history.last_day] = baseline.cells_of(history)
+    known = {day: history.until(day) for day in cutoffs} | {history.last_day: history}
+    # The days ahead tell of habits, too; a backtest does not go by them.
+    n_days = {day: day - history.first_day + 1 for day in cutoffs}
+    n_days[history.last_day] = history.calendar.last_day - history.first_day + 1
+    habits = {
+        day: habits_of(past.calendar, past.sales, n_days[day], told=past.open_told) for day, past in known.items()
+    }
     return replace(
         seen,
-        opened={day: opened for day, (opened, _) in counts.items()},
-        known={day: known for day, (_, known) in counts.items()},
-        sums={day: sums for day, (sums, _) in cells.items()},
-        counts={day: days for day, (_, days) in cells.items()},
+        habits=habits,
+        open_told=history.open_told,
+        cells={day: baseline.cells_of(past) for day, past in known.items()},
+        day_counts={
+            group: day_counts(history.sales[history.groups == group], history.first_day)
+            for group in np.unique(history.groups).tolist()
+        },
     )
 
 
@@ -181,16 +180,27 @@ def chain_of(surveys: Iterable[Survey], days: Chain | None, mapped: Mapped) -> C
 
     groups = whole(part.groups for part in parts)
     moments = {}
-    for day in parts[0].sums:
-        opened, known, sums, counts = (
-            whole(getattr(part, name)[day] for part in parts) for name in ("opened", "known", "sums", "counts")
-        )
-        moments[day] = Moment(habits_of(groups, opened, known), baseline.group_curves(groups, sums, counts))
+    for day in parts[0].cells:
+        habits = joined([part.habits[day] for part in parts]).rows(order)
+        cells = baseline.Cells(*(whole(getattr(part.cells[day], name) for part in parts) for name in baseline.CELLS))
+        moments[day] = Moment(by_group(habits, groups), baseline.group_curves(groups, cells))
     labels = {name: set().union(*(part.labels[name] for part in parts)) for name in mapped.kinds}
     numbers = {
         name: number_of_chain(whole(part.usual_numbers[name] for part in parts)) for name in parts[0].usual_numbers
     }
-    return replace(days, columns=columns_of(labels, mapped), usual_numbers=numbers, moments=moments)
+    by_day = {
+        group: np.sum([part.day_counts[group] for part in parts if group in part.day_counts], axis=0)
+        for group in np.unique(groups).tolist()
+    }
+    quiet = {group: quiet_days(counts, days.first_day) for group, counts in by_day.items()}
+    return replace(
+        days,
+        columns=columns_of(labels, mapped),
+        usual_numbers=numbers,
+        moments=moments,
+        quiet=quiet,
+        open_told=all(part.open_told for part in parts),
+    )
 
 
 def days_of(partitions: Partitions) -> Chain | None:

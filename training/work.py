@@ -148,7 +148,7 @@ def _backtest(
 _TRIAL = tuple(field.name for field in fields(Trial) if field.name != "cutoff")
 _CHOICE = tuple(field.name for field in fields(Choice))
 _PARAMETERS = tuple(field.name for field in fields(Parameters))
-_CONTENTS = ("has_model", "fallback", "fallback_sigma", "recent_sales", "facts")
+_CONTENTS = ("has_model", "fallback", "fallback_sigma", "fallback_level", "recent_sales", "facts")
 
 
 def trials_of(rows: Rows, cutoffs: Sequence[int]) -> tuple[list[Trial], Choice]:
@@ -164,6 +164,7 @@ def rows_of(contents: FleetContents) -> dict[str, npt.NDArray[Any]]:
     rows |= {f"parameters.{name}": getattr(contents.parameters, name) for name in _PARAMETERS}
     rows |= {f"calendar.{name}": values for name, values in calendar.values.items()}
     rows |= {f"usual.{name}": values for name, values in calendar.usual_numbers.items()}
+    rows |= {f"closed.{name}": values for name, values in calendar.usually_closed.items()}
     return {**rows, "usual_open": calendar.usual_open}
 
 
@@ -173,11 +174,12 @@ def contents_of(
     """The fleet that `rows_of` took apart."""
     numbers = {column.name: rows[f"usual.{column.name}"] for column in chain.columns if column.type == "number"}
     values = {column.name: rows[f"calendar.{column.name}"] for column in chain.columns}
+    closed = {column.name: rows[f"closed.{column.name}"] for column in chain.columns if f"closed.{column.name}" in rows}
     return FleetContents(
         store_ids=store_ids,
         design=recipe.design,
         parameters=Parameters(*(rows[f"parameters.{name}"] for name in _PARAMETERS)),
-        calendar=Calendar(chain.first_day, chain.columns, values, rows["usual_open"], numbers),
+        calendar=Calendar(chain.first_day, chain.columns, values, rows["usual_open"], numbers, closed, chain.open_told),
         trained_through=chain.last_day,
         engine=recipe.engine.name,
         settings=settings,

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from support import chains
+from support.daily import daily
 
 from fleet import Design, Fleet
 from fleet.arrays import as_dates
@@ -128,3 +129,27 @@ def test_a_history_too_short_for_a_fold_says_how_many_days_it_wants(history: His
         cutoffs_of(history.first_day, history.last_day, 590, 3)
     assert len(cutoffs_of(history.first_day, history.last_day, 250, 3)) == 2
     assert cutoffs_of(history.first_day, history.last_day, 0, 3) == ()
+
+
+def test_a_closed_day_that_was_forecast_to_sell_is_judged() -> None:
+    n_days, horizon = 200, 42
+    sundays = np.arange(n_days) % 7 == 6
+    sales = np.random.default_rng(1).normal(1000.0, 50.0, (6, n_days))
+    sales[0, : n_days - horizon - 35] = np.nan  # five weeks old at the cutoff, eleven today
+    sales[0, sundays] = np.nan  # its group opens on Sundays, and it never does
+    history = daily(sales)
+    (fold,) = roll(
+        history,
+        retail_design(history.calendar),
+        BatchedEngine(),
+        VARIANTS,
+        cutoffs=[history.last_day - horizon],
+        horizon_days=horizon,
+        progress=quiet,
+    )
+    ahead = sundays[-horizon:]
+    assert not fold.closed[0].any()
+    assert fold.counts[0, ahead].all()
+    assert not fold.was_open[0, ahead].any()
+    assert not fold.actual[0, ahead].any()
+    assert fold.was_open[0, ~ahead].all()

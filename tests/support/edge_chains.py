@@ -86,6 +86,7 @@ def fleet_of(history: History, fits: Fits) -> FleetContents:
         has_model=fits.fitted,
         fallback=np.ones((n_stores, DAYS_A_WEEK, 2)),
         fallback_sigma=np.ones(n_stores),
+        fallback_level=np.zeros(n_stores),
         recent_sales=recent,
         facts=np.zeros(n_stores, dtype=FACTS),
         trained_through=history.last_day,

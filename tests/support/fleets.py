@@ -113,6 +113,7 @@ def contents(
         has_model=has_model,
         fallback=rng.uniform(3000, 9000, (n_stores, 7, 2)),
         fallback_sigma=rng.uniform(0.1, 0.4, n_stores),
+        fallback_level=np.zeros(n_stores),
         recent_sales=sales,
         facts=facts,
         trained_through=int(day_numbers(TRAINED_THROUGH)),

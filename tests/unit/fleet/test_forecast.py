@@ -1,6 +1,8 @@
 """Promises of a forecast: closed is 0, bounds are ordered, unknown days are assumed, overrides answer what-if."""
 
+from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from support import fleets
 
 from fleet import FeatureError, Fleet, LevelError, Regressor
 from fleet.arrays import FloatArray
-from fleet.calendar import Window
+from fleet.calendar import Overrides, Window
 from fleet.features import Tables
 
 KNOWN = np.arange("2015-06-20", "2015-08-01", dtype="datetime64[D]")
@@ -86,6 +88,22 @@ def test_days_past_the_calendar_use_the_usual_opening_and_say_so() -> None:
     assert forecast.assumed.all()
     assert forecast.closed[0].tolist() == [(int(day) + 3) % 7 == 6 for day in days.astype(int)]
     assert not fleet().predict(["1"], KNOWN).assumed.any()
+
+
+def test_days_of_a_kind_on_which_a_store_does_not_open_are_closed_where_nobody_said(tmp_path: Path) -> None:
+    made = fleets.contents(2)
+    labels = made.calendar.column("state_holiday").labels
+    closed = {"state_holiday": np.array([[label == "a" for label in labels], [False] * len(labels)])}
+    calendar = replace(made.calendar, usually_closed=closed, open_told=False)
+    replace(made, calendar=calendar).write(tmp_path / "fleet")
+    opened = Fleet.open(tmp_path / "fleet")
+    days = np.arange("2015-08-03", "2015-08-06", dtype="datetime64[D]")
+    holiday: Overrides = {"state_holiday": {days[1]: "a"}, "promo": dict.fromkeys(days, 0)}
+    forecast = opened.predict(["1", "2"], days, overrides=holiday)
+    assert forecast.closed.tolist() == [[False, True, False], [False] * 3]
+    assert (forecast.value == 0).tolist() == forecast.closed.tolist()
+    told: Overrides = {**holiday, "open": {days[1]: 1}}
+    assert not opened.predict(["1"], days, overrides=told).closed.any()
 
 
 def test_a_wider_level_gives_a_wider_interval() -> None:

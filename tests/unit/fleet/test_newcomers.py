@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from support.fleets import contents
 
-from fleet import Fleet, newcomers
+from fleet import Fleet, Forecast, newcomers
+from fleet.arrays import FloatArray
 from fleet.contents import FACTS
 from fleet.errors import FeatureError
 
@@ -79,6 +80,27 @@ def test_intervals_are_wide(fleet: Fleet) -> None:
 
     assert (forecast.upper[0, :6] / forecast.lower[0, :6] > np.exp(2 * 0.5 * 1.28)).all()
     assert (at_half.upper <= forecast.upper).all()
+
+
+@pytest.mark.parametrize("level", [0.5, 0.8, 0.95])
+def test_no_store_of_the_index_has_a_wider_interval_than_one_that_nobody_knows(fleet: Fleet, level: float) -> None:
+    days = fleet.trained_through + np.arange(1, 60)
+    everybody = fleet.fallback(fleet.store_ids, days, level)
+    new = fleet.newcomers(["new"], days, level, sales=[5000.0])
+    opened = ~everybody.closed & ~new.closed
+
+    def share(forecast: Forecast) -> FloatArray:
+        return np.where(opened, np.log1p(forecast.upper) - np.log1p(forecast.value), 0.0)
+
+    assert (share(new) >= share(everybody) - 1e-9).all()
+
+
+def test_an_odd_store_of_the_index_makes_no_newcomers_interval_absurd() -> None:
+    made = contents(8)
+    noise = made.fallback_sigma.copy()
+    noise[3] = 9.0
+    odd = Fleet.from_contents(replace(made, fallback_sigma=noise)).newcomers(["new"], WEEK, sales=[5000.0])
+    assert (odd.upper[0, :6] < 5.01 * odd.value[0, :6]).all()
 
 
 def test_overrides_change_a_newcomer_too(fleet: Fleet) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fleet.intervals import BUCKET_ENDS_DAYS, LEVELS, N_BUCKETS, buckets, quantiles_at
+from fleet.intervals import BUCKET_ENDS_DAYS, LEVELS, N_BUCKETS, buckets, normal_quantile, quantiles_at
 from training.calibrate import Residuals, quantiles
 
 N_STORES, N_DAYS = 120, 42
@@ -52,6 +52,30 @@ def test_widths_never_shrink_with_the_level_and_no_residuals_at_all_still_give_s
     assert (np.diff(table, axis=2) >= 0).all()
     nothing = Residuals(np.zeros((1, N_STORES, 5)), np.zeros((1, N_STORES, 5), np.bool_))
     assert (quantiles(nothing, GROUPS) > 0).all()
+
+
+def test_a_quiet_week_later_on_makes_no_interval_narrower() -> None:
+    residuals = scripted(3, np.ones(N_STORES))
+    loud = np.where(np.arange(N_DAYS) < BUCKET_ENDS_DAYS[0], 3.0, 1.0)
+    table = quantiles(Residuals(residuals.size * loud, residuals.counts), GROUPS)
+    assert (np.diff(table, axis=1) >= 0).all()
+    # Both weeks together are covered as they should be.
+    later = scripted(20, np.ones(N_STORES), seed=9)
+    inside = later.size * loud <= quantiles_at(table, np.arange(1, N_DAYS + 1), 0.8)[None]
+    assert inside[later.counts].mean() == pytest.approx(0.8, abs=0.02)
+
+
+def test_a_forecast_that_gets_harder_has_intervals_that_get_wider() -> None:
+    residuals = scripted(3, np.ones(N_STORES))
+    harder = np.linspace(1.0, 2.0, N_DAYS)
+    table = quantiles(Residuals(residuals.size * harder, residuals.counts), GROUPS)
+    assert (np.diff(table[:, : N_BUCKETS - 1], axis=1) > 0).all()
+    assert (table[:, -1] == table[:, -2]).all()  # of what nobody measured
+
+
+def test_without_residuals_an_interval_is_the_normals() -> None:
+    nothing = Residuals(np.zeros((1, N_STORES, 5)), np.zeros((1, N_STORES, 5), np.bool_))
+    assert quantiles(nothing, GROUPS)[0, 0].tolist() == pytest.approx([normal_quantile(level) for level in LEVELS])
 
 
 def test_levels_between_two_of_the_table_are_interpolated_and_days_far_ahead_have_the_last_bucket() -> None:

@@ -21,7 +21,9 @@ def fold(errors: list[list[float]], naive_error: list[float], seed: int) -> Fold
     n_stores = centre.shape[1]
     naive = np.broadcast_to((ACTUAL * (1 + np.asarray(naive_error)))[:, None], (n_stores, N_DAYS))
     actual = np.full((n_stores, N_DAYS), ACTUAL)
-    return Fold(0, centre, np.full_like(centre, 0.1), naive, np.full(n_stores, 0.2), actual, actual > 0)
+    closed = np.zeros(actual.shape, dtype=np.bool_)
+    spreads = (np.full(n_stores, 0.2), np.zeros(n_stores))
+    return Fold(0, centre, np.full_like(centre, 0.1), naive, *spreads, closed, actual > 0, actual, actual > 0)
 
 
 def test_the_blend_stays_where_the_gain_is_within_the_noise_of_the_folds() -> None:
@@ -77,3 +79,11 @@ def test_a_model_that_loses_where_it_was_judged_is_left_also_if_a_fold_could_not
     assert choose([bad, bad, closed], DESIGN).loses.tolist() == [True]
     assert choose([bad, bad, young], DESIGN).loses.tolist() == [True]
     assert choose([closed, young], DESIGN).loses.tolist() == [False]
+
+
+def test_a_day_that_is_forecast_as_closed_is_judged_as_nothing_whatever_the_model_says() -> None:
+    one = fold([[0.0], [0.0]], [0.5], 1)
+    closed = np.zeros((1, N_DAYS), dtype=np.bool_)
+    closed[:, :20] = True
+    assert not choose([one], DESIGN).loses.any()
+    assert choose([replace(one, closed=closed)], DESIGN).loses.all()

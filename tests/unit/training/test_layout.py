@@ -49,6 +49,13 @@ def test_stores_with_other_plans_share_nothing(history: History) -> None:
         assert (promo[layout.rows] == promo[layout.rows[0]]).all()
 
 
+def test_stores_that_close_on_other_kinds_of_day_share_nothing(history: History) -> None:
+    closed = {"school_holiday": np.array([[False, row % 2 == 0] for row in range(12)])}
+    calendar = replace(history.calendar, usually_closed=closed)
+    for layout in layouts(replace(history, calendar=calendar), retail_design(calendar)):
+        assert len(set(layout.rows % 2)) == 1
+
+
 @pytest.mark.parametrize(("n_days", "count", "last"), [(28, 21, 21), (33, 25, 25), (100, 25, 79), (942, 25, 752)])
 def test_a_trend_may_bend_in_the_first_four_fifths(n_days: int, count: int, last: int) -> None:
     places = changepoint_places(n_days)

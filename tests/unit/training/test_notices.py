@@ -1,8 +1,10 @@
 """What is told of an input that can be trained on."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -12,6 +14,7 @@ from fleet.calendar import OPEN, UNKNOWN
 from training.history import History
 from training.mapping import ROSSMANN
 from training.notices import (
+    FILE,
     SHOWN_PER_KIND,
     Notices,
     calendar_end,
@@ -19,8 +22,8 @@ from training.notices import (
     ids_alike,
     kinds_assumed,
     merged,
-    notices_of_stores,
 )
+from training.odd_stores import notices_of_stores
 from training.tables import TRAIN, table_of
 
 FIRST = int(day_numbers("2015-01-01"))
@@ -43,9 +46,18 @@ def chain(n_stores: int = 3, n_days: int = N_DAYS, ahead: int = AHEAD) -> Histor
     return History(ids, np.full(n_stores, "all"), np.full((n_stores, n_days), 100.0), calendar)
 
 
-def with_sales(history: History, row: int, days: slice, value: float = np.nan) -> History:
+def without_rows(history: History, row: int, days: slice) -> History:
     sales: FloatArray = history.sales.copy()
-    sales[row, days] = value
+    sales[row, days] = np.nan
+    opening = history.calendar.values[OPEN].copy()
+    opening[row, : sales.shape[1]][days] = UNKNOWN
+    calendar = replace(history.calendar, values={**history.calendar.values, OPEN: opening})
+    return replace(history, sales=sales, calendar=calendar)
+
+
+def with_nothing_sold(history: History, row: int, days: slice) -> History:
+    sales: FloatArray = history.sales.copy()
+    sales[row, days] = 0.0
     return replace(history, sales=sales)
 
 
@@ -83,32 +95,84 @@ def test_a_store_without_a_value_that_groups_it_is_told_with_its_group() -> None
 
 
 def test_a_gap_is_told_with_its_first_day_and_its_length() -> None:
-    history = with_sales(with_sales(chain(), 1, slice(10, 14)), 1, slice(30, 31))
+    history = without_rows(without_rows(chain(), 1, slice(30, 34)), 1, slice(10, 11))
     assert told(history) == [
         {
             "kind": "gap",
             "store": "2",
-            "date": "2015-01-11",
+            "date": "2015-01-31",
             "column": "ds",
-            "what": "5 days without a row, from this day to 2015-01-31: they are left out of the fit, not filled",
+            "what": "no row for 4 days, from this day to 2015-02-03, its longest gap; 5 open days in all: left out of "
+            "the fit, not filled",
         }
     ]
 
 
+def test_the_longest_gap_of_a_chain_comes_first() -> None:
+    history = chain(12)
+    for row in range(12):
+        history = without_rows(history, row, slice(20, 22 + (row == 10) * 20))
+    entries = told(history)
+    assert [entry["store"] for entry in entries] == ["11", "1", "2", "3", "4", ""]
+    assert str(entries[0]["what"]).startswith("no row for 22 days, from this day to 2015-02-11")
+
+
+def test_a_closed_day_within_a_gap_does_not_end_it() -> None:
+    history = without_rows(chain(), 1, slice(10, 40))
+    usual = history.calendar.usual_open.copy()
+    usual[:, 6] = False
+    (notice,) = told(replace(history, calendar=replace(history.calendar, usual_open=usual)))
+    assert str(notice["what"]).startswith("no row for 29 days, from this day to 2015-02-09")
+    assert notice["date"] == "2015-01-12"
+
+
+def test_many_single_days_without_a_row_may_be_days_on_which_nothing_was_sold() -> None:
+    history = chain(ahead=0)
+    for place in range(1, N_DAYS - 1, 3):
+        history = without_rows(history, 0, slice(place, place + 1))
+    (notice,) = told(history, horizon_days=0)
+    assert "If nothing was sold on them, write them with 0" in str(notice["what"])
+
+
 def test_days_before_a_store_opened_and_weekdays_that_it_never_opens_on_are_no_gap() -> None:
-    history = with_sales(chain(), 0, slice(0, 20))
-    sundays = weekdays(history.days) == 6
-    assert told(replace(history, sales=np.where(sundays, np.nan, history.sales))) == []
+    history = without_rows(chain(), 0, slice(0, 20))
+    for place in np.flatnonzero(weekdays(history.days) == 6):
+        for row in range(3):
+            history = without_rows(history, row, slice(place, place + 1))
+    assert told(history) == []
+
+
+def test_days_of_a_kind_on_which_a_store_never_opens_are_no_gap() -> None:
+    history = without_rows(chain(), 1, slice(30, 31))
+    promo = history.calendar.values["promo"].copy()
+    promo[:, 30] = 1
+    closed = {"promo": np.broadcast_to([False, True], (3, 2))}
+    calendar = replace(history.calendar, values={**history.calendar.values, "promo": promo}, usually_closed=closed)
+    assert told(replace(history, calendar=calendar)) == []
+
+
+def test_a_store_that_sells_nothing_any_more_is_told() -> None:
+    (notice,) = told(with_nothing_sold(chain(), 2, slice(N_DAYS - 30, None)))
+    assert (notice["kind"], notice["store"], notice["date"]) == ("sales-ended", "3", "2015-01-31")
+    assert told(with_nothing_sold(chain(), 2, slice(N_DAYS - 20, None))) == []
+
+
+def test_where_nobody_says_when_stores_open_their_calendar_is_what_else_is_known() -> None:
+    history = chain()
+    opening = history.calendar.values[OPEN].copy()
+    opening[:, N_DAYS:] = UNKNOWN
+    calendar = replace(history.calendar, values={**history.calendar.values, OPEN: opening}, open_told=False)
+    assert told(replace(history, calendar=calendar)) == []
 
 
 def test_a_history_that_ends_before_the_chains_is_told() -> None:
-    (notice,) = told(with_sales(chain(), 2, slice(N_DAYS - 30, None)))
+    (notice,) = told(without_rows(chain(), 2, slice(N_DAYS - 30, None)))
     assert (notice["kind"], notice["store"], notice["date"]) == ("history-ended", "3", "2015-01-31")
-    assert told(with_sales(chain(), 2, slice(N_DAYS - 20, None))) == []
+    assert told(without_rows(chain(), 2, slice(N_DAYS - 20, None))) == []
 
 
 def test_a_store_without_history_is_told_to_be_answered_by_its_group() -> None:
-    (notice,) = told(with_sales(chain(), 0, slice(None)))
+    (notice,) = told(without_rows(chain(), 0, slice(None)))
     assert (notice["kind"], notice["store"], notice["column"]) == ("no-history", "1", "y")
     assert "answered by the curve of its group" in str(notice["what"])
 
@@ -140,10 +204,7 @@ def test_a_hole_in_a_calendar_is_told_with_its_first_day() -> None:
 
 
 def test_a_store_that_never_sold_is_told() -> None:
-    history = chain()
-    sales = history.sales.copy()
-    sales[1] = 0.0
-    (notice,) = told(replace(history, sales=sales))
+    (notice,) = told(with_nothing_sold(chain(), 1, slice(None)))
     assert (notice["kind"], notice["store"], notice["column"]) == ("no-sales", "2", "y")
 
 
@@ -197,29 +258,44 @@ def test_ids_that_differ_in_leading_zeros_only_are_told() -> None:
 def test_of_each_kind_a_few_are_named_and_all_counted() -> None:
     history = chain(20)
     for row in range(8):
-        history = with_sales(history, row, slice(5, 9))
+        history = without_rows(history, row, slice(5, 9))
     found = notices_of(history, AHEAD)
-    assert found.counts == {"gap": 8}
+    assert found.counts() == {("gap", "ds"): 8}
     entries = found.to_plain()
     assert [entry["store"] for entry in entries] == ["1", "2", "3", "4", "5", ""]
-    assert (entries[-1]["what"], entries[-1]["more"]) == ("and 3 more stores", 3)
+    assert (entries[-1]["what"], entries[-1]["more"]) == ("and 3 more stores: all of them are in notices.csv", 3)
+
+
+def test_empty_cells_of_two_columns_are_counted_apart() -> None:
+    history = chain(8)
+    for row in range(8):
+        for name in ("price", "promo"):
+            history = with_calendar(history, name, row, slice(N_DAYS + 3, N_DAYS + 4))
+    more = [(entry["column"], entry["more"]) for entry in told(history) if "more" in entry]
+    assert more == [("price", 3), ("promo", 3)]
+
+
+def test_a_file_has_every_notice(tmp_path: Path) -> None:
+    history = chain(20)
+    for row in range(8):
+        history = without_rows(history, row, slice(5, 9))
+    notices_of(history, AHEAD).save(tmp_path)
+    table = pd.read_csv(tmp_path / FILE, dtype=str)
+    assert table.columns.tolist() == ["kind", "store", "date", "column", "what"]
+    assert table["store"].tolist() == [str(row + 1) for row in range(8)]
+    Notices().save(tmp_path)
+    assert pd.read_csv(tmp_path / FILE).empty
 
 
 def test_parts_of_a_chain_tell_the_same_as_the_whole() -> None:
     history = chain(30)
     for row in range(0, 30, 2):
-        history = with_sales(history, row, slice(5, 9))
+        history = without_rows(history, row, slice(5, 9))
     whole = notices_of_stores(history, AHEAD)
     parts = []
     for remainder in (2, 0, 1):
         rows = np.arange(30)[np.arange(30) % 3 == remainder]
-        values = {name: part[rows] for name, part in history.calendar.values.items()}
-        calendar = replace(history.calendar, values=values)
-        ids = tuple(history.store_ids[row] for row in rows)
-        part = replace(
-            history, store_ids=ids, groups=history.groups[rows], sales=history.sales[rows], calendar=calendar
-        )
-        parts.append(notices_of_stores(part, AHEAD))
+        parts.append(notices_of_stores(history.rows(rows), AHEAD))
     assert merged(parts) == whole
-    assert whole.counts == {"gap": 15}
-    assert len(whole.shown) == SHOWN_PER_KIND
+    assert whole.counts() == {("gap", "ds"): 15}
+    assert len(whole.to_plain()) == SHOWN_PER_KIND + 1

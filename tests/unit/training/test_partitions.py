@@ -83,7 +83,10 @@ def test_a_part_knows_of_its_chain_what_the_whole_knows(
             np.testing.assert_array_equal(some.calendar.usual_open, all_of_it.calendar.usual_open[rows])
             for name, values in some.calendar.values.items():
                 np.testing.assert_array_equal(values, all_of_it.calendar.values[name][rows])
-            for mine, its in zip(baseline.curves(some), baseline.curves(all_of_it), strict=True):
+            for name, closed in some.calendar.usually_closed.items():
+                np.testing.assert_array_equal(closed, all_of_it.calendar.usually_closed[name][rows])
+            for name in ("sales", "noise", "level"):
+                mine, its = (getattr(baseline.curves(one), name) for one in (some, all_of_it))
                 np.testing.assert_array_equal(mine, its[rows])
 
 
