@@ -6,13 +6,14 @@ and what they have never seen is the group's.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from fleet import Design, Parameters
-from fleet.arrays import DAYS_A_WEEK, BoolArray, FloatArray, weekdays
+from fleet.arrays import DAYS_A_WEEK, BoolArray, FloatArray, IntArray, weekdays
+from fleet.formula import SCALARS
 from training.batched import fit_expecting
 from training.engine import Fits, Way, fits_of
 from training.expectation import Expectation
@@ -28,25 +29,46 @@ FEW_STORES = 5
 """Stores of the chain that count as much as a group's own; fewer in the whole chain teach nothing."""
 
 
+SPENT_DAYS = 40.0
+"""Days of a short history that its own terms follow, and which say nothing of its noise."""
+
+NOISE_DAYS = 30.0
+"""Days that say as much of a short history's noise as its group does."""
+
+LEVEL_DAYS = 7.0
+"""Days that tell of a level as much as one that stands alone: those of a week rise and fall together."""
+
+CONSTANT_NOISE = 1e-6
+"""Of y_scale, below which a store sells the same every day."""
+
+
 @dataclass(frozen=True)
 class Profile:
     """What long histories teach, by group and then for a group that nobody knows, on the fitted scale.
 
     `groups`: (n_groups,).  `means`, `spreads`: (n_groups + 1, n_beta + 1), each column's effect a unit, then the slope
-    a day.  `trend_days`: as in `Expectation`.
+    a day.  `noises`: (n_groups + 1,) standard deviation of a day.  `trend_days`: as in `Expectation`.
     """
 
     groups: tuple[str, ...]
     means: FloatArray
     spreads: FloatArray
+    noises: FloatArray
     trend_days: float
 
     def of(self, groups: npt.NDArray[np.str_]) -> Expectation:
         """What is expected of stores of those groups."""
-        places = {group: place for place, group in enumerate(self.groups)}
-        rows = np.array([places.get(group, len(self.groups)) for group in groups.tolist()], dtype=np.int64)
+        rows = self._rows(groups)
         means, spreads = self.means[rows], self.spreads[rows]
         return Expectation(means[:, :-1], spreads[:, :-1], means[:, -1], spreads[:, -1], self.trend_days)
+
+    def noise_of(self, groups: npt.NDArray[np.str_]) -> FloatArray:
+        """(n_stores,) noise of stores of those groups."""
+        return self.noises[self._rows(groups)]
+
+    def _rows(self, groups: npt.NDArray[np.str_]) -> IntArray:
+        places = {group: place for place, group in enumerate(self.groups)}
+        return np.array([places.get(group, len(self.groups)) for group in groups.tolist()], dtype=np.int64)
 
 
 def lenders(history: History, fitted: BoolArray) -> BoolArray:
@@ -93,7 +115,13 @@ def profile(
     variances = np.stack([*(_drawn(variance, count, prior[1]) for _, variance, count in parts), prior[1]])
     means[:, unknown], variances[:, unknown] = 0.0, np.inf
     means, variances = week.as_waves(means, variances)
-    return Profile(tuple(names), means, np.sqrt(variances), float(np.median(own.scalar("t_scale_days"))))
+    noise = (own.scalar("sigma_obs") * own.scalar("y_scale"))[:, 0]
+    of_groups = [noise[groups[rows] == name] for name in names]
+    counts = np.array([len(each) for each in of_groups])
+    usual = float(np.median(noise))
+    noises = _drawn(np.array([np.median(each) for each in of_groups]), counts, np.full(len(names), usual))
+    trend_days = float(np.median(own.scalar("t_scale_days")))
+    return Profile(tuple(names), means, np.sqrt(variances), np.append(noises, usual), trend_days)
 
 
 def refit(
@@ -113,6 +141,25 @@ def refit(
     again = fit_expecting(history, design, [ways[place] for place in taught], _silent, expected, who)
     both = dict(zip(taught, again, strict=True))
     return [_either(fit, both[place]) if place in both else fit for place, fit in enumerate(fits)]
+
+
+def with_group_noise(fits: Fits, history: History, profile: Profile | None) -> Fits:
+    """The same fits, short histories with the noise of their group: their own terms follow most of their few days.
+
+    Their level, too, is known from these days alone, and is a part of what a forecast is not sure of.
+    """
+    if profile is None:
+        return fits
+    own = fits.parameters.scalar("sigma_obs")[:, 0]
+    n_days = history.fitted_days().sum(axis=1)
+    short = fits.fitted & (n_days < BORROWING_DAYS) & (own > CONSTANT_NOISE)
+    of_group = profile.noise_of(history.groups) / fits.parameters.scalar("y_scale")[:, 0]
+    free = np.maximum(n_days - SPENT_DAYS, 0.0)
+    drawn = (free * own**2 + NOISE_DAYS * of_group**2) / (free + NOISE_DAYS)
+    level = 1 + LEVEL_DAYS * (1 / np.maximum(n_days, 1) - 1 / BORROWING_DAYS)
+    scalars = fits.parameters.scalars.copy()
+    scalars[:, SCALARS.index("sigma_obs")] = np.where(short, np.sqrt(drawn * level), own)
+    return replace(fits, parameters=replace(fits.parameters, scalars=scalars))
 
 
 def _either(fits: Fits, again: Fits) -> Fits:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from fleet import Design, FleetContents, Parameters
 from fleet.arrays import BoolArray
 from training.batched import BatchedEngine
-from training.borrow import BORROWING_DAYS, LENDING_DAYS, Profile, lenders, open_weekdays, profile
+from training.borrow import BORROWING_DAYS, LENDING_DAYS, NOISE_DAYS, Profile, lenders, open_weekdays, profile
 from training.history import History
 from training.variants import Variant, own_design, ways_of
 
@@ -25,7 +25,13 @@ STORES_ENOUGH = 128
 PARTS = 2
 """Partitions that these stores are of, so that not one worker fits them all; more where partitions are small."""
 
-SETTINGS = {"lending_days": LENDING_DAYS, "borrowing_days": BORROWING_DAYS, "stores": STORES_ENOUGH, "parts": PARTS}
+SETTINGS = {
+    "lending_days": LENDING_DAYS,
+    "borrowing_days": BORROWING_DAYS,
+    "noise_days": NOISE_DAYS,
+    "stores": STORES_ENOUGH,
+    "parts": PARTS,
+}
 """What decides what is borrowed, for the settings that a fleet keeps."""
 
 Moment = tuple[int, str]

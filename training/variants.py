@@ -14,7 +14,7 @@ import numpy as np
 from fleet import Design, Parameters
 from fleet.arrays import IntArray
 from fleet.formula import SCALARS
-from training.borrow import Profile, borrowers, refit
+from training.borrow import Profile, borrowers, refit, with_group_noise
 from training.engine import Engine, Fits, Priors, Progress, Way, empty_parameters
 from training.features import YEARLY
 from training.history import History
@@ -57,6 +57,7 @@ def fit_variants(
     fits = engine.fit_ways(history, design, ways, progress)
     if learnt:
         fits = refit(fits, history, design, ways, learnt, borrowers(history))
+        fits = [with_group_noise(fit, history, profile) for fit, profile in zip(fits, learnt, strict=True)]
     return [_in_whole(fit, way.design, design) for fit, way in zip(fits, ways, strict=True)]
 
 
