@@ -65,6 +65,8 @@ class FleetContents:
     `recent_sales`: (n_stores, `RECENT_DAYS`), the last days of history up to `trained_through`, NaN where closed.
     `interval_quantiles`, `fallback_quantiles`: measured widths of the models' and the fallback's intervals,
     (n_stores, N_BUCKETS, len(LEVELS)) as in `fleet.intervals`; None where nothing was measured.
+    `ratio_bounds`: (n_stores, len(LEVELS), 2) bounds as multiples of the forecast, of stores that often sell nothing,
+    NaN for the others; None where there is no such store.
     `facts`: (n_stores,) records of `FACTS`.  `trained_through`: last day number of the chain's history.
     """
 
@@ -83,6 +85,7 @@ class FleetContents:
     settings: dict[str, Any] = field(default_factory=dict)
     interval_quantiles: FloatArray | None = None
     fallback_quantiles: FloatArray | None = None
+    ratio_bounds: FloatArray | None = None
 
     def write(self, path: Path) -> str:
         """Write the fleet as a new directory; returns its digest.
@@ -111,6 +114,7 @@ class FleetContents:
         for name, quantiles in (
             ("interval_quantiles", self.interval_quantiles),
             ("fallback_quantiles", self.fallback_quantiles),
+            ("ratio_bounds", self.ratio_bounds),
         ):
             if quantiles is not None:
                 arrays[name] = quantiles.astype(np.float32)

@@ -185,7 +185,9 @@ class Fleet:
         centre = formula.yhat(parameters, self.design, window, positions, self._tables)
         spread = formula.standard_deviation(parameters, self.design, window.days[positions])
         half = self._quantiles("interval_quantiles", rows, window.days[positions], level) * spread
-        return self._forecast(store_ids, window.select(positions), centre, half)
+        back = self.design.back
+        bounded = self._bounded(rows, level, back(centre), back(centre - half), back(centre + half))
+        return _closed_to_zero(store_ids, window.select(positions), *bounded)
 
     def fallback(
         self, store_ids: Sequence[str], dates: npt.ArrayLike, level: float = 0.8, overrides: Overrides | None = None
@@ -199,7 +201,7 @@ class Fleet:
         noise, levels = self._curve_spreads
         quantiles = self._quantiles("fallback_quantiles", rows, asked.days, level)
         half = intervals.half_width(quantiles, noise[rows, None], levels[rows, None], level)
-        return _along_curves(store_ids, asked, curves, half)
+        return _closed_to_zero(store_ids, asked, *self._bounded(rows, level, *_along_curves(asked, curves, half)))
 
     @cached_property
     def _curve_spreads(self) -> tuple[FloatArray, FloatArray]:
@@ -236,7 +238,8 @@ class Fleet:
         shapes = {name: self.shapes.shape(name) for name in dict.fromkeys(names)}
         curves = np.stack([shapes[name] for name in names]) * np.asarray(sales, np.float64)[:, None, None]
         half = np.maximum(intervals.normal_quantile(level) * LEAST_SPREAD, self._widest(dates, level))
-        return _along_curves(store_ids, joined([windows[key] for key in keys]), curves, half)
+        asked = joined([windows[key] for key in keys])
+        return _closed_to_zero(store_ids, asked, *_along_curves(asked, curves, half))
 
     def _widest(self, dates: npt.ArrayLike, level: float) -> FloatArray:
         """(n_days,) half the widest interval around a curve of the index, within reason."""
@@ -303,17 +306,25 @@ class Fleet:
         ahead = days - int(self._meta["trained_through"])
         return intervals.quantiles_at(measured[rows].astype(np.float64), ahead, level)
 
-    def _forecast(self, store_ids: Sequence[str], asked: Window, centre: FloatArray, half: FloatArray) -> Forecast:
-        back = self.design.back
-        return _closed_to_zero(store_ids, asked, back(centre), back(centre - half), back(centre + half))
+    def _bounded(
+        self, rows: IntArray, level: float, value: FloatArray, lower: FloatArray, upper: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """A forecast and its bounds, which are others for stores that often sell nothing."""
+        ratios = self._arrays.get("ratio_bounds")
+        if ratios is None:
+            return value, lower, upper
+        return value, *intervals.by_ratios(ratios[rows].astype(np.float64), level, value, lower, upper)
 
 
-def _along_curves(store_ids: Sequence[str], asked: Window, curves: FloatArray, half: FloatArray) -> Forecast:
-    """Forecast from curves (n_stores, 7, 2) by weekday and promo; `half`: width to either side, of log1p(sales)."""
+def _along_curves(asked: Window, curves: FloatArray, half: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Forecast, lower and upper bound from curves (n_stores, 7, 2) by weekday and promo.
+
+    Args: half: width to either side, of log1p(sales).
+    """
     promo = asked.columns.get("promo", np.zeros(asked.assumed.shape, np.uint8)).astype(np.intp)
     sales = curves[np.arange(len(curves))[:, None], weekdays(asked.days)[None, :], promo]
     logs = np.log1p(sales)
-    return _closed_to_zero(store_ids, asked, sales, np.maximum(np.expm1(logs - half), 0.0), np.expm1(logs + half))
+    return sales, np.maximum(np.expm1(logs - half), 0.0), np.expm1(logs + half)
 
 
 def _closed_to_zero(

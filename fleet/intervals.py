@@ -42,11 +42,31 @@ def normal_quantile(level: float) -> float:
 
 def quantiles_at(measured: FloatArray, days_ahead: IntArray, level: float) -> FloatArray:
     """Quantiles of some stores, (n_stores, n_days), from their table (n_stores, N_BUCKETS, len(LEVELS))."""
-    above = min(max(int(np.searchsorted(LEVELS, level)), 1), len(LEVELS) - 1)
-    low, high = LEVELS[above - 1], LEVELS[above]
-    share = (level - low) / (high - low)
+    above, share = _between(level)
     by_bucket = measured[:, :, above - 1] * (1 - share) + measured[:, :, above] * share
     return np.asarray(by_bucket[:, buckets(days_ahead)])
+
+
+def by_ratios(
+    ratios: FloatArray, level: float, value: FloatArray, lower: FloatArray, upper: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Bounds (n_stores, n_days) of which those of stores that often sell nothing are multiples of the forecast.
+
+    Args: ratios: (n_stores, len(LEVELS), 2) as in `FleetContents.ratio_bounds`, NaN for the other stores.
+    """
+    above, share = _between(level)
+    low, high = (ratios[:, above - 1, side] * (1 - share) + ratios[:, above, side] * share for side in (0, 1))
+    scaled = np.isfinite(low)[:, None]
+    with np.errstate(invalid="ignore"):
+        bounds = (value * low[:, None], value * high[:, None])
+    return np.where(scaled, bounds[0], lower), np.where(scaled, bounds[1], upper)
+
+
+def _between(level: float) -> tuple[int, float]:
+    """The place of the level of the table above, and how far from the one below it."""
+    above = min(max(int(np.searchsorted(LEVELS, level)), 1), len(LEVELS) - 1)
+    low, high = LEVELS[above - 1], LEVELS[above]
+    return above, (level - low) / (high - low)
 
 
 def half_width(quantile: FloatArray, noise: FloatArray, level: FloatArray, share: float) -> FloatArray:

@@ -29,7 +29,7 @@ class Verdict:
     """What a backtest adds to a fleet. `scores`: name of `SCORES` -> (n_stores,), NaN where a store was not judged.
 
     `variants`: (n_stores,) how each store was fitted.  `loses`: (n_stores,) the baseline answers in place of the model.
-    `interval_quantiles`, `fallback_quantiles`: as a fleet keeps them.
+    `interval_quantiles`, `fallback_quantiles`, `ratio_bounds`: as a fleet keeps them.
     """
 
     scores: Mapping[str, FloatArray]
@@ -37,6 +37,7 @@ class Verdict:
     loses: BoolArray
     interval_quantiles: FloatArray
     fallback_quantiles: FloatArray
+    ratio_bounds: FloatArray | None
 
 
 def assemble(history: History, design: Design, fits: Fits, *, engine: str, settings: dict[str, Any]) -> FleetContents:
@@ -72,6 +73,7 @@ def with_verdict(contents: FleetContents, verdict: Verdict) -> FleetContents:
         facts=facts,
         interval_quantiles=verdict.interval_quantiles,
         fallback_quantiles=verdict.fallback_quantiles,
+        ratio_bounds=verdict.ratio_bounds,
     )
 
 

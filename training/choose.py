@@ -34,9 +34,14 @@ class Choice:
     loses: BoolArray
 
 
-def choose(folds: Sequence[Fold], design: Design) -> Choice:
-    """Choose for every store; a store that no fold has judged gets the blend."""
-    scores = np.stack([_wape(fold, design) for fold in folds])  # (n_folds, n_candidates, n_stores)
+def choose(folds: Sequence[Fold], design: Design, by_squares: BoolArray | None = None) -> Choice:
+    """Choose for every store; a store that no fold has judged gets the blend.
+
+    Args: by_squares: (n_stores,) stores that often sell nothing, and are judged by squared errors: the least absolute
+          ones are those of a forecast of nothing at all.
+    """
+    squares = np.zeros(folds[0].actual.shape[0], dtype=np.bool_) if by_squares is None else by_squares
+    scores = np.stack([_scores(fold, design, squares) for fold in folds])  # (n_folds, n_candidates, n_stores)
     gains = scores[:, :1] - scores
     mean, error = gains.mean(axis=0), gains.std(axis=0, ddof=1) if len(folds) > 1 else np.full(gains.shape[1:], np.inf)
     proven = (gains > 0).all(axis=0) & (mean > NOISE * error / np.sqrt(len(folds)))
@@ -44,14 +49,20 @@ def choose(folds: Sequence[Fold], design: Design) -> Choice:
     best = np.where(proven, mean, 0.0)
     candidate = np.where(proven.any(axis=0), np.argmax(best, axis=0), 0)
     chosen = np.take_along_axis(scores, candidate[None, None, :], axis=1)[:, 0]
-    naive = np.stack([metrics.wape(fold.naive, fold.actual, fold.counts) for fold in folds])
+    naive = np.stack([_score(fold, fold.naive, squares) for fold in folds])
     # A fold in which a store was closed, or too young for a model, says nothing; the others do.
     both = np.isfinite(chosen) & np.isfinite(naive)
     own, its = (np.where(both, wapes, 0.0).sum(axis=0) for wapes in (chosen, naive))
     return Choice(candidate, np.asarray(both.any(axis=0)), np.asarray(own < its), np.asarray(own > its))
 
 
-def _wape(fold: Fold, design: Design) -> FloatArray:
+def _scores(fold: Fold, design: Design, by_squares: BoolArray) -> FloatArray:
     """(n_candidates, n_stores)."""
     sales = np.where(fold.closed, 0.0, design.back(fold.centre))
-    return np.stack([metrics.wape(each, fold.actual, fold.counts) for each in sales])
+    return np.stack([_score(fold, each, by_squares) for each in sales])
+
+
+def _score(fold: Fold, forecast: FloatArray, by_squares: BoolArray) -> FloatArray:
+    """(n_stores,) WAPE, or the mean squared error."""
+    squares = metrics.mean_square(forecast, fold.actual, fold.counts)
+    return np.where(by_squares, squares, metrics.wape(forecast, fold.actual, fold.counts))

@@ -12,7 +12,7 @@ from fleet.arrays import BoolArray, FloatArray, as_dates
 from training.assemble import SCORES, Verdict
 from training.backtest import Trial
 from training.choose import Choice
-from training.judge import Judged, judge, scores_by_store, scores_of_chain, wape_of_models, widths
+from training.judge import Judged, judge, ratios_of, scores_by_store, scores_of_chain, wape_of_models, widths
 from training.variants import BLEND, Variant
 
 
@@ -33,19 +33,22 @@ def evaluate(
     *,
     groups: npt.NDArray[np.str_],
     seasonal_mae: FloatArray,
+    sells_zeros: BoolArray,
 ) -> Evaluation:
     """Calibrate every store's intervals, and score the whole as the fleet will answer.
 
-    Args: choice: made on the trials.  groups, seasonal_mae: (n_stores,), of the whole history; see `metrics.mase`.
+    Args: choice: made on the trials.  groups, seasonal_mae, sells_zeros: (n_stores,), of the whole history; see
+          `metrics.mase` and `History.sells_zeros`.
     """
-    judged = judge(trials, design, choice.loses, groups)
+    judged = judge(trials, design, choice.loses, groups, sells_zeros)
     by_store = scores_by_store(judged, seasonal_mae)
     names = np.array([BLEND, *(variant.name for variant in variants)])
     chosen = names[choice.candidate]
     interval_quantiles, fallback_quantiles = widths(trials, design, groups)
     by_store["model_wape"] = wape_of_models(trials, design)
     scores = {name: by_store[name] for name in SCORES}
-    verdict = Verdict(scores, chosen, choice.loses, interval_quantiles, fallback_quantiles)
+    ratios = ratios_of(trials, design, choice.loses, groups, sells_zeros) if sells_zeros.any() else None
+    verdict = Verdict(scores, chosen, choice.loses, interval_quantiles, fallback_quantiles, ratios)
     has_model = judged.modelled.any(axis=1)
 
     def scores_of(members: BoolArray) -> dict[str, float | int]:

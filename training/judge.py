@@ -11,6 +11,7 @@ from fleet.arrays import BoolArray, FloatArray, IntArray
 from training import metrics
 from training.backtest import Trial
 from training.calibrate import Residuals, quantiles
+from training.ratios import ratio_quantiles
 
 LEVEL = 0.8
 
@@ -37,7 +38,33 @@ def widths(trials: Sequence[Trial], design: Design, groups: npt.NDArray[np.str_]
     return quantiles(models, groups), quantiles(naive, groups)
 
 
-def judge(trials: Sequence[Trial], design: Design, loses: BoolArray, groups: npt.NDArray[np.str_]) -> Judged:
+def ratios_of(
+    trials: Sequence[Trial],
+    design: Design,
+    loses: BoolArray,
+    groups: npt.NDArray[np.str_],
+    sells_zeros: BoolArray,
+) -> FloatArray:
+    """Interval bounds of stores that often sell nothing, as a fleet keeps them; see `ratios.ratio_quantiles`."""
+    values = np.concatenate([_value(trial, design, loses) for trial in trials], axis=1)
+    actual = np.concatenate([trial.actual for trial in trials], axis=1)
+    counts = np.concatenate([trial.was_open for trial in trials], axis=1) & (values > 0)
+    return ratio_quantiles(np.where(counts, actual / np.where(counts, values, 1.0), 0.0), counts, groups, sells_zeros)
+
+
+def _value(trial: Trial, design: Design, loses: BoolArray) -> FloatArray:
+    """(n_stores, horizon_days) what the fleet would have forecast."""
+    modelled = np.isfinite(trial.centre) & ~loses[:, None]
+    return np.where(trial.closed, 0.0, np.where(modelled, design.back(trial.centre), trial.naive))
+
+
+def judge(
+    trials: Sequence[Trial],
+    design: Design,
+    loses: BoolArray,
+    groups: npt.NDArray[np.str_],
+    sells_zeros: BoolArray,
+) -> Judged:
     """Replay the trials, the baseline in place of models that lose; intervals come from the other folds only."""
     models, naive = _residuals(trials, design)
     parts = []
@@ -51,11 +78,14 @@ def judge(trials: Sequence[Trial], design: Design, loses: BoolArray, groups: npt
             _half(naive, others, groups, ahead), trial.naive_spread[:, None], trial.naive_level[:, None], LEVEL
         )
         log_naive = np.log1p(trial.naive)
-        value = np.where(modelled, design.back(centre), trial.naive)
+        value = _value(trial, design, loses)
         lower = np.where(modelled, design.back(centre - half), np.maximum(np.expm1(log_naive - naive_half), 0.0))
         upper = np.where(modelled, design.back(centre + half), np.expm1(log_naive + naive_half))
-        bounds = (np.where(trial.closed, 0.0, bound) for bound in (value, lower, upper))
-        parts.append((*bounds, trial.naive, trial.actual, trial.counts, modelled))
+        lower, upper = (np.where(trial.closed, 0.0, bound) for bound in (lower, upper))
+        if sells_zeros.any():
+            ratios = ratios_of([trials[other] for other in others], design, loses, groups, sells_zeros)
+            lower, upper = intervals.by_ratios(ratios, LEVEL, value, lower, upper)
+        parts.append((value, lower, upper, trial.naive, trial.actual, trial.counts, modelled))
     return Judged(*(np.concatenate(part, axis=1) for part in zip(*parts, strict=True)))
 
 
@@ -65,10 +95,7 @@ def wape_of_models(trials: Sequence[Trial], design: Design) -> FloatArray:
     A fold in which a store had no model yet is the baseline's, as in `judge`, so that the days are the same.
     """
     modelled = [np.isfinite(trial.centre) for trial in trials]
-    value = [
-        np.where(t.closed, 0.0, np.where(on, design.back(t.centre), t.naive))
-        for on, t in zip(modelled, trials, strict=True)
-    ]
+    value = [_value(trial, design, np.zeros(len(trial.actual), dtype=np.bool_)) for trial in trials]
     counts = np.concatenate([trial.counts for trial in trials], axis=1)
     actual = np.concatenate([trial.actual for trial in trials], axis=1)
     has_model = (counts & np.concatenate(modelled, axis=1)).any(axis=1)

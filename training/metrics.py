@@ -29,6 +29,12 @@ def wape(forecast: FloatArray, actual: FloatArray, counts: BoolArray) -> FloatAr
     return _ratio(errors, np.where(counts, actual, 0.0).sum(axis=-1))
 
 
+def mean_square(forecast: FloatArray, actual: FloatArray, counts: BoolArray) -> FloatArray:
+    """Mean squared error, in squared sales."""
+    errors = np.where(counts, forecast - actual, 0.0)
+    return _ratio((errors**2).sum(axis=-1), counts.sum(axis=-1))
+
+
 def bias(forecast: FloatArray, actual: FloatArray, counts: BoolArray) -> FloatArray:
     """Sum of errors over the sum of actuals, a share; positive = over-forecast."""
     errors = np.where(counts, forecast - actual, 0.0).sum(axis=-1)

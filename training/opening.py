@@ -168,15 +168,24 @@ def usually_closed(habits: Habits, of_group: Habits, calendar: Calendar) -> dict
     closed: dict[str, BoolArray] = {}
     nothing = np.zeros((len(habits.weekdays), 2))
     without_a_row = of_group.silent >= MIN_KIND_DAYS
+    usual, usual_of_group = _usual_share(habits), _usual_share(of_group)
     for (name, label), code in _codes(calendar):
         own, its = habits.kinds.get((name, label), nothing), of_group.kinds.get((name, label), nothing)
-        days = np.where((own[:, 1] >= MIN_KIND_DAYS)[:, None], own, its)
+        tells = own[:, 1] >= MIN_KIND_DAYS
+        days, expected = np.where(tells[:, None], own, its), np.where(tells, usual, usual_of_group)
         never_seen = without_a_row & (days[:, 1] == 0) & (name != PROMO)
-        shut = never_seen | (days[:, 0] * 2 < days[:, 1])
+        shut = never_seen | _seldom(days[:, 0], days[:, 1], expected)[1]
         if shut.any():
             n_codes = 2 if calendar.column(name).type == "flag" else len(calendar.column(name).labels)
             closed.setdefault(name, np.zeros((len(shut), n_codes), dtype=np.bool_))[:, code] = shut
     return closed
+
+
+def _usual_share(habits: Habits) -> FloatArray:
+    """(n,) share of its weekdays' days on which a store opened, of those weekdays on which it does."""
+    opened, known = habits.weekdays[..., OPENED], habits.weekdays[..., TOLD] + habits.weekdays[..., ABSENT]
+    on = opened * 2 * DAYS_A_WEEK > opened.sum(axis=-1, keepdims=True)  # at least half of an even share
+    return np.asarray(np.where(on, opened, 0.0).sum(axis=-1) / np.maximum(np.where(on, known, 0.0).sum(axis=-1), 1))
 
 
 def _kind_columns(calendar: Calendar) -> list[str]:
@@ -197,16 +206,22 @@ def _verdict(days: AnyArray, *, told: bool) -> tuple[BoolArray, BoolArray]:
     """(n, 7) whether a weekday is an open one, and whether its days say so with certainty."""
     opened, rows, absent = (np.asarray(days[..., place], dtype=np.float64) for place in (OPENED, TOLD, ABSENT))
     known = rows + np.where((rows > 0) | (absent >= MIN_WEEKS), absent, 0.0)
-    share = opened / np.maximum(known, 1)
     others_known = known.sum(axis=-1, keepdims=True) - known
     others = (opened.sum(axis=-1, keepdims=True) - opened) / np.maximum(others_known, 1)
     others = np.where(others_known > 0, others, 1.0)
-    low = (share < others / 2) & (known > 0)
-    by_chance = (others < OFTEN) & (known * divergence(share, others) < CERTAIN)
+    low, seldom = _seldom(opened, known, others)
     # Where opening is told, or there is no row at all, a weekday never opened is no chance.
     never = (opened == 0) & (known > 0) & (told | (rows == 0))
-    closed = never | (low & ~by_chance)
+    closed = never | seldom
     return np.asarray(~closed & (opened > 0)), np.asarray((known > 0) & (closed | ~low))
+
+
+def _seldom(opened: FloatArray, known: FloatArray, expected: FloatArray) -> tuple[BoolArray, BoolArray]:
+    """Whether days were open less than half as often as expected; and whether that is no chance."""
+    share = opened / np.maximum(known, 1)
+    low = (share < expected / 2) & (known > 0)
+    by_chance = (expected < OFTEN) & (known * divergence(share, expected) < CERTAIN)
+    return np.asarray(low), np.asarray(low & ~by_chance)
 
 
 def divergence(share: FloatArray, expected: FloatArray) -> FloatArray:

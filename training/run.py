@@ -184,6 +184,7 @@ def _evaluate(gathered: Gathered, recipe: Recipe, prepared: Prepared) -> Evaluat
         recipe.variants,
         groups=prepared.groups,
         seasonal_mae=gathered.rows["seasonal_mae"],
+        sells_zeros=gathered.rows["sells_zeros"],
     )
 
 

@@ -18,6 +18,7 @@ from training.borrow import Profile, borrowers, refit, with_group_noise
 from training.engine import Engine, Fits, Priors, Progress, Way, empty_parameters
 from training.features import YEARLY
 from training.history import History
+from training.unbiased import unbiased
 
 BLEND = "blend"
 
@@ -58,7 +59,8 @@ def fit_variants(
     if learnt:
         fits = refit(fits, history, design, ways, learnt, borrowers(history))
         fits = [with_group_noise(fit, history, profile) for fit, profile in zip(fits, learnt, strict=True)]
-    return [_in_whole(fit, way.design, design) for fit, way in zip(fits, ways, strict=True)]
+    whole = [_in_whole(fit, way.design, design) for fit, way in zip(fits, ways, strict=True)]
+    return [unbiased(fit, history, design) for fit in whole]
 
 
 def ways_of(design: Design, variants: Sequence[Variant]) -> list[Way]:

@@ -136,9 +136,11 @@ def _backtest(
     )
     for fold in folds:
         fold.centre[:, without_model] = np.nan
-    choice = choose(folds, recipe.design)
+    sells_zeros = history.sells_zeros()
+    choice = choose(folds, recipe.design, sells_zeros)
     rows: dict[str, npt.NDArray[Any]] = {f"choice.{name}": getattr(choice, name) for name in _CHOICE}
-    rows["seasonal_mae"] = metrics.seasonal_errors(history.sales, history.fitted_days())
+    rows["seasonal_mae"] = metrics.seasonal_errors(history.sales, history.judged_days())
+    rows["sells_zeros"] = sells_zeros
     for fold in folds:
         trial = settle(fold, choice.candidate)
         rows |= {f"{fold.cutoff}.{name}": getattr(trial, name) for name in _TRIAL}

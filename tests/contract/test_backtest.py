@@ -69,7 +69,8 @@ def evaluation(history: History, folds: list[Fold]) -> Evaluation:
         design,
         VARIANTS,
         groups=history.groups,
-        seasonal_mae=metrics.seasonal_errors(history.sales, history.fitted_days()),
+        seasonal_mae=metrics.seasonal_errors(history.sales, history.judged_days()),
+        sells_zeros=history.sells_zeros(),
     )
 
 

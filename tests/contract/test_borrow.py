@@ -14,7 +14,17 @@ from fleet.features import CLOSURE_REACH_DAYS, padded_window
 from fleet.formula import SCALARS
 from fleet.prophet_io import future_frame, to_prophet
 from training.batched import BatchedEngine, fit_expecting
-from training.borrow import Profile, borrowers, lenders, open_weekdays, profile, refit
+from training.borrow import (
+    BORROWING_DAYS,
+    CONSTANT_NOISE,
+    Profile,
+    borrowers,
+    lenders,
+    open_weekdays,
+    profile,
+    refit,
+    with_group_noise,
+)
 from training.engine import Fits, Priors, Way
 from training.expectation import LEAST_SCALE, Expectation
 from training.features import retail_design
@@ -122,6 +132,28 @@ def _residual(case: Case, row: int, one: Parameters) -> FloatArray:
     window = padded_window(case.history.calendar, [row], case.history.first_day, case.history.last_day, None)
     values = formula.yhat(one, case.design, window, np.flatnonzero(on) + CLOSURE_REACH_DAYS)[0]
     return np.asarray((np.log1p(case.history.sales[row, on]) - values) / one.scalar("y_scale")[0, 0])
+
+
+def test_a_short_history_has_the_noise_of_its_group(case: Case) -> None:
+    noisy = with_group_noise(case.borrowed, case.history, case.learnt)
+    place = SCALARS.index("sigma_obs")
+    before, after = (fits.parameters.scalars[:, place] for fits in (case.borrowed, noisy))
+    scale = case.borrowed.parameters.scalar("y_scale")[:, 0]
+    of_group = case.learnt.noise_of(case.history.groups) / scale
+    short = case.short & (before > CONSTANT_NOISE)
+    assert short.sum() >= 10
+    own, drawn = (np.log(noise[short] / of_group[short]) for noise in (before, after))
+    # Most of what a few weeks could say of their noise, their own terms have followed.
+    assert (own < -0.3).any()
+    assert drawn.min() > own.min() / 2
+    assert np.abs(drawn).max() < np.abs(own).max()
+    constant = case.short & (before <= CONSTANT_NOISE)
+    assert (before == after)[constant].all()
+    n_days = case.history.fitted_days().sum(axis=1)
+    assert (before == after)[n_days >= BORROWING_DAYS].all()
+    for name in vars(noisy.parameters):
+        if name != "scalars":
+            assert getattr(noisy.parameters, name) is getattr(case.borrowed.parameters, name)
 
 
 def test_a_borrowed_row_is_a_stock_prophet(case: Case) -> None:

@@ -38,7 +38,15 @@ def test_three_small_pictures_are_written(tmp_path: Path) -> None:
     choice = choose(folds, design)
     trials = [settle(fold, choice.candidate) for fold in folds]
     seasonal_mae = metrics.seasonal_errors(history.sales, history.fitted_days())
-    evaluated = evaluate(trials, choice, design, VARIANTS, groups=history.groups, seasonal_mae=seasonal_mae)
+    evaluated = evaluate(
+        trials,
+        choice,
+        design,
+        VARIANTS,
+        groups=history.groups,
+        seasonal_mae=seasonal_mae,
+        sells_zeros=history.sells_zeros(),
+    )
     plot(tmp_path, evaluated, history.store_ids)
     pictures = sorted(tmp_path.glob("*.png"))
     names = ["best_and_worst_stores.png", "coverage_by_horizon.png", "scores_by_group.png"]

@@ -81,6 +81,16 @@ def test_a_model_that_loses_where_it_was_judged_is_left_also_if_a_fold_could_not
     assert choose([closed, young], DESIGN).loses.tolist() == [False]
 
 
+def test_a_store_that_often_sells_nothing_is_judged_by_squares() -> None:
+    actual = np.where(np.arange(N_DAYS) % 3 == 0, ACTUAL, 0.0)[None]
+    one = fold([[0.0], [0.0]], [0.0], 1)
+    nothing, mean = np.zeros((1, N_DAYS)), np.full((1, N_DAYS), ACTUAL / 3)
+    slow = replace(one, actual=actual, counts=np.ones_like(actual, dtype=np.bool_), naive=nothing)
+    slow = replace(slow, centre=np.stack([np.log1p(mean)] * 2))
+    assert choose([slow], DESIGN).loses.all()
+    assert not choose([slow], DESIGN, np.array([True])).loses.any()
+
+
 def test_a_day_that_is_forecast_as_closed_is_judged_as_nothing_whatever_the_model_says() -> None:
     one = fold([[0.0], [0.0]], [0.5], 1)
     closed = np.zeros((1, N_DAYS), dtype=np.bool_)

@@ -85,3 +85,12 @@ def test_a_store_that_never_sold_anything_sells_no_zeros() -> None:
     history = daily(sales)
     assert not history.fitted_days()[2].any()
     assert not history.sells_zeros()[2]
+
+
+def test_a_kind_of_day_is_not_closed_because_a_slow_seller_sells_on_few_of_its_days() -> None:
+    sales = slow(0.3)
+    promo = np.tile((np.arange(N_DAYS) // 14) % 2, (len(sales), 1))
+    mapped = replace(PLAIN, flags={"promo": "promo", "school": "school"})
+    history = daily(sales, mapped=mapped, columns={"promo": promo, "school": 1 - promo})
+    assert not history.calendar.usually_closed
+    assert open_days(history).mean() > 0.99
