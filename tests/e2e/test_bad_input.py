@@ -368,7 +368,7 @@ def test_odd_input_is_trained_on(odd: dict[str, Any]) -> None:
 def test_a_gap_is_told_with_store_first_day_and_length(odd: dict[str, Any]) -> None:
     told = notice(odd, "gap")
     assert (told["store"], told["date"], told["column"]) == ("1", DAY, "ds")
-    assert told["what"].startswith(f"{GAP_DAYS} days without a row")
+    assert told["what"].startswith(f"no row for {GAP_DAYS} days")
 
 
 def test_a_store_of_the_calendar_without_history_is_told(odd: dict[str, Any]) -> None:
@@ -379,7 +379,7 @@ def test_a_store_of_the_calendar_without_history_is_told(odd: dict[str, Any]) ->
 
 def test_a_store_of_the_history_that_the_calendar_lacks_is_told(odd: dict[str, Any]) -> None:
     told = notice(odd, "no-calendar")
-    assert (told["store"], told["column"]) == ("2", "open")
+    assert (told["store"], told["column"]) == ("2", "ds")
     assert "usual opening" in told["what"]
 
 
