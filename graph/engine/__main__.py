@@ -18,7 +18,7 @@ ANNOTATIONS = Path("/etc/podinfo/annotations")
 
 
 def main() -> int:
-    """Serve until SIGTERM or Ctrl-C; 0 after a clean end."""
+    """Serve until SIGTERM or Ctrl-C; 0 after a clean end, 1 where requests took longer than the graceful timeout."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(levelname)s %(message)s %(facts)s", defaults={"facts": ""}))
     logging.basicConfig(handlers=[handler], level=logging.INFO)
@@ -37,8 +37,7 @@ async def _served(config: EngineConfig) -> int:
     engine = Engine(config)
     await engine.start()
     await ended.wait()
-    await engine.stop()
-    return 0
+    return 0 if await engine.stop() else 1
 
 
 if __name__ == "__main__":

@@ -4,21 +4,17 @@ import asyncio
 import logging
 from contextlib import AsyncExitStack
 
-from aiohttp import web
-
 from graph.engine.annotations import call_timeout_s
 from graph.engine.client import NodeClient, open_session
 from graph.engine.config import EngineConfig
 from graph.engine.events import EventLog, EventSource
+from graph.engine.listener import Listener
 from graph.engine.metrics import Metrics
 from graph.engine.nodes import compile_graph
 from graph.engine.server import Server
 from graph.engine.tracing import Tracer
-from graph.errors import ComponentError, UsageError
+from graph.errors import UsageError
 
-_IDLE_TIMEOUT_S = 65.0
-_LONGEST_LINE = 1 << 20
-_MOST_HEADERS = 10_000
 _LOG_FLUSH_TIMEOUT_S = 2.0
 
 logger = logging.getLogger(__name__)
@@ -36,6 +32,7 @@ class Engine:
         self._root = compile_graph(config.predictor, config.default_log_url)
         self._open = AsyncExitStack()
         self._port: int | None = None
+        self._cut_off = 0
 
     @property
     def port(self) -> int:
@@ -64,19 +61,27 @@ class Engine:
             event_log.start()
             stack.push_async_callback(event_log.stop, min(_LOG_FLUSH_TIMEOUT_S, config.graceful_timeout_s))
             server = Server(config, self._root, client=client, event_log=event_log, metrics=metrics, tracer=tracer)
-            self._port = await self._listen(stack, server)
+            listener = await Listener.open(config.host, config.port, server.handle)
+            stack.push_async_callback(self._drain, listener)
+            self._port = listener.port
             event_log.listening(self._port)
             self._open = stack.pop_all()
         logger.info("engine.started", extra={"facts": {"host": config.host, "port": self._port}})
 
-    async def stop(self) -> None:
+    async def stop(self) -> bool:
         """Take no new connections, finish the requests in flight, send waiting payload events, close everything.
 
-        Requests that take longer than `graceful_timeout_s` lose their connection.
+        Requests that take longer than `graceful_timeout_s` lose their connection: False says that there were some.
         """
         await asyncio.sleep(self._config.shutdown_delay_s)
+        self._cut_off = 0
         await self._open.aclose()
-        logger.info("engine.stopped", extra={"facts": {"port": self._port}})
+        facts = {"port": self._port, "cut_off": self._cut_off}
+        logger.log(logging.WARNING if self._cut_off else logging.INFO, "engine.stopped", extra={"facts": facts})
+        return not self._cut_off
+
+    async def _drain(self, listener: Listener) -> None:
+        self._cut_off = await listener.close(self._config.graceful_timeout_s)
 
     def _event_log(self, metrics: Metrics) -> EventLog:
         config = self._config
@@ -88,27 +93,3 @@ class Engine:
             queue_size=config.log_queue_size,
             write_timeout_s=config.log_write_timeout_ms / 1000,
         )
-
-    async def _listen(self, stack: AsyncExitStack, server: Server) -> int:
-        config = self._config
-        runner = web.AppRunner(
-            server.application(),
-            access_log=None,
-            auto_decompress=False,
-            keepalive_timeout=_IDLE_TIMEOUT_S,
-            max_line_size=_LONGEST_LINE,
-            max_field_size=_LONGEST_LINE,
-            max_headers=_MOST_HEADERS,
-            shutdown_timeout=config.graceful_timeout_s,
-        )
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        try:
-            await web.TCPSite(runner, config.host, config.port, backlog=1024).start()
-        except OSError as error:
-            raise ComponentError(
-                f"engine: wanted to listen on {config.host}:{config.port}, got {error.strerror}: "
-                "stop what listens there, or choose another port"
-            ) from error
-        port: int = runner.addresses[0][1]
-        return port

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from multidict import CIMultiDict
 
 from graph.engine import goerrors, openapi, replies
@@ -28,8 +28,9 @@ from graph.engine.walk import Context, GraphWalk
 
 _SKIPS_LOGGING = frozenset({"true", "on", "1"})
 _OPENAPI_FILE = "seldon.json"
+_CONTINUE = "100-continue"
 
-Handler = Callable[[web.Request, Route, Context], Awaitable[Payload]]
+Handler = Callable[[web.BaseRequest, Route, Context], Awaitable[Payload]]
 
 logger = logging.getLogger(__name__)
 
@@ -69,14 +70,7 @@ class Server:
             Action.GRAPH_METADATA: self._graph_metadata,
         }
 
-    def application(self) -> web.Application:
-        """The aiohttp application: every request comes here, whatever its path, and bodies have no limit."""
-        app = web.Application(client_max_size=0)
-        app.router.add_route("*", "/{path:.*}", self.handle)
-        app.on_response_prepare.append(_without_server_header)
-        return app
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request. Where the real executor gives no answer, the connection is closed without one."""
         try:
             return await self._answer(request)
@@ -88,12 +82,14 @@ class Server:
             logger.exception("engine.request_crashed", extra={"facts": {"path": request.path}})
         return _closed(request)
 
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         route = self._routes.find(request.method, _target(request))
         if isinstance(route, Redirect):
             return replies.empty(HTTPStatus.MOVED_PERMANENTLY, CIMultiDict({"Location": route.location}))
         if isinstance(route, NotFound):
             return replies.not_found() if route is NotFound.PATH else replies.empty(HTTPStatus.METHOD_NOT_ALLOWED)
+        if _CONTINUE not in request.headers.get("Expect", _CONTINUE).lower():
+            return replies.empty(HTTPStatus.EXPECTATION_FAILED)
         node_headers, puid = forwarded(request.headers.items())
         headers = self._common.of(request, route, puid)
         if request.method == "OPTIONS":
@@ -105,7 +101,7 @@ class Server:
         return await self._measured(request, route, context, headers)
 
     async def _measured(
-        self, request: web.Request, route: Route, context: Context, headers: ReplyHeaders
+        self, request: web.BaseRequest, route: Route, context: Context, headers: ReplyHeaders
     ) -> web.StreamResponse:
         started = time.perf_counter()
         if route.action is Action.READY:
@@ -143,20 +139,20 @@ class Server:
         ready = await is_ready(self._root, self._client, full=self._config.full_health_checks)
         return replies.empty(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, headers)
 
-    async def _predict(self, request: web.Request, _route: Route, context: Context) -> Payload:
+    async def _predict(self, request: web.BaseRequest, _route: Route, context: Context) -> Payload:
         return await self._walk.predict(self._root, await _message(request), context)
 
-    async def _feedback(self, request: web.Request, _route: Route, context: Context) -> Payload:
+    async def _feedback(self, request: web.BaseRequest, _route: Route, context: Context) -> Payload:
         walk = FeedbackWalk(self._client, self._events, await _message(request), context)
         return await walk.send(self._root)
 
-    async def _node_status(self, _request: web.Request, route: Route, context: Context) -> Payload:
+    async def _node_status(self, _request: web.BaseRequest, route: Route, context: Context) -> Payload:
         return await self._client.call(self._node(route.node), STATUS, None, context.headers)
 
-    async def _node_metadata(self, _request: web.Request, route: Route, context: Context) -> Payload:
+    async def _node_metadata(self, _request: web.BaseRequest, route: Route, context: Context) -> Payload:
         return await self._client.call(self._node(route.node), METADATA, None, context.headers)
 
-    async def _graph_metadata(self, _request: web.Request, _route: Route, context: Context) -> Payload:
+    async def _graph_metadata(self, _request: web.BaseRequest, _route: Route, context: Context) -> Payload:
         return await graph_metadata(self._client, self._root, self._config.predictor.name, context.headers)
 
     def _node(self, name: str) -> Node:
@@ -166,30 +162,29 @@ class Server:
         raise CallFailedError(f"Failed to find model {name}")
 
 
-def _target(request: web.Request) -> str:
+def _target(request: web.BaseRequest) -> str:
     """The request line's target without scheme and host, which a proxy's client may send."""
     raw = request.raw_path
     return raw if raw.startswith("/") else request.rel_url.raw_path_qs
 
 
-async def _message(request: web.Request) -> Payload:
+async def _message(request: web.BaseRequest) -> Payload:
     """The client's message. Its Content-Encoding stays a header: the executor does not look at it.
 
     Raises: CallFailedError: the body ends early.
     """
     try:
+        if _CONTINUE in request.headers.get("Expect", "").lower() and request.version >= HttpVersion11:
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            request.writer.output_size = 0
         body = await request.read()
     except (web.RequestPayloadError, ConnectionError) as error:
         raise CallFailedError(goerrors.EARLY_END) from error
     return Payload(body, request.headers.get("Content-Type", ""))
 
 
-def _closed(request: web.Request) -> web.Response:
+def _closed(request: web.BaseRequest) -> web.Response:
     if request.transport is not None:
         request.transport.close()
     # Never written: aiohttp sees that the connection is gone.
     return web.Response(status=HTTPStatus.INTERNAL_SERVER_ERROR)
-
-
-async def _without_server_header(_request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.popall("Server", None)
