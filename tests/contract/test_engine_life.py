@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from support.raw_http import Message, ask
 from support.scripted_nodes import ScriptedNodes
+from support.vector_replay import replay
 
 from graph.engine import Engine, EngineConfig
 from graph.errors import ComponentError, UsageError
@@ -194,6 +195,73 @@ def test_answers_come_back_to_the_clients_that_asked() -> None:
             return [answer.body for answer in await asyncio.gather(*asked)]
 
     assert asyncio.run(run()) == [b"%d" % number for number in range(50)]
+
+
+HANGS = 10 * 60_000
+
+
+@pytest.mark.parametrize(
+    ("nodes", "expect"),
+    [
+        pytest.param(
+            {"m": {"/predict": {"delay_ms": HANGS}}}, {"connection_closed": True, "exit_code": 1}, id="a node"
+        ),
+        pytest.param(
+            {"m": {"/predict": {"body": "{}", "delay_body_ms": HANGS}}},
+            {"connection_closed": True, "exit_code": 1},
+            id="a node's body",
+        ),
+        pytest.param(
+            {"m": {"/predict": {"body": "{}"}}, "sink": {"*": {"delay_ms": HANGS}}},
+            {"response": {"body": "{}"}, "exit_code": 0},
+            id="the log of payloads",
+        ),
+    ],
+)
+def test_a_process_ends_in_time_whatever_hangs_and_says_by_its_code_whether_answers_were_lost(
+    nodes: dict[str, Any], expect: dict[str, Any]
+) -> None:
+    log = {"mode": "request", "url": "http://{node:sink}/"} if "sink" in nodes else None
+    graph = {"name": "m", "type": "MODEL", "endpoint": {"node": "m"}, **({"logger": log} if log else {})}
+    flags = ["--graceful_timeout", "1s"]
+    case = {"graph": graph, "nodes": nodes, "flags": flags, "sigterm_after_ms": 0, "probe_after_ms": 0}
+    events = [{"node": "m", "kind": "io.seldon.serving.inference.request", "body": {"any": True}}] if log else []
+
+    assert replay({**case, "expect": {**expect, "events": events, "probe_after_signal": None}}) == []
+
+
+def test_a_client_that_never_ends_its_body_holds_up_the_end_no_longer_than_the_graceful_timeout() -> None:
+    async def run() -> tuple[bool, bytes]:
+        engine = Engine(config({"name": "x"}, graceful_timeout_s=0.2))
+        await engine.start()
+        reader, writer = await asyncio.open_connection("127.0.0.1", engine.port)
+        writer.write(f"POST {PREDICTIONS} HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n{{".encode())
+        await predict(engine)  # by now the other one is being read
+        async with asyncio.timeout(60):
+            in_time = await engine.stop()
+            rest = await reader.read()
+        writer.close()
+        return in_time, rest
+
+    assert asyncio.run(run()) == (False, b"")
+
+
+def test_connections_that_wait_for_their_next_request_do_not_hold_up_the_end() -> None:
+    async def run() -> tuple[bool, bytes]:
+        engine = Engine(config({"name": "x"}, graceful_timeout_s=600.0))
+        await engine.start()
+        unused = await asyncio.open_connection("127.0.0.1", engine.port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", engine.port)
+        writer.write(b"GET /live HTTP/1.1\r\nHost: x\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        async with asyncio.timeout(60):
+            in_time = await engine.stop()
+            rest = await reader.read() + await unused[0].read()
+        for each in (writer, unused[1]):
+            each.close()
+        return in_time, rest
+
+    assert asyncio.run(run()) == (True, b"")
 
 
 def test_a_process_that_is_started_wrongly_says_why_and_ends() -> None:

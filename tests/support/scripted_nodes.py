@@ -44,6 +44,7 @@ class ScriptedNodes:
         self._connections: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
         self.ports: dict[str, int] = {}
         self.calls: list[Call] = []
+        self.called = asyncio.Event()
 
     async def start(self) -> None:
         """Listen, or for a node that refuses, keep a port that nobody listens on."""
@@ -98,6 +99,7 @@ class ScriptedNodes:
         body = await read_body(reader, headers, to_the_end=False)
         call = Call(name, method, path, headers, body, arrived=next(_STEP))
         self.calls.append(call)
+        self.called.set()
         action = self._action(name, path.partition("?")[0])
         call.unscripted = action is None
         return await self._answer(writer, call, action or {"status": 501, "body": "not in the script"})
@@ -119,6 +121,11 @@ class ScriptedNodes:
         await asyncio.sleep(action.get("delay_ms", 0) / 1000)
         call.answered = next(_STEP)
         if action.get("close"):
+            return False
+        if "raw" in action:
+            with suppress(ConnectionError):
+                writer.write(body_bytes(action["raw"]))
+                await writer.drain()
             return False
         body = body_bytes(action.get("body", ""))
         status = action.get("status", 200)

@@ -2,64 +2,48 @@
 
 import asyncio
 import contextlib
-import logging
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from support.raw_http import Message, ask
 from support.scripted_nodes import Call, ScriptedNodes
 from support.vector_bodies import body_bytes
+from support.vector_engines import EngineHere, EngineProcess, Launch
 from support.vector_match import CallMatcher, Problems, event_problems, metric_problems, response_problems
 from support.vectors import Case, fill_in, request_of, steps
 
-from graph.engine import Engine, EngineConfig
-from graph.engine.annotations import parse
-from graph.engine.commandline import engine_config
-from graph.errors import UsageError
-from graph.executor_container import PREDICTOR, encoded
-
 _DIED = "engine.executor_would_die"
 _PANICKED = "engine.executor_would_panic"
+_CASE_TIMEOUT_S = 120.0
+_TICK_S = 0.01
 
 
-class _Events(logging.Handler):
-    """The names of the engine's log events."""
+class _Stopwatch:
+    """Times one request, and what the machine took from this process meanwhile: that is nobody's slowness."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.names: list[str] = []
+        self._loop = asyncio.get_running_loop()
+        self._lost_s = 0.0
+        self._began = self._loop.time()
+        self._ticking = asyncio.create_task(self._tick())
 
-    def emit(self, record: logging.LogRecord) -> None:
-        self.names.append(record.getMessage())
+    async def _tick(self) -> None:
+        while True:
+            before = self._loop.time()
+            await asyncio.sleep(_TICK_S)
+            self._lost_s += self._loop.time() - before - _TICK_S
 
-
-def _graph(unit: Mapping[str, Any], ports: Mapping[str, int]) -> dict[str, Any]:
-    out = dict(unit)
-    if "endpoint" in unit:
-        port = ports[unit["endpoint"]["node"]]
-        out["endpoint"] = {"service_host": "127.0.0.1", "service_port": port, "httpPort": port, "grpcPort": port}
-    if "children" in unit:
-        out["children"] = [_graph(child, ports) for child in unit["children"]]
-    return out
-
-
-def _annotations(case: Case) -> dict[str, str]:
-    return {**case.get("annotations", {}), **parse(case.get("annotations_raw", ""))}
-
-
-def _arguments(case: Case) -> list[str]:
-    """The whole command line of the case, as the operator begins it."""
-    usual = "--sdep mydep --namespace myns --predictor mypred --http_port 0 --grpc_port 0 --prometheus_path /prometheus"
-    return case.get("args") or [*usual.split(), *case.get("flags", [])]
-
-
-def _config(case: Case, ports: Mapping[str, int]) -> EngineConfig:
-    predictor = {"name": "mypred", "graph": _graph(case["graph"], ports), **case.get("predictor", {})}
-    environ = {PREDICTOR: encoded(predictor), **case.get("env", {})}
-    config = engine_config(_arguments(case), environ, _annotations(case))
-    return replace(config, openapi=case.get("openapi_dir", False))
+    def problems(self, expected: Case) -> Problems:
+        """Stop, and say what took too long or not long enough."""
+        self._ticking.cancel()
+        took_ms, lost_ms = (self._loop.time() - self._began) * 1000, self._lost_s * 1000
+        problems = []
+        if took_ms < expected.get("min_ms", 0):
+            problems.append(f"wanted at least {expected['min_ms']} ms, took {took_ms:.0f} ms")
+        if took_ms - lost_ms > expected.get("max_ms", took_ms):
+            problems.append(f"wanted at most {expected['max_ms']} ms, took {took_ms:.0f} ms")
+        return problems
 
 
 class Replay:
@@ -68,68 +52,81 @@ class Replay:
     def __init__(self, case: Case) -> None:
         self._case = case
         self._nodes = ScriptedNodes(case["nodes"])
-        self._events = _Events()
         self._puid = ""
 
     async def problems(self) -> Problems:
         """All differences; empty when the engine did what the real executor did."""
-        log = logging.getLogger("graph.engine")
-        log.addHandler(self._events)
-        level = log.level
-        log.setLevel(logging.INFO)
         await self._nodes.start()
         try:
-            return await self._played()
+            with TemporaryDirectory() as folder:
+                case = fill_in(self._case, self._nodes.places())
+                launch = Launch(case, self._nodes.ports, Path(folder))
+                if "startup_exit" in case["expect"]:
+                    return await self._start_problems(case, EngineProcess(launch))
+                return await self._played(case, launch)
         finally:
             await self._nodes.stop()
-            log.removeHandler(self._events)
-            log.setLevel(level)
 
-    async def _played(self) -> Problems:
-        case = fill_in(self._case, self._nodes.places())
-        if case["expect"].get("startup_exit"):
-            return self._start_problems(case)
-        engine = Engine(_config(case, self._nodes.ports))
-        await engine.start()
+    async def _played(self, case: Case, launch: Launch) -> Problems:
+        # Where the real executor dies, ours goes on: there the log of the engine in this process tells.
+        ends = "sigterm_after_ms" in case or ("exit_code" in case["expect"] and not case["expect"].get("process_died"))
+        engine = EngineProcess(launch) if ends else EngineHere(launch)
         try:
+            await engine.start()
             case = fill_in(case, {"{http_port}": str(engine.port)})
             problems = [problem for step in steps(case) for problem in await self._step(engine, case, step)]
             if "metrics" in case["expect"]:
-                path = _config(case, self._nodes.ports).prometheus_path
+                path = launch.config().prometheus_path
                 page = await ask(engine.port, "GET", path, [], None, chunked=False)
                 problems += metric_problems(case["expect"]["metrics"], page.body)
+            if isinstance(engine, EngineProcess):
+                problems += await self._end_problems(case, engine)
         finally:
-            # Stopping sends all events that wait: after it no more can come.
             await engine.stop()
         sent = [call for call in self._nodes.calls if call.node.startswith("sink")]
         return problems + event_problems(case["expect"].get("events", []), sent, self._puid, engine.port)
 
-    def _start_problems(self, case: Case) -> Problems:
-        try:
-            Engine(_config(case, self._nodes.ports))
-        except UsageError:
-            return []
-        return ["wanted an error at the start, got an engine"]
+    @staticmethod
+    async def _end_problems(case: Case, engine: EngineProcess) -> Problems:
+        engine.terminate()
+        wanted, code = case["expect"].get("exit_code"), await engine.code()
+        return [] if wanted in (None, code) else [f"wanted exit code {wanted}, got {code}; its log: {engine.log}"]
 
-    async def _step(self, engine: Engine, case: Case, step: Case) -> Problems:
+    @staticmethod
+    async def _start_problems(case: Case, engine: EngineProcess) -> Problems:
+        """Go ends with 1, 2 or 255 by how it fails; ours with its own code, and in words instead of a traceback."""
+        try:
+            await engine.start()
+            if engine.port:
+                return [f"wanted an end at the start, got an engine on port {engine.port}"]
+            wanted, code = case["expect"]["startup_exit"]["code"], await engine.code()
+        finally:
+            await engine.stop()
+        problems = [] if bool(wanted) == bool(code) else [f"wanted exit code {wanted} at the start, got {code}"]
+        if not engine.log or "Traceback" in engine.log:
+            problems.append(f"wanted the reason in words, got {engine.log!r}")
+        return problems
+
+    async def _step(self, engine: EngineHere | EngineProcess, case: Case, step: Case) -> Problems:
         expect = step["expect"]
-        del self._events.names[:]
+        if engine.events is not None:
+            engine.events.clear()
         self._nodes.calls[:] = [call for call in self._nodes.calls if call.node.startswith("sink")]
-        started = asyncio.get_running_loop().time()
         got: Message | None = None
         problems: Problems = []
         for _ in range(case.get("repeat", 1)):
+            watch = _Stopwatch()
             got, problems = await self._sent(engine, case, step)
-        took_ms = (asyncio.get_running_loop().time() - started) * 1000
-        if took_ms < expect.get("timing", {}).get("min_ms", 0):
-            problems.append(f"wanted at least {expect['timing']['min_ms']} ms, took {took_ms:.0f} ms")
+            problems += watch.problems(expect.get("timing", {}))
         if "response" in expect:
             problems += self._answer_problems(expect, step, got)
         if expect.get("connection_closed"):
-            problems += self._closed_problems(expect, case, got)
+            problems += self._closed_problems(expect, engine.events, got)
         return problems + self._call_problems(expect, case)
 
-    async def _sent(self, engine: Engine, case: Case, step: Case) -> tuple[Message | None, Problems]:
+    async def _sent(
+        self, engine: EngineHere | EngineProcess, case: Case, step: Case
+    ) -> tuple[Message | None, Problems]:
         request = request_of(step)
         self._puid = request["headers"].get("Seldon-Puid", "")
         pairs = [(name, value if isinstance(value, list) else [value]) for name, value in request["headers"].items()]
@@ -138,40 +135,47 @@ class Replay:
         asked = asyncio.create_task(
             ask(engine.port, request["method"], request["path"], headers, body, chunked=request.get("chunked", False))
         )
-        problems = await self._stopped_meanwhile(engine, case) if "sigterm_after_ms" in case else []
+        problems: Problems = []
+        if isinstance(engine, EngineProcess) and "sigterm_after_ms" in case:
+            problems = await self._stopped_meanwhile(engine, case, asked)
         try:
             return await asked, problems
         except (asyncio.IncompleteReadError, ConnectionError):
             return None, problems
 
-    @staticmethod
-    async def _stopped_meanwhile(engine: Engine, case: Case) -> Problems:
+    async def _stopped_meanwhile(self, engine: EngineProcess, case: Case, asked: asyncio.Task[Message]) -> Problems:
+        """Tell the engine to end during the request; what a new connection meets from then on, up to the answer."""
         await asyncio.sleep(case["sigterm_after_ms"] / 1000)
-        stopping = asyncio.create_task(engine.stop())
-        await asyncio.sleep(case["probe_after_ms"] / 1000)
-        try:
-            probe = await ask(engine.port, "GET", "/live", [], None, chunked=False)
-        except OSError:
+        called = asyncio.create_task(self._nodes.called.wait())
+        await asyncio.wait([called, asked], return_when=asyncio.FIRST_COMPLETED)
+        called.cancel()
+        engine.terminate()
+        wanted = case["expect"].get("probe_after_signal")
+        if wanted is None:
             return []
-        finally:
-            await stopping
-        return [f"wanted a refused connection while stopping, got {probe.start[1]}"]
+        await asyncio.sleep(case["probe_after_ms"] / 1000)
+        seen: int | str | None = None
+        while not asked.done():
+            probed = await _probed(engine.port)
+            # The signal takes its time to arrive; a connection that is refused once the request is over tells nothing.
+            seen = seen if asked.done() else probed
+            await asyncio.sleep(_TICK_S)
+        return [] if seen == wanted else [f"wanted {wanted} for a connection after the signal, got {seen}"]
 
     def _answer_problems(self, expect: Case, step: Case, got: Message | None) -> Problems:
         if got is None:
-            return [f"wanted an answer, the connection was closed; log: {self._events.names}"]
+            return [f"wanted an answer, the connection was closed; the nodes saw {self._nodes.calls}"]
         asked = request_of(step)["headers"].get("Seldon-Puid", "")
         asked = asked[0] if isinstance(asked, list) else asked
         self._puid = asked or got.header("Seldon-Puid") or ""
         return response_problems(expect["response"], got, asked)
 
-    def _closed_problems(self, expect: Case, case: Case, got: Message | None) -> Problems:
+    @staticmethod
+    def _closed_problems(expect: Case, events: list[str] | None, got: Message | None) -> Problems:
         if got is not None:
             return [f"wanted a closed connection, got status {got.start[1]}"]
-        if case["family"] == "stop":
-            return []
         wanted = _DIED if expect.get("process_died") else _PANICKED
-        return [] if wanted in self._events.names else [f"wanted log event {wanted}, got {self._events.names}"]
+        return [] if events is None or wanted in events else [f"wanted log event {wanted}, got {events}"]
 
     def _call_problems(self, expect: Case, case: Case) -> Problems:
         calls = self._seen_calls(case)
@@ -181,6 +185,8 @@ class Replay:
         counts = Counter(f"{call.node}{call.path}" for call in calls)
         if "call_counts" in expect and counts != expect["call_counts"]:
             problems.append(f"calls: wanted {expect['call_counts']}, got {counts}")
+        if "call_set" in expect and set(counts) != set(expect["call_set"]):
+            problems.append(f"called: wanted {sorted(expect['call_set'])}, got {sorted(counts)}")
         for name, (low, high) in expect.get("call_count_ranges", {}).items():
             if not low <= counts[name] <= high:
                 problems.append(f"calls of {name}: wanted {low} to {high}, got {counts[name]}")
@@ -193,7 +199,17 @@ class Replay:
         return calls if case.get("observe_tcp") else [call for call in calls if not call.connect_only]
 
 
+async def _probed(port: int) -> int | str:
+    """What a new connection meets: a status, `refused`, or `closed` without an answer."""
+    try:
+        return int((await ask(port, "GET", "/live", [], None, chunked=False)).start[1])
+    except ConnectionRefusedError:
+        return "refused"
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return "closed"
+
+
 def replay(case: Case) -> Problems:
     """Play one case in an event loop of its own."""
     with contextlib.closing(asyncio.new_event_loop()) as loop:
-        return loop.run_until_complete(asyncio.wait_for(Replay(case).problems(), timeout=30))
+        return loop.run_until_complete(asyncio.wait_for(Replay(case).problems(), timeout=_CASE_TIMEOUT_S))
