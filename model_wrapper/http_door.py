@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from flask import Blueprint, Response, g, jsonify, request
+from flask import Blueprint, Response, current_app, g, jsonify, make_response, request
 from werkzeug.exceptions import HTTPException
 
 from model_wrapper.contract.answers import refusal_message
 from model_wrapper.contract.feedback import READ_FEEDBACK, parse_feedback
-from model_wrapper.contract.problems import refusal, told
+from model_wrapper.contract.problems import MAX_PROBLEMS, refusal, told
 from model_wrapper.counters import REFUSED, UNREADABLE, Counters
+from model_wrapper.envelope import envelope_problems
 from model_wrapper.errors import BadRequestError
 from model_wrapper.fast_json import FastJson
 from model_wrapper.unreadable import why_unreadable
@@ -46,9 +47,11 @@ def door(paths: frozenset[str], counters: Counters, max_feedback_days: int) -> B
             return None
         if request.path not in paths:
             return _answer(refusal_message(404, f"This component does not serve {request.path}.", _HTTP_REASON), 404)
-        found = _refusal_of_body(max_feedback_days)
-        if found is None:
-            return None
+        found: Response | BadRequestError | None = _refusal_of_body(max_feedback_days)
+        if found is None and request.path in FEEDBACK_PATHS:
+            found = _fed_back()
+        if not isinstance(found, BadRequestError):
+            return found
         counters.add(REFUSED, reason="bad_feedback" if request.path in FEEDBACK_PATHS else UNREADABLE)
         if request.path == "/route":
             return jsonify(route_message(0))
@@ -77,8 +80,34 @@ def _refusal_of_body(max_feedback_days: int) -> BadRequestError | None:
         try:
             setattr(g, READ_FEEDBACK, parse_feedback(body, max_feedback_days))
         except BadRequestError as error:
-            return error
+            return _with_envelope(error, body)
     return None
+
+
+def _with_envelope(error: BadRequestError, body: object) -> BadRequestError:
+    """Add what is wrong around the payloads, so that a client mends all at once."""
+    if not isinstance(body, dict) or len(error.problems) >= MAX_PROBLEMS:
+        return error
+    listed = {each["path"] for each in error.problems}
+    return refusal([*error.problems, *(each for each in envelope_problems(body) if each["path"] not in listed)])
+
+
+def _fed_back() -> Response | BadRequestError | None:
+    """Answer a feedback by Seldon's own view; where that cannot read it, say why in our words.
+
+    Seldon's reader looks at what we do not: routing, tags, the request. Asking it first would read everything twice.
+    """
+    from seldon_core.flask_utils import get_request  # noqa: PLC0415 (as above)
+
+    view = current_app.view_functions.get(request.endpoint or "")
+    if view is None:
+        return None  # a wrong method
+    try:
+        return make_response(current_app.ensure_sync(view)())
+    except Exception:
+        if READ_FEEDBACK not in g:
+            raise  # it was read, and the component failed
+        return refusal(envelope_problems(get_request()) or [_unreadable()])
 
 
 def _unreadable() -> Problem:
