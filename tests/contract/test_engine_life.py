@@ -3,52 +3,18 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.raw_http import Message, ask
-from support.scripted_nodes import ScriptedNodes
+from support.running_engines import PREDICTIONS, config, model, running, scripted
 from support.vector_replay import replay
 
-from graph.engine import Engine, EngineConfig
+from graph.engine import Engine
 from graph.errors import ComponentError, UsageError
-from graph.spec import Predictor
 
 ROOT = Path(__file__).parents[2]
-PREDICTIONS = "/api/v1.0/predictions"
-
-
-def config(unit: Mapping[str, Any], port: int = 0, **options: Any) -> EngineConfig:  # noqa: ANN401 - any setting
-    predictor = Predictor.from_wire({"name": "mypred", "graph": unit})
-    return EngineConfig(predictor=predictor, deployment="mydep", namespace="myns", port=port, **options)
-
-
-def model(port: int, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - any member of a node
-    endpoint = {"service_host": "127.0.0.1", "service_port": port, "httpPort": port, "grpcPort": port}
-    return {"name": "m", "type": "MODEL", "endpoint": endpoint, **more}
-
-
-@asynccontextmanager
-async def running(settings: EngineConfig) -> AsyncIterator[Engine]:
-    engine = Engine(settings)
-    await engine.start()
-    try:
-        yield engine
-    finally:
-        await engine.stop()
-
-
-@asynccontextmanager
-async def scripted(scripts: Mapping[str, Mapping[str, Any]]) -> AsyncIterator[ScriptedNodes]:
-    nodes = ScriptedNodes(scripts)
-    await nodes.start()
-    try:
-        yield nodes
-    finally:
-        await nodes.stop()
 
 
 async def predict(engine: Engine) -> Message:
