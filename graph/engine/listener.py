@@ -4,14 +4,17 @@ aiohttp speaks HTTP here; what it does otherwise than Go's `net/http` server is 
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_protocol import MAX_MSG_QUEUE_SIZE, RequestHandler, RequestPayloadError
 
+from graph.engine.request_parser import RefusedRequestError, RequestParser
 from graph.errors import ComponentError
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -22,6 +25,11 @@ _MOST_HEADERS = 10_000
 _BACKLOG = 1024
 # aiohttp takes 0 for no limit at all.
 _AT_ONCE_S = 0.001
+# As Go's server waits after a refusal.
+_LINGER_S = 0.5
+_TOO_LONG = "431 Request Header Fields Too Large"
+
+logger = logging.getLogger(__name__)
 
 
 class _Request(web.BaseRequest):
@@ -31,6 +39,28 @@ class _Request(web.BaseRequest):
 
 class _Connection(RequestHandler):
     """One client's connection."""
+
+    def __init__(self, manager: web.Server, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(
+            manager,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type]  # as AppRunner passes it on: no log
+            keepalive_timeout=_IDLE_TIMEOUT_S,
+        )
+        self._requests = RequestParser(
+            self,
+            loop,
+            max_line_size=_LONGEST_LINE,
+            max_field_size=_LONGEST_LINE,
+            max_headers=_MOST_HEADERS,
+            payload_exception=RequestPayloadError,
+            auto_decompress=False,
+            max_msg_queue_size=MAX_MSG_QUEUE_SIZE,
+        )
+        self._parser = self._requests
+        self._half_closed = False
+        self._body: StreamReader | None = None
+        self._broken_body = False
 
     @property
     def idle(self) -> bool:
@@ -44,6 +74,56 @@ class _Connection(RequestHandler):
         else:
             self.close()
 
+    def begin(self, body: StreamReader) -> None:
+        """A request is taken up that has this body."""
+        self._broken_body = self._body is not None and self._body.exception() is not None
+        self._body = body
+        self._close_after_last()
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio's own: True keeps it open
+        """The client has sent all that it will: answer what it asked, and close only then."""
+        if self.transport is None:
+            return False
+        if self.idle:
+            if self._requests.within_head:
+                self._refuse(RefusedRequestError("the end of the connection within a request"))
+            return False
+        self._half_closed = True
+        for body in (self._body, *(payload for _, payload in self._messages)):
+            if body is not None and not body.is_eof():
+                body.set_exception(ConnectionResetError("the body ends early"))
+                body.feed_eof()
+        self._close_after_last()
+        return True
+
+    def _close_after_last(self) -> None:
+        if self._half_closed and not self._messages:
+            self.close()
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """Refuse what is no request, in the words of Go; a body that breaks off has its answer already."""
+        if not isinstance(exc, BadHttpMessage):
+            return super().handle_error(request, status, exc, message)
+        if self._broken_body:
+            self.force_close()
+        else:
+            self._refuse(exc if isinstance(exc, RefusedRequestError) else _in_words(exc))
+        # Never written: to aiohttp the connection is gone.
+        return web.Response(status=status)
+
+    def _refuse(self, refused: RefusedRequestError) -> None:
+        """Say so, and close: not at once, for what still comes would turn into a reset that takes the answer along."""
+        logger.warning("engine.request_refused", extra={"facts": {"reason": f"got {refused.reason}"}})
+        transport, self.transport = self.transport, None
+        self.close()
+        if transport is not None:
+            head = f"HTTP/1.1 {refused.status}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
+            transport.write((head + refused.body).encode())
+            transport.write_eof()
+            self._loop.call_later(_LINGER_S, transport.close)
+
 
 class _Connections(web.Server):
     """All connections of an engine."""
@@ -55,16 +135,7 @@ class _Connections(web.Server):
         self._none_living.set()
 
     def __call__(self) -> RequestHandler:
-        return _Connection(
-            self,
-            loop=self._loop,
-            access_log=None,  # type: ignore[arg-type]  # as AppRunner passes it on: no log
-            auto_decompress=False,
-            keepalive_timeout=_IDLE_TIMEOUT_S,
-            max_line_size=_LONGEST_LINE,
-            max_field_size=_LONGEST_LINE,
-            max_headers=_MOST_HEADERS,
-        )
+        return _Connection(self, self._loop)
 
     def _request(
         self,
@@ -74,6 +145,8 @@ class _Connections(web.Server):
         writer: AbstractStreamWriter,
         task: "asyncio.Task[None]",
     ) -> web.BaseRequest:
+        if isinstance(protocol, _Connection):
+            protocol.begin(payload)
         # Bodies have no limit.
         return _Request(message, payload, protocol, writer, task, self._loop, client_max_size=0)
 
@@ -101,6 +174,13 @@ class _Connections(web.Server):
         finally:
             await self.shutdown(_AT_ONCE_S)
         return 0
+
+
+def _in_words(error: BadHttpMessage) -> RefusedRequestError:
+    """What aiohttp's parser refuses before ours sees it."""
+    if isinstance(error, LineTooLong):
+        return RefusedRequestError("a line too long", _TOO_LONG)
+    return RefusedRequestError("a head or a body that is none of HTTP")
 
 
 class Listener:

@@ -7,7 +7,8 @@ import posixpath
 import re
 from dataclasses import dataclass
 from enum import Enum, auto
-from urllib.parse import unquote
+
+from graph.engine.gourl import GoUrl, unescaped
 
 
 class Action(Enum):
@@ -75,15 +76,18 @@ class Routes:
         self._fixed = {**_FIXED, prometheus_path: Route(Action.METRICS)}
 
     def find(self, method: str, target: str) -> Route | Redirect | NotFound:
-        """The route of a request line's target, query and all."""
-        raw_path, _, query = target.partition("?")
-        path = unquote(raw_path)
-        route = self._fixed.get(path)
+        """The route of a request line's target, query and all.
+
+        Raises: UrlError: the target is no url.
+        """
+        route = self._fixed.get(target)
         if route is None:
+            url = GoUrl.parse(target, of_request=True)
+            path = unescaped(url.path)
             clean = _clean(path)
             if clean != path:
-                return Redirect(f"{clean}?{query}" if query else clean)
-            route = _pattern(path)
+                return Redirect(str(url.with_path(clean)))
+            route = self._fixed.get(path) or _pattern(path)
         if route is None:
             return NotFound.PATH
         return NotFound.METHOD if route.methods and method not in route.methods else route

@@ -83,13 +83,14 @@ class Server:
         return _closed(request)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        route = self._routes.find(request.method, _target(request))
+        outside = _outside_of_routes(request)
+        if outside is not None:
+            return outside
+        route = self._routes.find(request.method, request.raw_path)
         if isinstance(route, Redirect):
             return replies.empty(HTTPStatus.MOVED_PERMANENTLY, CIMultiDict({"Location": route.location}))
         if isinstance(route, NotFound):
             return replies.not_found() if route is NotFound.PATH else replies.empty(HTTPStatus.METHOD_NOT_ALLOWED)
-        if _CONTINUE not in request.headers.get("Expect", _CONTINUE).lower():
-            return replies.empty(HTTPStatus.EXPECTATION_FAILED)
         node_headers, puid = forwarded(request.headers.items())
         headers = self._common.of(request, route, puid)
         if request.method == "OPTIONS":
@@ -162,10 +163,15 @@ class Server:
         raise CallFailedError(f"Failed to find model {name}")
 
 
-def _target(request: web.BaseRequest) -> str:
-    """The request line's target without scheme and host, which a proxy's client may send."""
-    raw = request.raw_path
-    return raw if raw.startswith("/") else request.rel_url.raw_path_qs
+def _outside_of_routes(request: web.BaseRequest) -> web.Response | None:
+    """What Go's server answers before it looks at the path; None = nothing."""
+    if _CONTINUE not in request.headers.get("Expect", _CONTINUE).lower():
+        reply = replies.empty(HTTPStatus.EXPECTATION_FAILED)
+        reply.force_close()
+        return reply
+    if request.method == "CONNECT":
+        return replies.not_found()
+    return replies.empty(HTTPStatus.OK) if (request.method, request.raw_path) == ("OPTIONS", "*") else None
 
 
 async def _message(request: web.BaseRequest) -> Payload:
