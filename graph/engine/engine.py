@@ -4,6 +4,7 @@ import asyncio
 import logging
 from contextlib import AsyncExitStack
 
+from graph.engine import header_bytes
 from graph.engine.annotations import call_timeout_s
 from graph.engine.client import NodeClient, open_session
 from graph.engine.config import EngineConfig
@@ -50,6 +51,7 @@ class Engine:
         Raises: ComponentError: the port is taken, or the address is not one of this machine.
         """
         config = self._config
+        header_bytes.install()
         async with AsyncExitStack() as stack:
             session = await stack.enter_async_context(open_session())
             version = config.predictor.annotations.get("version", "")
