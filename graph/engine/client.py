@@ -3,6 +3,8 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
@@ -23,6 +25,8 @@ _CONNECT_TIMEOUT_S = 30.0
 # gunicorn closes a kept connection after two idle seconds; a request sent into that moment would be lost.
 _KEEP_ALIVE_S = 1.5
 _CONTINUE_TIMEOUT_S = 1.0
+_REPLAYABLE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_SAYS_REPLAYABLE = frozenset({"Idempotency-Key", "X-Idempotency-Key"})
 _ADDED_BY_AIOHTTP = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
@@ -43,8 +47,21 @@ def _go_on(waiting: asyncio.Future[bool]) -> None:
         waiting.set_result(True)
 
 
+@dataclass
+class _Attempt:
+    """One sending of a request: whether it went over a connection that had been used before."""
+
+    kept: bool = False
+
+
+async def _kept(_session: aiohttp.ClientSession, context: Any, _params: object) -> None:  # noqa: ANN401 - aiohttp's own
+    context.trace_request_ctx.kept = True
+
+
 def open_session() -> aiohttp.ClientSession:
     """A session for node calls: no limit of connections, no cookies, nothing decoded or added."""
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_reuseconn.append(_kept)
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT_S),
@@ -52,10 +69,12 @@ def open_session() -> aiohttp.ClientSession:
         auto_decompress=False,
         skip_auto_headers=_ADDED_BY_AIOHTTP,
         request_class=_PatientRequest,
+        trace_configs=[trace],
         max_line_size=1 << 20,
         max_field_size=1 << 20,
     )
-    # aiohttp sends a GET again when the node closes the connection; the executor does not, and no setting says so.
+    # aiohttp sends a GET again on any connection that the node closes, Go only on one that was kept (see `_send`); and
+    # no setting says so.
     session._retry_connection = False  # noqa: SLF001
     return session
 
@@ -167,15 +186,30 @@ class _Exchange:
         self._url = hop.text
         started = time.perf_counter()
         try:
-            response = await self._session.request(
-                hop.method, hop.url, data=hop.body, headers=hop.headers, allow_redirects=False
-            )
+            response = await self._sent(hop)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise self._unanswered(goerrors.sending(error, hop.url)) from error
         if self._labels is not None:
             node, path = self._labels
             self._metrics.called(node, path, hop.method, response.status, time.perf_counter() - started)
         return response
+
+    async def _sent(self, hop: Hop) -> aiohttp.ClientResponse:
+        """Send, and again where a kept connection turns out to be closed: a node that closed it saw no request."""
+        while True:
+            attempt = _Attempt()
+            try:
+                return await self._session.request(
+                    hop.method,
+                    hop.url,
+                    data=hop.body,
+                    headers=hop.headers,
+                    allow_redirects=False,
+                    trace_request_ctx=attempt,
+                )
+            except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+                if not (attempt.kept and _is_replayable(hop)):
+                    raise
 
     def _timed_out(self) -> CallFailedError:
         if self.status is None:
@@ -184,6 +218,11 @@ class _Exchange:
 
     def _unanswered(self, reason: str) -> CallFailedError:
         return _engine_error(f'{self._operation} "{self._url}": {reason}')
+
+
+def _is_replayable(hop: Hop) -> bool:
+    """Whether Go's transport takes a request for one that may be sent twice."""
+    return hop.method in _REPLAYABLE or not _SAYS_REPLAYABLE.isdisjoint(hop.headers)
 
 
 def _engine_error(info: str) -> CallFailedError:
