@@ -1,6 +1,7 @@
 """Graph metadata: what every node says of itself, and what goes in and out of the whole graph."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 
 from graph.engine import gojson
 from graph.engine.client import NodeClient
@@ -24,13 +25,20 @@ async def graph_metadata(client: NodeClient, root: Node, predictor: str, headers
     Source: seldon-core 1.17.1, executor/predictor/graph_metadata.go, as recorded in the vectors `metadata-graph-*`.
     """
     models = {node.name: await _model(client, node, headers) for node in root.walk()}
+    try:
+        return Payload(_written(models, root, predictor), "application/json")
+    except RecursionError as error:
+        raise CallFailedError("exceeded max depth") from error
+
+
+def _written(models: Mapping[str, Model], root: Node, predictor: str) -> bytes:
     parts = (
         b'{"name":' + gojson.encode(predictor),
         b'"models":{' + b",".join(_entry(name, models[name]) for name in sorted(models)) + b"}",
         b'"graphinputs":' + gojson.encode(models[_input_node(root).name].get("inputs")),
         b'"graphoutputs":' + gojson.encode(models[_output_node(root).name].get("outputs")) + b"}",
     )
-    return Payload(b",".join(parts), "application/json")
+    return b",".join(parts)
 
 
 def _entry(name: str, model: Model) -> bytes:
@@ -80,8 +88,8 @@ def _members(value: object) -> Model:
     model: Model = {
         **texts,
         "versions": _versions(given.get("versions")),
-        "inputs": given.get("inputs"),
-        "outputs": given.get("outputs"),
+        "inputs": _anything(given.get("inputs"), "inputs"),
+        "outputs": _anything(given.get("outputs"), "outputs"),
         "custom": _custom(given.get("custom")),
     }
     # inputs and outputs may be anything: an empty list is kept there.
@@ -102,6 +110,27 @@ def _versions(value: object) -> list[str]:
     if not isinstance(value, list):
         raise _mismatch(value, f"{_STRUCT}versions of type []string")
     return [_string(item, "versions") for item in value]
+
+
+def _anything(value: object, field: str) -> object:
+    """Any JSON whose numbers are within a float64."""
+    for each in _numbers(value):
+        if not math.isfinite(float(each)):
+            raise CallFailedError(f"json: cannot unmarshal number {each} into {_STRUCT}{field} of type float64")
+    return value
+
+
+def _numbers(value: object) -> Iterator[Number]:
+    """The numbers of a value in their order."""
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case Number() as number:
+                yield number
+            case Mapping() as members:
+                waiting.extend(reversed(list(members.values())))
+            case list() as items:
+                waiting.extend(reversed(items))
 
 
 def _custom(value: object) -> dict[str, str]:
