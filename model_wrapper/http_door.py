@@ -17,7 +17,8 @@ from model_wrapper.contract.problems import refusal, told
 from model_wrapper.counters import REFUSED, UNREADABLE, Counters
 from model_wrapper.errors import BadRequestError
 from model_wrapper.fast_json import FastJson
-from model_wrapper.unreadable import why_unreadable
+from model_wrapper.messages import echoed
+from model_wrapper.unreadable import meta_before_the_break, why_unreadable
 
 if TYPE_CHECKING:
     from flask.blueprints import BlueprintSetupState
@@ -46,13 +47,14 @@ def door(paths: frozenset[str], counters: Counters, max_feedback_days: int) -> B
             return None
         if request.path not in paths:
             return _answer(refusal_message(404, f"This component does not serve {request.path}.", _HTTP_REASON), 404)
-        found = _refusal_of_body(max_feedback_days)
-        if found is None:
+        refused = _refusal_of_body(max_feedback_days)
+        if refused is None:
             return None
+        found, meta = refused
         counters.add(REFUSED, reason="bad_feedback" if request.path in FEEDBACK_PATHS else UNREADABLE)
         if request.path == "/route":
             return jsonify(route_message(0))
-        return _answer(refusal_message(400, str(found), problems=list(found.problems)), 400)
+        return _answer(refusal_message(400, str(found), problems=list(found.problems), meta=meta), 400)
 
     return blueprint
 
@@ -66,23 +68,29 @@ def _use_fast_json(state: BlueprintSetupState) -> None:
     state.app.json = FastJson(state.app)
 
 
-def _refusal_of_body(max_feedback_days: int) -> BadRequestError | None:
+def _refusal_of_body(max_feedback_days: int) -> tuple[BadRequestError, dict[str, Any]] | None:
+    """Why a body never reaches the component, and what is given back of its meta; None where it does."""
     from seldon_core.flask_utils import get_request  # noqa: PLC0415 (the protobuf bridge must be in place first)
 
     try:
         body = get_request()
     except Exception:  # noqa: BLE001 (whatever the body is made of, it is the client's)
-        return refusal([_unreadable()])
+        return refusal([_unreadable()]), echoed(meta_before_the_break((_form() or "").encode() or request.get_data()))
     if request.path in FEEDBACK_PATHS:
         try:
             setattr(g, READ_FEEDBACK, parse_feedback(body, max_feedback_days))
         except BadRequestError as error:
-            return error
+            parts = [body.get(name) for name in ("request", "response")] if isinstance(body, dict) else []
+            return error, echoed(*(part.get("meta") for part in parts if isinstance(part, dict)))
     return None
 
 
+def _form() -> str | None:
+    return request.form.get("json") or request.args.get("json")
+
+
 def _unreadable() -> Problem:
-    form = request.form.get("json") or request.args.get("json")
+    form = _form()
     if form:
         return told("json", "JSON in the field json", why_unreadable(form.encode(errors="surrogatepass")))
     if not request.is_json:

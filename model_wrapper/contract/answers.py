@@ -128,10 +128,21 @@ class RefusalStatus(BaseModel):
     status: Literal["FAILURE"]
 
 
-def refusal_message(code: int, info: str, reason: str = REASON, problems: list[Any] | None = None) -> dict[str, Any]:
-    """Build the body of an answer that is no forecast; a valid SeldonMessage, so that strict clients can read it."""
-    status = {"code": code, "info": info, "reason": reason, "status": "FAILURE"}
-    return {"status": status} if problems is None else {"status": status, "jsonData": {"problems": problems}}
+def refusal_message(
+    code: int,
+    info: str,
+    reason: str = REASON,
+    problems: list[Any] | None = None,
+    meta: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Build the body of an answer that is no forecast; a valid SeldonMessage, so that strict clients can read it.
+
+    Args: meta: what is given back of the request's.
+    """
+    message: dict[str, Any] = {"status": {"code": code, "info": info, "reason": reason, "status": "FAILURE"}}
+    if problems is not None:
+        message["jsonData"] = {"problems": problems}
+    return message | ({"meta": meta} if meta else {})
 
 
 def decode_answer(message: dict[str, Any]) -> list[ForecastEntry | ErrorEntry] | Table:
