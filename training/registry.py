@@ -20,6 +20,7 @@ from mlflow.models import ModelSignature
 from mlflow.models.model import ModelInfo
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+from mlflow.types.schema import AnyType
 
 import fleet
 from fleet import Fleet, FleetContents, FleetFormatError
@@ -44,8 +45,12 @@ TRANSFORM_TAG = "storecast.transform"
 TRAIN_FIRST = "train first, or name another registry with --home or MLFLOW_TRACKING_URI"
 GATE_TAG = "storecast.gate"
 
+# As notebooks have them: ids that pandas read as numbers, days as text or as Timestamps, or not at all.
+_ANY = AnyType()  # type: ignore[no-untyped-call]
 _SIGNATURE = ModelSignature(
-    inputs=Schema([ColSpec(DataType.string, name) for name in ("store_id", "begin_date", "end_date")]),
+    inputs=Schema(
+        [ColSpec(_ANY, name, required=name == "store_id") for name in ("store_id", "begin_date", "end_date")]
+    ),
     params=ParamSchema([ParamSpec("level", DataType.double, 0.8)]),
 )
 

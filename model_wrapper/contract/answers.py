@@ -10,9 +10,6 @@ from pydantic.alias_generators import to_camel
 from model_wrapper.contract.problems import REASON
 from model_wrapper.contract.requests import Day, ExpectedSales, Group, Level, Number, Overrides, StoreId
 
-NOTE_CLOSED: Final = "closed"
-NOTE_ASSUMED: Final = "calendar-assumed"
-
 SOURCE_FLEET: Final = "fleet"
 SOURCE_STORE: Final = "store"
 SOURCE_FALLBACK: Final = "fallback"
