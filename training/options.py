@@ -1,7 +1,8 @@
 """What a training run is told, and whom it tells how it goes."""
 
+import csv
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -27,7 +28,8 @@ class TrainingOptions:
     `data`: a table, or a folder that `storecast partition` wrote.  `max_failed_share`: share of stores whose fit may
     fail; over it nothing is registered.  `gate_margin`: share of the champion's WAPE that the new fleet may be worse
     by, None for no gate.  `refit`: `changed` keeps the champion's parameters of stores that are known as they were.
-    `dry_run`: register nothing, ask no registry.  `runner`: where partitions are worked on.
+    `register_stores`: ids, or rows of ids as CSV.  `dry_run`: register nothing, ask no registry.  `runner`: where
+    partitions are worked on.
     """
 
     data: Path
@@ -56,6 +58,15 @@ class TrainingOptions:
             "n_folds": self.n_folds,
             "borrowing": lending.SETTINGS,
         }
+
+
+def stores_named(values: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
+    """The ids that values of `--register-stores` name: one that is an id as it stands, or several in a row of CSV."""
+    ids, named = set(known), dict[str, None]()
+    for value in values:
+        row = [value] if value in ids else next(csv.reader([value], skipinitialspace=True), [])
+        named |= dict.fromkeys(word for word in map(str.strip, row) if word)
+    return tuple(named)
 
 
 class Reporter(Protocol):
