@@ -121,6 +121,7 @@ class Component:
             "fleet": {
                 "version": served.version,
                 "stores": served.fleet.n_stores,
+                "firstStore": next(iter(served.fleet.store_ids), None),
                 "trainedThrough": served.trained_through.isoformat(),
                 "fromCache": served.from_cache,
             },
