@@ -124,6 +124,7 @@ def _train(home: Path, paths: Mapping[str, Path]) -> None:
     _say(2, "train one Prophet model a store, judge them on three folds of 42 days, register them as one version")
     options = TrainingOptions(paths["train"], paths["store"], paths["calendar"], home, _uri(home))
     progress = Progress()
+    progress.compiling()
     try:
         result = train(options, BatchedEngine(), progress)
     finally:

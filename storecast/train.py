@@ -98,6 +98,8 @@ def _add_champion_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train, and print one JSON result."""
     progress = Progress()
+    if args.engine == "batched":
+        progress.compiling()
     try:
         result = train_chain(_options(args), ENGINES[args.engine](args.workers), progress)
     except (DataError, TooManyFailuresError) as error:
