@@ -47,14 +47,13 @@ def door(paths: frozenset[str], counters: Counters, max_feedback_days: int) -> B
             return None
         if request.path not in paths:
             return _answer(refusal_message(404, f"This component does not serve {request.path}.", _HTTP_REASON), 404)
-        refused = _refusal_of_body(max_feedback_days)
-        if refused is None:
+        found = _refusal_of_body(max_feedback_days)
+        if found is None:
             return None
-        found, meta = refused
         counters.add(REFUSED, reason="bad_feedback" if request.path in FEEDBACK_PATHS else UNREADABLE)
         if request.path == "/route":
             return jsonify(route_message(0))
-        return _answer(refusal_message(400, str(found), problems=list(found.problems), meta=meta), 400)
+        return _answer(refusal_message(400, str(found), problems=list(found.problems), meta=_given_back()), 400)
 
     return blueprint
 
@@ -68,20 +67,18 @@ def _use_fast_json(state: BlueprintSetupState) -> None:
     state.app.json = FastJson(state.app)
 
 
-def _refusal_of_body(max_feedback_days: int) -> tuple[BadRequestError, dict[str, Any]] | None:
-    """Why a body never reaches the component, and what is given back of its meta; None where it does."""
+def _refusal_of_body(max_feedback_days: int) -> BadRequestError | None:
     from seldon_core.flask_utils import get_request  # noqa: PLC0415 (the protobuf bridge must be in place first)
 
     try:
         body = get_request()
     except Exception:  # noqa: BLE001 (whatever the body is made of, it is the client's)
-        return refusal([_unreadable()]), echoed(meta_before_the_break((_form() or "").encode() or request.get_data()))
+        return refusal([_unreadable()])
     if request.path in FEEDBACK_PATHS:
         try:
             setattr(g, READ_FEEDBACK, parse_feedback(body, max_feedback_days))
         except BadRequestError as error:
-            parts = [body.get(name) for name in ("request", "response")] if isinstance(body, dict) else []
-            return error, echoed(*(part.get("meta") for part in parts if isinstance(part, dict)))
+            return error
     return None
 
 
@@ -97,6 +94,19 @@ def _unreadable() -> Problem:
         kind = f"Content-Type: {request.content_type[:_SHOWN]}" if request.content_type else "no Content-Type"
         return told("", "the header Content-Type: application/json", kind)
     return told("", "a JSON object", why_unreadable(request.get_data()))
+
+
+def _given_back() -> dict[str, Any]:
+    """What of a refused body says whose it is: its own meta, or that of a feedback's request or answer."""
+    from seldon_core.flask_utils import get_request  # noqa: PLC0415 (as above)
+
+    try:
+        body = get_request()
+    except Exception:  # noqa: BLE001 (as above)
+        text = _form()
+        return echoed(meta_before_the_break(text.encode(errors="surrogatepass") if text else request.get_data()))
+    parts = [body, body.get("request"), body.get("response")] if isinstance(body, dict) else []
+    return echoed(*(part.get("meta") for part in parts if isinstance(part, dict)))
 
 
 def _http_error(error: HTTPException) -> Response:

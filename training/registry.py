@@ -45,11 +45,13 @@ TRANSFORM_TAG = "storecast.transform"
 TRAIN_FIRST = "train first, or name another registry with --home or MLFLOW_TRACKING_URI"
 GATE_TAG = "storecast.gate"
 
-# As notebooks have them: ids that pandas read as numbers, days as text or as Timestamps, or not at all.
-_ANY = AnyType()  # type: ignore[no-untyped-call]
 _SIGNATURE = ModelSignature(
+    # As notebooks have them: ids that pandas read as numbers, days as text or as Timestamps, or not at all.
     inputs=Schema(
-        [ColSpec(_ANY, name, required=name == "store_id") for name in ("store_id", "begin_date", "end_date")]
+        [
+            ColSpec(AnyType(), name, required=name == "store_id")  # type: ignore[no-untyped-call]
+            for name in ("store_id", "begin_date", "end_date")
+        ]
     ),
     params=ParamSchema([ParamSpec("level", DataType.double, 0.8)]),
 )
