@@ -98,9 +98,12 @@ def ask_graph(question: Question, url: str) -> Answer:
     Raises: GraphAnswerError: not reachable, failing, or no storecast graph.  RefusedError: the question is malformed.
     """
     if question.begin is None and question.n_days != DEFAULT_DAYS:
-        # A graph has a first day for a plain week only; it is the same graph's that tells where longer spans begin.
+        # A graph has a first day for a plain week only; that week tells where other spans begin.
         week = _entries_of(_ask(replace(question, n_days=DEFAULT_DAYS), url))
-        question = replace(question, begin=_first_day(week, question.n_days))
+        try:
+            question = replace(question, begin=_first_day(week, question.n_days))
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise _strange(week) from error
     return answer_of(_ask(question, url))
 
 
@@ -151,10 +154,12 @@ def answer_of(body: object) -> Answer:
             rows += _rows_of(entry)
             errors += _errors_of(entry)
         except (KeyError, TypeError) as error:
-            raise GraphAnswerError(
-                f"wanted answers as agreed, got {entry!r:.200}: is this a storecast graph?"
-            ) from error
+            raise _strange(entry) from error
     return Answer(pd.DataFrame(rows, columns=list(COLUMNS)), errors)
+
+
+def _strange(answer: object) -> GraphAnswerError:
+    return GraphAnswerError(f"wanted answers as agreed, got {answer!r:.200}: is this a storecast graph?")
 
 
 def _entries_of(body: object) -> list[Any]:

@@ -44,6 +44,24 @@ def add(verbs: Verbs) -> None:
         RAY_ADDRESS=head:6379 storecast train --data partitions/ --stores store.csv --runner ray --home /shared/run
         """,
     )
+    _add_tables(parser)
+    parser.add_argument("--engine", choices=list(ENGINES), default="batched", help="stan is stock Prophet (batched)")
+    parser.add_argument("--runner", choices=RUNNERS, help="where to fit: here, on all cores, on Ray (joblib)")
+    parser.add_argument("--workers", type=positive, help="processes that fit (one a core)")
+    parser.add_argument(
+        "--test-days", type=not_negative, default=42, help="days each backtest looks ahead; 0: none (42)"
+    )
+    parser.add_argument("--folds", type=positive, default=3, help="cutoffs of the backtest, one horizon apart (3)")
+    parser.add_argument("--growth", choices=["linear", "flat"], default="linear", help="shape of the trend (linear)")
+    parser.add_argument("--transform", choices=["log1p", "identity"], default="log1p", help="scale of the fit (log1p)")
+    parser.add_argument("--max-failed-share", type=share, default=0.1, help="share of stores that may fail (0.1)")
+    _add_champion_options(parser)
+    parser.add_argument("--dry-run", action="store_true", help="read, fit and judge, but register nothing")
+    add_home(parser)
+
+
+def _add_tables(parser: argparse.ArgumentParser) -> None:
+    """What is trained on, and what its columns mean."""
     parser.add_argument(
         "--data", type=Path, required=True, help="sales history: CSV (also .gz), Parquet, partitions, or .sql"
     )
@@ -55,15 +73,11 @@ def add(verbs: Verbs) -> None:
         help="TOML file that names the columns, as shown below (Kaggle's Rossmann names: Store, Date, Sales, Open, "
         "Promo, StateHoliday, SchoolHoliday)",
     )
-    parser.add_argument("--engine", choices=list(ENGINES), default="batched", help="stan is stock Prophet (batched)")
-    parser.add_argument("--runner", choices=RUNNERS, help="where to fit: here, on all cores, on Ray (joblib)")
-    parser.add_argument("--workers", type=positive, help="processes that fit (one a core)")
-    parser.add_argument(
-        "--test-days", type=not_negative, default=42, help="days each backtest looks ahead; 0: none (42)"
-    )
-    parser.add_argument("--folds", type=positive, default=3, help="cutoffs of the backtest, one horizon apart (3)")
-    parser.add_argument("--growth", choices=["linear", "flat"], default="linear", help="shape of the trend (linear)")
-    parser.add_argument("--transform", choices=["log1p", "identity"], default="log1p", help="scale of the fit (log1p)")
+    parser.epilog = f"{parser.epilog}\nthe mapping file:\n{textwrap.indent(mapping.__doc__ or '', '  ')}"
+
+
+def _add_champion_options(parser: argparse.ArgumentParser) -> None:
+    """What the champion of the registry means to a training, and what is registered beside it."""
     parser.add_argument(
         "--register-stores",
         action="append",
@@ -72,15 +86,6 @@ def add(verbs: Verbs) -> None:
         help="stores to register as stock Prophet models too: 4,17; may be repeated; an id that has a comma stands "
         "alone, or in double quotes",
     )
-    parser.add_argument("--max-failed-share", type=share, default=0.1, help="share of stores that may fail (0.1)")
-    _add_champion_options(parser)
-    parser.epilog = f"{parser.epilog}\nthe mapping file:\n{textwrap.indent(mapping.__doc__ or '', '  ')}"
-    parser.add_argument("--dry-run", action="store_true", help="read, fit and judge, but register nothing")
-    add_home(parser)
-
-
-def _add_champion_options(parser: argparse.ArgumentParser) -> None:
-    """What the champion of the registry means to a training."""
     parser.add_argument(
         "--refit",
         choices=["changed", "all"],

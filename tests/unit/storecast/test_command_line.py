@@ -239,6 +239,17 @@ def test_an_answer_of_strangers_is_told_as_such(body: object) -> None:
         answer_of(body)
 
 
+@pytest.mark.parametrize(
+    "entry", [5, {}, {"request": 7}, {"request": {"beginDate": "soon"}}, {"request": {"beginDate": "2015-06-20"}}]
+)
+def test_a_stranger_that_is_asked_for_its_week_is_told_as_such(entry: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    reply = requests.Response()
+    reply.status_code, reply._content = 200, dumps({"jsonData": [entry]}).encode()
+    monkeypatch.setattr(requests, "post", lambda *_, **__: reply)
+    with pytest.raises(GraphAnswerError, match="is this a storecast graph"):
+        ask_graph(Question(("4",), None, 14, 0.8), "http://graph")
+
+
 @pytest.mark.parametrize(("status", "code"), [(400, 2), (500, 3), (503, 3)])
 def test_a_graph_that_fails_is_unreachable_and_one_that_refuses_is_a_usage_error(
     status: int, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
