@@ -28,8 +28,7 @@ class TrainingOptions:
     `data`: a table, or a folder that `storecast partition` wrote.  `max_failed_share`: share of stores whose fit may
     fail; over it nothing is registered.  `gate_margin`: share of the champion's WAPE that the new fleet may be worse
     by, None for no gate.  `refit`: `changed` keeps the champion's parameters of stores that are known as they were.
-    `register_stores`: ids, or rows of ids as CSV.  `dry_run`: register nothing, ask no registry.  `runner`: where
-    partitions are worked on.
+    `dry_run`: register nothing, ask no registry.  `runner`: where partitions are worked on.
     """
 
     data: Path

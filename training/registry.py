@@ -20,7 +20,6 @@ from mlflow.models import ModelSignature
 from mlflow.models.model import ModelInfo
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
-from mlflow.types.schema import AnyType
 
 import fleet
 from fleet import Fleet, FleetContents, FleetFormatError
@@ -49,7 +48,7 @@ _SIGNATURE = ModelSignature(
     # As notebooks have them: ids that pandas read as numbers, days as text or as Timestamps, or not at all.
     inputs=Schema(
         [
-            ColSpec(AnyType(), name, required=name == "store_id")  # type: ignore[no-untyped-call]
+            ColSpec(mlflow.types.schema.AnyType(), name, required=name == "store_id")  # type: ignore[no-untyped-call]
             for name in ("store_id", "begin_date", "end_date")
         ]
     ),

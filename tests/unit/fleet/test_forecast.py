@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import fleets
 
-from fleet import FeatureError, Fleet, LevelError, Regressor
+from fleet import Column, FeatureError, Fleet, LevelError, Regressor
 from fleet.arrays import FloatArray
-from fleet.calendar import Column, Window
+from fleet.calendar import Window
 from fleet.features import Tables
 
 KNOWN = np.arange("2015-06-20", "2015-08-01", dtype="datetime64[D]")
