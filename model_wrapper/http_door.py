@@ -82,10 +82,6 @@ def _refusal_of_body(max_feedback_days: int) -> BadRequestError | None:
     return None
 
 
-def _form() -> str | None:
-    return request.form.get("json") or request.args.get("json")
-
-
 def _unreadable() -> Problem:
     form = _form()
     if form:
@@ -94,6 +90,10 @@ def _unreadable() -> Problem:
         kind = f"Content-Type: {request.content_type[:_SHOWN]}" if request.content_type else "no Content-Type"
         return told("", "the header Content-Type: application/json", kind)
     return told("", "a JSON object", why_unreadable(request.get_data()))
+
+
+def _form() -> str | None:
+    return request.form.get("json") or request.args.get("json")
 
 
 def _given_back() -> dict[str, Any]:
