@@ -94,14 +94,30 @@ COPY model_wrapper /app/model_wrapper
 COPY graph /app/graph
 COPY monitoring /app/monitoring
 COPY storecast /app/storecast
+# Machine code that Numba keeps is valid for the file time of its source: one that builders do not change.
 RUN chmod -R a+rX /app \
+    && find /app -name '*.py' -exec touch -d @0 '{}' + \
     && python3 -m compileall -q --invalidation-mode unchecked-hash /app
+
+# The machine code of the fit, made once here and not in every pod, Ray worker and joblib process: half a minute each.
+FROM runtime AS training-compiled
+COPY --from=training-packages /opt/venv /opt/venv
+COPY --from=training-code /app /app
+ENV NUMBA_CACHE_DIR=/opt/numba
+# Numba looks into a folder only if it could write there. On a read-only root filesystem, or on another kind of
+# processor than the builder's, it compiles anew.
+RUN storecast synth --stores 12 --days 400 --out /tmp/chain \
+    && storecast train --data /tmp/chain/train.csv --stores /tmp/chain/store.csv --calendar /tmp/chain/calendar.csv \
+        --runner inprocess --home /tmp/home --dry-run > /dev/null \
+    && chmod -R a+rwX /opt/numba
 
 FROM runtime AS training
 # The working folder belongs to root; without a volume and --home, work goes where our user can write.
-ENV STORECAST_HOME=/tmp/storecast-home
+ENV STORECAST_HOME=/tmp/storecast-home \
+    NUMBA_CACHE_DIR=/opt/numba
 COPY --from=training-packages /opt/venv /opt/venv
 COPY --from=training-code /app /app
+COPY --from=training-compiled /opt/numba /opt/numba
 USER 8888
 ENTRYPOINT ["storecast"]
 CMD ["--help"]

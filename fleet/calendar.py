@@ -14,10 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from fleet.arrays import AnyArray, BoolArray, FloatArray, IntArray, day_numbers, weekdays
+from fleet.cells import flag_of, kind_text, number_of
 from fleet.errors import FeatureError
 
 UNKNOWN = 255
 OPEN = "open"
+
+LARGEST_NUMBER = float(np.finfo(np.float32).max)
+"""What a table of numbers can hold."""
 
 Overrides = Mapping[str, Mapping[np.datetime64, float | str]]
 
@@ -34,24 +38,32 @@ class Column:
     labels: tuple[str, ...] = ()
 
     def encode(self, value: float | str) -> float:
-        """Code of one value.
+        """Code of one value, in any spelling that a table may have: True, "true", "1" and 1.0 are one flag.
 
         Raises: FeatureError: the value does not fit the column's type.
         """
         text = str(value)
         if self.type == "kind":
-            if text not in self.labels:
-                raise FeatureError(f"column {self.name!r}: wanted one of {', '.join(self.labels)}, got {text!r}")
-            return float(self.labels.index(text))
-        try:
-            number = float(value)
-        except ValueError:
-            raise FeatureError(f"column {self.name!r}: wanted a number, got {text!r}") from None
-        if self.type == "flag" and number not in (0.0, 1.0):
-            raise FeatureError(f"column {self.name!r}: wanted 0 or 1, got {text!r}")
-        if not np.isfinite(number):
-            raise FeatureError(f"column {self.name!r}: wanted a finite number, got {text!r}")
+            return float(self._place_of(text))
+        if self.type == "flag":
+            flag = flag_of(text)
+            if flag is None:
+                raise FeatureError(f"column {self.name!r}: wanted 0 or 1 (or false, true), got {text!r}")
+            return float(flag)
+        number = number_of(text)
+        if number is None or abs(number) > LARGEST_NUMBER:
+            wanted = f"a finite number of at most {LARGEST_NUMBER:.1e}"
+            raise FeatureError(f"column {self.name!r}: wanted {wanted}, got {text!r}")
         return number
+
+    def _place_of(self, text: str) -> int:
+        """Position of a kind among the labels: by its very text, or else by what that text says."""
+        if text in self.labels:
+            return self.labels.index(text)
+        said = [kind_text(label) for label in self.labels]
+        if kind_text(text) in said:
+            return said.index(kind_text(text))
+        raise FeatureError(f"column {self.name!r}: wanted one of {', '.join(self.labels)}, got {text!r}")
 
 
 @dataclass(frozen=True)

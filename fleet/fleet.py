@@ -22,6 +22,9 @@ from fleet.storage import ArrayDirectory
 
 Dates = npt.NDArray[np.datetime64]
 
+NOTE_CLOSED = "closed"
+NOTE_ASSUMED = "calendar-assumed"
+
 
 @dataclass(frozen=True)
 class Forecast:
@@ -38,6 +41,11 @@ class Forecast:
     upper: FloatArray
     closed: BoolArray
     assumed: BoolArray
+
+    @property
+    def notes(self) -> npt.NDArray[np.str_]:
+        """(n_stores, n_days): what is to be said of a day, `closed`, `calendar-assumed` or nothing."""
+        return np.where(self.closed, NOTE_CLOSED, np.where(self.assumed, NOTE_ASSUMED, ""))
 
 
 class Fleet:
@@ -263,6 +271,14 @@ class Fleet:
         columns = columns_of(window, self.design.regressors)
         pairs = zip(self.design.regressors, columns, strict=True)
         return {regressor.name: values[0, positions] for regressor, values in pairs}
+
+    def is_open(self, store_id: str, dates: npt.ArrayLike) -> BoolArray:
+        """(n_days,): whether a store is expected to open; on other days its forecast is 0.
+
+        Raises: UnknownStoreError.  FeatureError: no day.
+        """
+        window, positions = self._window(self._rows([store_id]), dates, None)
+        return np.asarray(window.is_open[0, positions])
 
     def _locate(self, store_ids: Sequence[str]) -> IntArray:
         """Row of each id, -1 where the fleet does not know it."""

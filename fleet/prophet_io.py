@@ -25,11 +25,23 @@ if TYPE_CHECKING:
 SECONDS_A_DAY = 86_400
 
 
-def future_frame(fleet: Fleet, store_id: str, dates: Any) -> pd.DataFrame:  # noqa: ANN401 - whatever numpy reads as days
-    """`ds` and every regressor of one store: what `to_prophet(...).predict` takes."""
+def future_frame(
+    fleet: Fleet,
+    store_id: str,
+    dates: Any,  # noqa: ANN401 - whatever numpy reads as days
+    *,
+    closed_days: bool = True,
+) -> pd.DataFrame:
+    """`ds` and every regressor of one store: what `to_prophet(...).predict` takes.
+
+    Args: closed_days: with them. The fleet answers 0 for a closed day whatever its model says there, and the model has
+          never seen one: where a weekday is always closed, a picture of it is far below all sales.
+    """
     import pandas as pd  # noqa: PLC0415 - see the module's docstring
 
     days = np.asarray(dates, dtype="datetime64[D]")
+    if not closed_days:
+        days = days[fleet.is_open(store_id, days)]
     return pd.DataFrame({"ds": days.astype("datetime64[ns]"), **fleet.future_columns(store_id, days)})
 
 

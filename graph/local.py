@@ -94,6 +94,11 @@ class LocalGraph:
         return {"engine": f"{self.base_url}{METRICS_PATH}", **own, **beside}
 
     @property
+    def component_urls(self) -> dict[str, str]:
+        """Where each component answers by itself, past the engine."""
+        return {name: f"http://{LOOPBACK}:{ports.http}" for name, ports in self._plan.ports.items()}
+
+    @property
     def predictor(self) -> str:
         """The name of the predictor that runs."""
         return self._plan.predictor.name

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 
 from fleet import StorecastError
+from fleet.fleet import NOTE_ASSUMED, NOTE_CLOSED
 from model_wrapper.contract.answers import (
     ERROR_PREFIX,
     FORECAST_FAILED,
-    NOTE_ASSUMED,
-    NOTE_CLOSED,
     SOURCE_FALLBACK,
     SOURCE_FLEET,
     SOURCE_STORE,

@@ -121,6 +121,7 @@ class Component:
             "fleet": {
                 "version": served.version,
                 "stores": served.fleet.n_stores,
+                "firstStore": next(iter(served.fleet.store_ids), None),
                 "trainedThrough": served.trained_through.isoformat(),
                 "fromCache": served.from_cache,
             },
@@ -207,7 +208,7 @@ class Component:
         return message
 
     @staticmethod
-    def _raise_to_seldon(error: StorecastError, reason: str) -> NoReturn:
-        from seldon_core.flask_utils import SeldonMicroserviceException  # noqa: PLC0415 (as above)
+    def _raise_to_seldon(error: StorecastError, reason: str, meta: dict[str, Any] | None = None) -> NoReturn:
+        from model_wrapper.seldon_refusal import SeldonRefusal  # noqa: PLC0415 (as above)
 
-        raise SeldonMicroserviceException(str(error), status_code=error.http_status, reason=reason) from error
+        raise SeldonRefusal(str(error), status_code=error.http_status, payload=meta, reason=reason) from error

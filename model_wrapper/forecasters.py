@@ -64,8 +64,7 @@ class StoreForecaster(Component):
     def predict_raw(self, msg: object) -> dict[str, Any]:
         """Answer one Seldon message; never raises: a refusal is an answer with a status."""
         message = self._guarded(partial(self._answer, msg))
-        # A challenger answers what it cannot read, too.
-        meta = readable(msg.get("meta")) if isinstance(msg, dict) and "status" not in message else {}
+        meta = readable(msg.get("meta")) if isinstance(msg, dict) else {}
         return with_meta(message, meta, self.settings, self.metrics())
 
     def predict(

@@ -18,7 +18,8 @@ from model_wrapper.counters import REFUSED, UNREADABLE, Counters
 from model_wrapper.envelope import envelope_problems
 from model_wrapper.errors import BadRequestError
 from model_wrapper.fast_json import FastJson
-from model_wrapper.unreadable import why_unreadable
+from model_wrapper.messages import echoed
+from model_wrapper.unreadable import meta_before_the_break, why_unreadable
 
 if TYPE_CHECKING:
     from flask.blueprints import BlueprintSetupState
@@ -55,7 +56,7 @@ def door(paths: frozenset[str], counters: Counters, max_feedback_days: int) -> B
         counters.add(REFUSED, reason="bad_feedback" if request.path in FEEDBACK_PATHS else UNREADABLE)
         if request.path == "/route":
             return jsonify(route_message(0))
-        return _answer(refusal_message(400, str(found), problems=list(found.problems)), 400)
+        return _answer(refusal_message(400, str(found), problems=list(found.problems), meta=_given_back()), 400)
 
     return blueprint
 
@@ -111,13 +112,30 @@ def _fed_back() -> Response | BadRequestError | None:
 
 
 def _unreadable() -> Problem:
-    form = request.form.get("json") or request.args.get("json")
+    form = _form()
     if form:
         return told("json", "JSON in the field json", why_unreadable(form.encode(errors="surrogatepass")))
     if not request.is_json:
         kind = f"Content-Type: {request.content_type[:_SHOWN]}" if request.content_type else "no Content-Type"
         return told("", "the header Content-Type: application/json", kind)
     return told("", "a JSON object", why_unreadable(request.get_data()))
+
+
+def _form() -> str | None:
+    return request.form.get("json") or request.args.get("json")
+
+
+def _given_back() -> dict[str, Any]:
+    """What of a refused body says whose it is: its own meta, or that of a feedback's request or answer."""
+    from seldon_core.flask_utils import get_request  # noqa: PLC0415 (as above)
+
+    try:
+        body = get_request()
+    except Exception:  # noqa: BLE001 (as above)
+        text = _form()
+        return echoed(meta_before_the_break(text.encode(errors="surrogatepass") if text else request.get_data()))
+    parts = [body, body.get("request"), body.get("response")] if isinstance(body, dict) else []
+    return echoed(*(part.get("meta") for part in parts if isinstance(part, dict)))
 
 
 def _http_error(error: HTTPException) -> Response:

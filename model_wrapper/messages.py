@@ -96,13 +96,27 @@ def readable(meta: object) -> dict[str, Any]:
     return {name: given[name] for name, kind in known.items() if isinstance(given.get(name), kind)}
 
 
+def echoed(*metas: object) -> dict[str, Any]:
+    """Return what a refusal gives back of the first meta that says something: puid, and tags but for ours."""
+    for meta in metas:
+        known = readable(meta)
+        tags = _of_the_client(known.get("tags", {}))
+        found = ({"puid": known["puid"]} if "puid" in known else {}) | ({"tags": tags} if tags else {})
+        if found:
+            return found
+    return {}
+
+
+def _of_the_client(tags: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in tags.items() if name not in _OUR_TAGS}
+
+
 def with_meta(
     message: dict[str, Any], request_meta: dict[str, Any], settings: Settings, metrics: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Add to a message what Seldon's wrapper would: the request's tags and puid, the path, the metrics."""
     meta = message.setdefault("meta", {})
-    asked = {name: value for name, value in request_meta.get("tags", {}).items() if name not in _OUR_TAGS}
-    tags = asked | meta.get("tags", {})
+    tags = _of_the_client(request_meta.get("tags", {})) | meta.get("tags", {})
     if tags:
         meta["tags"] = tags
     path = dict(request_meta.get("requestPath", {})) | meta.get("requestPath", {})

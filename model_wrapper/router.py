@@ -14,7 +14,7 @@ from model_wrapper.errors import BadRequestError
 from model_wrapper.http_door import FEEDBACK_PATHS, ROUTE_PATHS, route_message
 from model_wrapper.measures import count_items
 from model_wrapper.merging import EVERY_CHILD, Helper, OwnAnswer, merge
-from model_wrapper.messages import MARKS, Behind, answer_message, with_meta
+from model_wrapper.messages import MARKS, Behind, answer_message, echoed, with_meta
 from model_wrapper.planning import plan
 from model_wrapper.sharding import FIRST_CHILD
 
@@ -78,7 +78,9 @@ class StoreRouter(Component):
             merged = merge(_answers(messages), self._helper())
         except (*_STRANGE, BadRequestError) as error:
             wrong = BadRequestError(f"Wanted the children's answers to one request, got something else: {error!r}.")
-            self._raise_to_seldon(wrong, "STORECAST_BAD_AGGREGATE")
+            parts = messages if isinstance(messages, list) else []
+            meta = echoed(*(part.get("meta") for part in parts if isinstance(part, dict)))
+            self._raise_to_seldon(wrong, "STORECAST_BAD_AGGREGATE", meta)
         if merged.lost:
             self.counters.add(LOST, merged.lost)
         if merged.mended:

@@ -1,8 +1,9 @@
-"""Says why a body is no JSON: where it breaks and how, and never what stands in it."""
+"""Says why a body is no JSON: where it breaks and how, never what stands in it; and whose it is, if it says so."""
 
 from __future__ import annotations
 
-from typing import Final
+import re
+from typing import Any, Final
 
 from pydantic_core import from_json
 
@@ -21,6 +22,7 @@ _WORDS: Final = (
     ("expected ident", "something that is none of true, false and null"),
     ("key must be a string", "a key that is not in double quotes"),
 )
+_PLACE: Final = re.compile(r" at line (\d+) column (\d+)$")
 _UNKNOWN: Final = "something that cannot be read as JSON"
 
 
@@ -41,3 +43,29 @@ def why_unreadable(body: bytes) -> str:
         words = next((words for beginning, words in _WORDS if said.startswith(beginning)), said[:_MAX_CHARS])
         return f"{words} (line {place.replace(' column', ', column')})" if place else words
     return "null" if value is None else _UNKNOWN
+
+
+def meta_before_the_break(body: bytes) -> dict[str, Any]:
+    """Return the ``meta`` of a broken body as far as it came whole; empty where it did not."""
+    text = body.removeprefix(_BYTE_ORDER_MARK)
+    found = _beginning_of(text)
+    meta = found.get("meta") if isinstance(found, dict) else None
+    if not isinstance(meta, dict):
+        return {}
+    # Where nothing comes after it, what it holds may be cut off, but for a text: half of one is never read.
+    whole = next(reversed(found)) != "meta"
+    return meta if whole else {name: value for name, value in meta.items() if isinstance(value, str)}
+
+
+def _beginning_of(text: bytes) -> Any:  # noqa: ANN401 (any JSON)
+    for _ in range(2):
+        try:
+            return from_json(text, allow_partial=True)
+        except ValueError as error:
+            place = _PLACE.search(str(error))
+            if place is None:
+                return None
+            line, column = map(int, place.groups())
+            before = text.split(b"\n")[: line - 1]
+            text = text[: sum(len(each) + 1 for each in before) + column - 1]
+    return None

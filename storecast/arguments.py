@@ -24,13 +24,27 @@ def verb(verbs: Verbs, name: str, summary: str, run: Callable[[argparse.Namespac
     added = verbs.add_parser(
         name,
         help=summary,
-        description=summary[0].upper() + summary[1:] + ".",
+        description=_sentence(summary),
         epilog=f"examples:\n{lines}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     added.set_defaults(run=run)
     return added
+
+
+def group(verbs: Verbs, name: str, summary: str) -> Any:  # noqa: ANN401 - a parser
+    """Add a verb that has verbs of its own, each with a help text of its own."""
+    return verbs.add_parser(
+        name,
+        help=summary,
+        description=f"{_sentence(summary)} `storecast {name} VERB --help` tells of each.",
+        allow_abbrev=False,
+    )
+
+
+def _sentence(summary: str) -> str:
+    return f"{summary[0].upper()}{summary[1:]}."
 
 
 def add_home(parser: argparse.ArgumentParser) -> None:

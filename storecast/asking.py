@@ -2,7 +2,7 @@
 
 import datetime as dt
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,6 +16,7 @@ from model_wrapper.answering import entries_of, solve
 from model_wrapper.contract.answers import ROW_NAMES
 from model_wrapper.contract.days import plus_days
 from model_wrapper.contract.problems import shortened
+from model_wrapper.contract.requests import DEFAULT_DAYS
 from model_wrapper.fetch_stores import fetch_stores
 from model_wrapper.fleet_cache import FleetCache
 from model_wrapper.planning import read_and_plan
@@ -96,6 +97,17 @@ def ask_graph(question: Question, url: str) -> Answer:
 
     Raises: GraphAnswerError: not reachable, failing, or no storecast graph.  RefusedError: the question is malformed.
     """
+    if question.begin is None and question.n_days != DEFAULT_DAYS:
+        # A graph has a first day for a plain week only; that week tells where other spans begin.
+        week = _entries_of(_ask(replace(question, n_days=DEFAULT_DAYS), url))
+        try:
+            question = replace(question, begin=_first_day(week, question.n_days))
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise _strange(week) from error
+    return answer_of(_ask(question, url))
+
+
+def _ask(question: Question, url: str) -> object:
     try:
         response = requests.post(url.rstrip("/") + PREDICTIONS, json=body_of(question), timeout=ASK_TIMEOUT_S)
         body = response.json()
@@ -109,7 +121,24 @@ def ask_graph(question: Question, url: str) -> Answer:
         if response.status_code >= requests.codes.server_error:
             raise GraphAnswerError(f"{told}; ask again, or look into the logs of `storecast serve`")
         raise RefusedError(told)
-    return answer_of(body)
+    return body
+
+
+def _first_day(week: Sequence[Any], n_days: int) -> dt.date | None:
+    """Where so many days begin: with the week that the graph chose; where it moved that back, so that they end with it.
+
+    Never before the day after the history. None where the graph answered for no day at all.
+    """
+    asked = next((entry["request"] for entry in week if entry.get("request")), None)
+    if asked is None:
+        return None
+    begin, end = (dt.date.fromisoformat(asked[name]) for name in ("beginDate", "endDate"))
+    if asked.get("clippedFrom", "") <= asked["beginDate"]:
+        return begin
+    through = max(
+        (dt.date.fromisoformat(each["model"]["trainedThrough"]) for each in week if "model" in each), default=begin
+    )
+    return max(plus_days(end, 1 - n_days), min(plus_days(through, 1), begin))
 
 
 def answer_of(body: object) -> Answer:
@@ -117,11 +146,7 @@ def answer_of(body: object) -> Answer:
 
     Raises: GraphAnswerError: it does not have the form that was agreed.
     """
-    entries = body.get("jsonData") if isinstance(body, dict) else None
-    if not isinstance(entries, list):
-        raise GraphAnswerError(
-            f"wanted a list of answers in jsonData, got {shortened(body)}: is this a storecast graph?"
-        )
+    entries = _entries_of(body)
     rows: list[dict[str, Any]] = []
     errors: list[str] = []
     for entry in entries:
@@ -129,10 +154,21 @@ def answer_of(body: object) -> Answer:
             rows += _rows_of(entry)
             errors += _errors_of(entry)
         except (KeyError, TypeError) as error:
-            raise GraphAnswerError(
-                f"wanted answers as agreed, got {entry!r:.200}: is this a storecast graph?"
-            ) from error
+            raise _strange(entry) from error
     return Answer(pd.DataFrame(rows, columns=list(COLUMNS)), errors)
+
+
+def _strange(answer: object) -> GraphAnswerError:
+    return GraphAnswerError(f"wanted answers as agreed, got {answer!r:.200}: is this a storecast graph?")
+
+
+def _entries_of(body: object) -> list[Any]:
+    entries = body.get("jsonData") if isinstance(body, dict) else None
+    if not isinstance(entries, list):
+        raise GraphAnswerError(
+            f"wanted a list of answers in jsonData, got {shortened(body)}: is this a storecast graph?"
+        )
+    return entries
 
 
 def _rows_of(entry: Mapping[str, Any]) -> list[dict[str, Any]]:

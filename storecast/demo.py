@@ -20,7 +20,7 @@ from model_wrapper.contract.requests import DEFAULT_DAYS, DEFAULT_LEVEL
 from storecast import exit_codes
 from storecast.arguments import DEFAULT_HOME, HOME_VARIABLE, Verbs, port, positive, verb
 from storecast.asking import PREDICTIONS, Question, ask_graph, body_of
-from storecast.forecast import table
+from storecast.forecast import MAX_STORES, table
 from storecast.progress import Progress
 from storecast.serve import deployment_of, local_options
 from storecast.verbs import VERBS
@@ -124,6 +124,7 @@ def _train(home: Path, paths: Mapping[str, Path]) -> None:
     _say(2, "train one Prophet model a store, judge them on three folds of 42 days, register them as one version")
     options = TrainingOptions(paths["train"], paths["store"], paths["calendar"], home, _uri(home))
     progress = Progress()
+    progress.compiling()
     try:
         result = train(options, BatchedEngine(), progress)
     finally:
@@ -168,4 +169,4 @@ def _draw(home: Path, url: str, question: Question, picture: Path) -> None:
 
     longer = ask_graph(dataclasses.replace(question, n_days=PLOT_DAYS), url)
     fleet, _ = load_fleet(_uri(home), home)
-    plot(longer.rows, fleet, picture, question.level)
+    plot(longer.rows, fleet, picture, question.level, MAX_STORES)

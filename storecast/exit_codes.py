@@ -12,7 +12,7 @@ TERMINATED = 143
 MEANINGS = {
     OK: "all went well",
     BUG: "a fault of storecast itself; the traceback is on stderr",
-    USAGE: "wrong arguments, settings or input data, such as rows of too many stores that cannot be",
+    USAGE: "wrong arguments, settings or input data, such as bad rows of more stores than --max-failed-share",
     UNREACHABLE: "something needed cannot be reached: MLflow, a running graph, a component",
     SOME_FAILED: "done, but some stores failed (within the threshold) or some items could not be answered",
     TOO_MANY_FAILED: "the fits of more stores failed than the threshold allows; nothing was registered",

@@ -8,15 +8,17 @@ from pathlib import Path
 import pandas as pd
 
 from fleet import Fleet, StorecastError
-from model_wrapper.contract.answers import ROW_NAMES
 from model_wrapper.contract.requests import DEFAULT_DAYS, DEFAULT_LEVEL, EVERY_STORE
 from model_wrapper.settings import Settings
 from storecast import exit_codes
 from storecast.arguments import Verbs, add_home, date, level, positive, verb
-from storecast.asking import Answer, Question, ask_graph, ask_registry
+from storecast.asking import COLUMNS, Answer, Question, ask_graph, ask_registry
 from storecast.output import writing
 from storecast.verbs import VERBS
 from training.tracking import tracking_uri
+
+MAX_STORES = 6
+"""Stores that one picture can show; a file of pages has so many a page."""
 
 
 class ForecastUsageError(StorecastError):
@@ -40,13 +42,13 @@ def add(verbs: Verbs) -> None:
         """,
     )
     stores = parser.add_mutually_exclusive_group(required=True)
-    stores.add_argument("--store", action="append", help="store id; may be repeated")
+    stores.add_argument("--store", action="append", help="store id; may be repeated; '*' is every store")
     stores.add_argument("--all", action="store_true", help="every store of the fleet")
     parser.add_argument(
         "--from",
         type=date,
         dest="begin",
-        help="first day (the day after the history); with --url --days wants it",
+        help="first day (the day after the history; with --url what the graph takes for today)",
     )
     parser.add_argument("--days", type=positive, help=f"number of days ({DEFAULT_DAYS})")
     parser.add_argument(
@@ -55,7 +57,11 @@ def add(verbs: Verbs) -> None:
     parser.add_argument("--url", help="a running graph; without it the registry answers")
     parser.add_argument("--json", action="store_true", help="print JSON rows in place of a table")
     parser.add_argument("--out", type=Path, help="write a .csv or .parquet file in place of printing")
-    parser.add_argument("--plot", type=Path, help="draw a .png, .svg or .pdf file")
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        help=f"draw a file in place of printing: .png or .svg up to {MAX_STORES} stores, .pdf every store",
+    )
     add_home(parser)
 
 
@@ -65,10 +71,6 @@ def run(args: argparse.Namespace) -> int:
         raise ForecastUsageError(f"--out wants a file that ends with .csv or .parquet, got {args.out}")
     if args.plot and args.plot.suffix not in (".png", ".svg", ".pdf"):
         raise ForecastUsageError(f"--plot wants a file that ends with .png, .svg or .pdf, got {args.plot}")
-    if args.url and args.days and not args.begin:
-        raise ForecastUsageError(
-            "--days with --url wants --from too: a graph chooses the first day only for a plain week"
-        )
     stores = (EVERY_STORE,) if args.all else tuple(args.store)
     question = Question(stores, args.begin, args.days or DEFAULT_DAYS, args.level)
     fleet: Fleet | None = None
@@ -82,8 +84,10 @@ def run(args: argparse.Namespace) -> int:
         from storecast.plot import plot  # noqa: PLC0415 - a second of imports that only a picture needs
 
         with writing(args.plot):
-            plot(answer.rows, fleet, args.plot, args.level)
-        print(f"drawn: {args.plot}", file=sys.stderr)
+            drawn = plot(answer.rows, fleet, args.plot, args.level, MAX_STORES)
+        asked = answer.rows["store_id"].nunique()
+        rest = f", {drawn} of {asked} stores; a .pdf file has them all" if drawn < asked else ""
+        print(f"drawn: {args.plot}{rest}", file=sys.stderr)
     for error in answer.errors:
         print(error, file=sys.stderr)
     return exit_codes.SOME_FAILED if answer.errors else exit_codes.OK
@@ -95,13 +99,13 @@ def _show(answer: Answer, args: argparse.Namespace) -> None:
         print(f"written: {len(answer.rows)} rows to {args.out}", file=sys.stderr)
     elif args.json:
         print(answer.rows.to_json(orient="records", indent=1, double_precision=15))
-    elif not answer.rows.empty:
+    elif not answer.rows.empty and not args.plot:
         print(table(answer.rows))
 
 
 def write(rows: pd.DataFrame, path: Path) -> None:
     """Write the rows to CSV or Parquet, by the file's ending."""
-    kept = rows[list(ROW_NAMES)]
+    kept = rows[list(COLUMNS)]
     with writing(path):
         if path.suffix == ".parquet":
             kept.to_parquet(path, index=False)

@@ -6,16 +6,24 @@ from pathlib import Path
 
 from graph import GraphOptions, render, to_yaml, validate, validate_files
 from storecast import exit_codes
-from storecast.arguments import Verbs, percent, positive, verb, word
+from storecast.arguments import Verbs, group, percent, positive, verb, word
 from storecast.output import writing
 from storecast.verbs import VERBS
 
 COMMITTED = Path("manifests/graphs/storecast.yaml")
 
+_MEANINGS = {
+    "name": "name of the SeldonDeployment, part of its address",
+    "namespace": "namespace that it is applied to",
+    "image": "serving image of the components, with a tag or digest",
+    "fleet_uri": "fleet that is served: models:/NAME@ALIAS, models:/NAME/VERSION or a folder",
+    "challenger_uri": "fleet of an experiment's challenger, in the same form",
+}
+
 
 def add(verbs: Verbs) -> None:
     """Add the verb and its two verbs."""
-    parser = verbs.add_parser("graph", help=VERBS["graph"].summary)
+    parser = group(verbs, "graph", VERBS["graph"].summary)
     below = parser.add_subparsers(dest="graph_verb", required=True, metavar="VERB")
     _add_render(below)
     validate = verb(
@@ -44,9 +52,9 @@ def _add_render(below: Verbs) -> None:
         """,
     )
     defaults = GraphOptions()
-    for name in ("name", "namespace", "image", "fleet_uri", "challenger_uri"):
+    for name, meaning in _MEANINGS.items():
         default = getattr(defaults, name)
-        parser.add_argument(f"--{name.replace('_', '-')}", default=default, help=f"({default})")
+        parser.add_argument(f"--{name.replace('_', '-')}", default=default, help=f"{meaning} ({default})")
     parser.add_argument("--shards", type=positive, default=defaults.shards, help=f"forecasters ({defaults.shards})")
     help_share = "percent of the stores that the alias challenger answers, 0 to 100 (no challenger)"
     parser.add_argument("--challenger-share", type=percent, metavar="PERCENT", help=help_share)

@@ -1,5 +1,7 @@
 """A forecast as a picture: recent sales, the forecast, its interval, closed days."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib as mpl
@@ -13,23 +15,43 @@ mpl.use("Agg")  # files only: no window, no display needed
 from matplotlib import dates as mdates
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_pdf import PdfPages
+from matplotlib.figure import Figure
 
 SALES, FORECAST = "#333333", "#0b6fa4"
-MAX_STORES = 6
 HEIGHT_INCHES, WIDTH_INCHES = 2.8, 11.0
 
 
-def plot(rows: pd.DataFrame, fleet: Fleet | None, path: Path, level: float) -> None:
-    """Write a picture of up to `MAX_STORES` stores; with a fleet, their recent sales stand before the forecast."""
-    stores = list(dict.fromkeys(rows["store_id"]))[:MAX_STORES]
+def plot(rows: pd.DataFrame, fleet: Fleet | None, path: Path, level: float, a_page: int) -> int:
+    """Write a picture of up to `a_page` stores, or a PDF with pages of so many; returns how many stores were drawn.
+
+    With a fleet, their recent sales stand before the forecast.
+    """
+    stores = list(dict.fromkeys(rows["store_id"]))
+    by_store = {str(store_id): of_store for store_id, of_store in rows.groupby("store_id", sort=False)}
+    if path.suffix != ".pdf":
+        with _page(stores[:a_page], by_store, fleet, level) as figure:
+            figure.savefig(path, dpi=110)
+        return min(a_page, len(stores))
+    with PdfPages(path) as pages:
+        for first in range(0, len(stores), a_page):
+            with _page(stores[first : first + a_page], by_store, fleet, level) as figure:
+                pages.savefig(figure)
+    return len(stores)
+
+
+@contextmanager
+def _page(
+    stores: Sequence[str], by_store: Mapping[str, pd.DataFrame], fleet: Fleet | None, level: float
+) -> Iterator[Figure]:
     figure, axes = plt.subplots(
         len(stores), 1, figsize=(WIDTH_INCHES, HEIGHT_INCHES * len(stores) + 0.4), sharex=True, squeeze=False
     )
     for axis, store_id in zip(axes[:, 0], stores, strict=True):
         if fleet is not None:
             _history(axis, fleet, store_id)
-        _forecast(axis, rows[rows["store_id"] == store_id], level)
-        source = rows.loc[rows["store_id"] == store_id, "source"].iloc[0]
+        _forecast(axis, by_store[store_id], level)
+        source = by_store[store_id]["source"].iloc[0]
         axis.set_title(f"store {store_id}" + (" (fallback)" if source == "fallback" else ""), loc="left", fontsize=10)
         axis.set_ylabel("sales a day")
         axis.set_ylim(bottom=0)
@@ -39,8 +61,10 @@ def plot(rows: pd.DataFrame, fleet: Fleet | None, path: Path, level: float) -> N
     days = axes[-1, 0].xaxis
     days.set_major_formatter(mdates.ConciseDateFormatter(days.get_major_locator()))  # type: ignore[no-untyped-call]
     figure.tight_layout()
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    try:
+        yield figure
+    finally:
+        plt.close(figure)
 
 
 def _history(axis: Axes, fleet: Fleet, store_id: str) -> None:

@@ -1,9 +1,12 @@
 """Progress of a training: a bar on a terminal, one log line a stage in a pipe."""
 
 import logging
+import os
 import sys
 
 from tqdm import tqdm
+
+from training.machine_code import is_kept
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +34,15 @@ class Progress:
             self._bar = tqdm(total=n_stores or None, desc=f"{name:9}", unit=" stores", bar_format=bar_format)
         else:
             logger.info("training.stage", extra={"facts": {"stage": name, "n_stores": n_stores}})
+
+    def compiling(self) -> None:
+        """Say why nothing moves for a while, where machine code of the fit is not kept from an earlier run."""
+        if is_kept(os.environ):
+            return
+        if sys.stderr.isatty():
+            print("compiling, once a machine: about half a minute", file=sys.stderr)
+        else:
+            logger.info("training.compiling")
 
     def advance(self, done: int, failed: int) -> None:
         """Count stores; `failed` of them failed."""

@@ -15,7 +15,7 @@ from monitoring.request_log.events import kept_id
 from monitoring.request_log.items import LoggedItem
 from monitoring.request_log.settings import RequestLogSettings, variable_of
 from storecast import arguments, exit_codes
-from storecast.arguments import Verbs, add_home, port, positive, verb
+from storecast.arguments import Verbs, add_home, group, port, positive, verb
 from storecast.output import OutputError, writing
 from storecast.verbs import VERBS
 
@@ -25,7 +25,7 @@ HEADINGS = ("issued (UTC)", "store", "days", "a day", "lower", "upper", "level",
 
 def add(verbs: Verbs) -> None:
     """Add the verb and its verbs."""
-    parser = verbs.add_parser("request-log", help=VERBS["request-log"].summary)
+    parser = group(verbs, "request-log", VERBS["request-log"].summary)
     below = parser.add_subparsers(dest="request_log_verb", required=True, metavar="VERB")
     _add_serve(below)
     _add_show(below)

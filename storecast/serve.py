@@ -2,10 +2,14 @@
 
 import argparse
 import dataclasses
+import json
 import os
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
+
+import requests
 
 from graph import GraphOptions, SeldonDeployment, render, validate
 from graph.documents import load
@@ -25,6 +29,7 @@ from training.tracking import tracking_uri
 SCRAPE_FILE = "prometheus.yaml"
 WIRED = ("shards", "shard_index", "challenger_share", "experiment", "behind_router", "unit_id", "unit_image")
 WIRING = {variable_of(name) for name in WIRED}
+STATUS_TIMEOUT_S = 5.0
 # Credentials of a tracking server and of the store of its artifacts.
 REGISTRY_PREFIXES = ("MLFLOW_", "AWS_")
 
@@ -132,11 +137,24 @@ def tell(graph: LocalGraph, request_log: str = "") -> None:
     print(f"logs         {graph.log_dir}")
     if request_log:
         print(f"request log  {request_log}")
+    store_id = first_store(graph.component_urls.values()) or "STORE"
+    asked = json.dumps({"jsonData": {"storeId": store_id}}, ensure_ascii=False)
     print(
         "\nask it:\n"
-        f"  storecast forecast --store 4 --url {graph.base_url}\n"
+        f"  storecast forecast --store {shlex.quote(store_id)} --url {graph.base_url}\n"
         f"  curl -s {graph.base_url}/api/v1.0/predictions -H 'Content-Type: application/json' \\\n"
-        """       -d '{"jsonData": {"storeId": "4"}}'\n"""
+        f"       -d {shlex.quote(asked)}\n"
         "Ctrl-C ends it.",
         flush=True,
     )
+
+
+def first_store(component_urls: Iterable[str]) -> str | None:
+    """The first store of the fleet that is served; None where no component tells of one, as others' components."""
+    for url in component_urls:
+        try:
+            told = requests.get(f"{url}/health/status", timeout=STATUS_TIMEOUT_S).json()
+            return str(told["jsonData"]["fleet"]["firstStore"])
+        except (requests.RequestException, LookupError, TypeError):
+            continue
+    return None

@@ -4,6 +4,7 @@ import argparse
 import json
 import math
 import os
+import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from storecast import exit_codes
 from storecast.arguments import Verbs, add_home, not_negative, positive, share, share_or_none, verb
 from storecast.progress import Progress
 from storecast.verbs import VERBS
+from training import mapping
 from training.batched import BatchedEngine
 from training.engine import Engine
 from training.errors import DataError, TooManyFailuresError
@@ -42,12 +44,7 @@ def add(verbs: Verbs) -> None:
         RAY_ADDRESS=head:6379 storecast train --data partitions/ --stores store.csv --runner ray --home /shared/run
         """,
     )
-    parser.add_argument(
-        "--data", type=Path, required=True, help="sales history: CSV (also .gz), Parquet, partitions, or .sql"
-    )
-    parser.add_argument("--stores", type=Path, help="store table: id and attributes to group stores by")
-    parser.add_argument("--calendar", type=Path, help="the days ahead: opening, promotions, holidays")
-    parser.add_argument("--mapping", type=Path, help="TOML file that names the columns (Kaggle's Rossmann names)")
+    _add_tables(parser)
     parser.add_argument("--engine", choices=list(ENGINES), default="batched", help="stan is stock Prophet (batched)")
     parser.add_argument("--runner", choices=RUNNERS, help="where to fit: here, on all cores, on Ray (joblib)")
     parser.add_argument("--workers", type=positive, help="processes that fit (one a core)")
@@ -57,15 +54,38 @@ def add(verbs: Verbs) -> None:
     parser.add_argument("--folds", type=positive, default=3, help="cutoffs of the backtest, one horizon apart (3)")
     parser.add_argument("--growth", choices=["linear", "flat"], default="linear", help="shape of the trend (linear)")
     parser.add_argument("--transform", choices=["log1p", "identity"], default="log1p", help="scale of the fit (log1p)")
-    parser.add_argument("--register-stores", default="", help="stores to register as stock Prophet models too: 4,17")
     parser.add_argument("--max-failed-share", type=share, default=0.1, help="share of stores that may fail (0.1)")
     _add_champion_options(parser)
     parser.add_argument("--dry-run", action="store_true", help="read, fit and judge, but register nothing")
     add_home(parser)
 
 
+def _add_tables(parser: argparse.ArgumentParser) -> None:
+    """What is trained on, and what its columns mean."""
+    parser.add_argument(
+        "--data", type=Path, required=True, help="sales history: CSV (also .gz), Parquet, partitions, or .sql"
+    )
+    parser.add_argument("--stores", type=Path, help="store table: id and attributes to group stores by")
+    parser.add_argument("--calendar", type=Path, help="the days ahead: opening, promotions, holidays")
+    parser.add_argument(
+        "--mapping",
+        type=Path,
+        help="TOML file that names the columns, as shown below (Kaggle's Rossmann names: Store, Date, Sales, Open, "
+        "Promo, StateHoliday, SchoolHoliday)",
+    )
+    parser.epilog = f"{parser.epilog}\nthe mapping file:\n{textwrap.indent(mapping.__doc__ or '', '  ')}"
+
+
 def _add_champion_options(parser: argparse.ArgumentParser) -> None:
-    """What the champion of the registry means to a training."""
+    """What the champion of the registry means to a training, and what is registered beside it."""
+    parser.add_argument(
+        "--register-stores",
+        action="append",
+        default=[],
+        metavar="IDS",
+        help="stores to register as stock Prophet models too: 4,17; may be repeated; an id that has a comma stands "
+        "alone, or in double quotes",
+    )
     parser.add_argument(
         "--refit",
         choices=["changed", "all"],
@@ -83,6 +103,8 @@ def _add_champion_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train, and print one JSON result."""
     progress = Progress()
+    if args.engine == "batched":
+        progress.compiling()
     try:
         result = train_chain(_options(args), ENGINES[args.engine](args.workers), progress)
     except (DataError, TooManyFailuresError) as error:
@@ -107,7 +129,7 @@ def _options(args: argparse.Namespace) -> TrainingOptions:
         variants=VARIANTS if args.engine == "batched" else (STEADY,),
         growth=args.growth,
         transform=args.transform,
-        register_stores=tuple(store.strip() for store in args.register_stores.split(",") if store.strip()),
+        register_stores=tuple(args.register_stores),
         max_failed_share=args.max_failed_share,
         gate_margin=args.gate_margin,
         refit=args.refit,

@@ -1,7 +1,8 @@
 """What a training run is told, and whom it tells how it goes."""
 
+import csv
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -56,6 +57,15 @@ class TrainingOptions:
             "n_folds": self.n_folds,
             "borrowing": lending.SETTINGS,
         }
+
+
+def stores_named(values: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
+    """The ids that values of `--register-stores` name: one that is an id as it stands, or several in a row of CSV."""
+    ids, named = set(known), dict[str, None]()
+    for value in values:
+        row = [value] if value in ids else next(csv.reader([value], skipinitialspace=True), [])
+        named |= dict.fromkeys(word for word in map(str.strip, row) if word)
+    return tuple(named)
 
 
 class Reporter(Protocol):

@@ -45,7 +45,13 @@ TRAIN_FIRST = "train first, or name another registry with --home or MLFLOW_TRACK
 GATE_TAG = "storecast.gate"
 
 _SIGNATURE = ModelSignature(
-    inputs=Schema([ColSpec(DataType.string, name) for name in ("store_id", "begin_date", "end_date")]),
+    # As notebooks have them: ids that pandas read as numbers, days as text or as Timestamps, or not at all.
+    inputs=Schema(
+        [
+            ColSpec(mlflow.types.schema.AnyType(), name, required=name == "store_id")  # type: ignore[no-untyped-call]
+            for name in ("store_id", "begin_date", "end_date")
+        ]
+    ),
     params=ParamSchema([ParamSpec("level", DataType.double, 0.8)]),
 )
 

@@ -26,7 +26,7 @@ from training.features import design_of
 from training.gate import Gate
 from training.keep import Known, known_to
 from training.lending import PARTS, STORES_ENOUGH, Lessons, lessons_of, marked
-from training.options import Quiet, Reporter, Stages, TrainingOptions
+from training.options import Quiet, Reporter, Stages, TrainingOptions, stores_named
 from training.prepare import Prepared, partition, prepare
 from training.survey import Part
 from training.tracking import public_uri
@@ -85,7 +85,8 @@ def train(options: TrainingOptions, engine: Engine, reporter: Reporter) -> dict[
                 recipe = replace(recipe, lessons=_lessons(recipe, prepared, options))
             with stages.of("champion"):
                 champion = asked.result()
-        return _train(Run(options, prepared, recipe, stages, champion))
+        own = stores_named(options.register_stores, prepared.store_ids.tolist())
+        return _train(Run(replace(options, register_stores=own), prepared, recipe, stages, champion))
 
 
 def _champion(options: TrainingOptions) -> "Champion | None":
@@ -307,7 +308,8 @@ def _check_own_models(contents: FleetContents, options: TrainingOptions) -> None
     with_model = {store_id for store_id, on in zip(contents.store_ids, contents.has_model, strict=True) if on}
     bad = [store_id for store_id in options.register_stores if store_id not in with_model]
     if bad:
-        raise DataError(f"--register-stores wants stores with a model, {', '.join(bad)} have none: leave them out")
+        told = f"{', '.join(bad)} have none: leave them out, or put an id that has a comma in double quotes"
+        raise DataError(f"--register-stores wants stores with a model, {told}")
 
 
 def _parameters(run: Run) -> dict[str, Any]:

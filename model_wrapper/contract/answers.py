@@ -10,9 +10,6 @@ from pydantic.alias_generators import to_camel
 from model_wrapper.contract.problems import REASON
 from model_wrapper.contract.requests import Day, ExpectedSales, Group, Level, Number, Overrides, StoreId
 
-NOTE_CLOSED: Final = "closed"
-NOTE_ASSUMED: Final = "calendar-assumed"
-
 SOURCE_FLEET: Final = "fleet"
 SOURCE_STORE: Final = "store"
 SOURCE_FALLBACK: Final = "fallback"
@@ -128,10 +125,21 @@ class RefusalStatus(BaseModel):
     status: Literal["FAILURE"]
 
 
-def refusal_message(code: int, info: str, reason: str = REASON, problems: list[Any] | None = None) -> dict[str, Any]:
-    """Build the body of an answer that is no forecast; a valid SeldonMessage, so that strict clients can read it."""
-    status = {"code": code, "info": info, "reason": reason, "status": "FAILURE"}
-    return {"status": status} if problems is None else {"status": status, "jsonData": {"problems": problems}}
+def refusal_message(
+    code: int,
+    info: str,
+    reason: str = REASON,
+    problems: list[Any] | None = None,
+    meta: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Build the body of an answer that is no forecast; a valid SeldonMessage, so that strict clients can read it.
+
+    Args: meta: what is given back of the request's.
+    """
+    message: dict[str, Any] = {"status": {"code": code, "info": info, "reason": reason, "status": "FAILURE"}}
+    if problems is not None:
+        message["jsonData"] = {"problems": problems}
+    return message | ({"meta": meta} if meta else {})
 
 
 def decode_answer(message: dict[str, Any]) -> list[ForecastEntry | ErrorEntry] | Table:

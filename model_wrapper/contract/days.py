@@ -13,20 +13,23 @@ DAY_WANTED: Final = (
     f"a day such as 2015-06-20 or 2015-06-20T00:00:00Z, years {FIRST_YEAR} to {LAST_YEAR}"  # datetime64[ns] ends 2262
 )
 # A time of day other than midnight is refused: a forecast has no hours, and cutting it off could hide a time zone bug.
-_DAY: Final = re.compile(r"(\d{4}-\d{2}-\d{2})(?:T00:00:00(?:\.0{1,9})?(?:Z|\+00:00)?)?", re.ASCII)
+# Midnight with any offset is the day that is written, as in the tables of a training.
+_CLOCK: Final = r"[T ]00:00(:00(\.0{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?"
+DAY_PATTERN: Final = rf"^(1[7-9][0-9]{{2}}|2[01][0-9]{{2}}|2200)-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])({_CLOCK})?$"
+"""Every day of the years that can be read, with or without its midnight, for readers and for the JSON Schemas."""
+_DAY: Final = re.compile(DAY_PATTERN)
+_DATE_CHARS: Final = len("2015-06-20")
 
 
 @lru_cache(maxsize=4096)
 def day_of(text: str) -> date | None:
     """Return the day a text names, or None if it names none."""
-    match = _DAY.fullmatch(text)
-    if match is None:
+    if _DAY.fullmatch(text) is None:
         return None
     try:
-        day = date.fromisoformat(match.group(1))
+        return date.fromisoformat(text[:_DATE_CHARS])
     except ValueError:
         return None
-    return day if FIRST_YEAR <= day.year <= LAST_YEAR else None
 
 
 def days_between(begin: date, end: date) -> int:

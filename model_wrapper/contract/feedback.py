@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, ValidationError, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -54,11 +54,6 @@ _WANTED: Final = {
 }
 
 
-def _digits(value: object) -> object:
-    # Seldon's proto makes a float of every number; a store that was 4 comes as 4.0.
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 class _Part(BaseModel):
     # What else stands in an answer is no business of a feedback.
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -79,7 +74,6 @@ def _forecast(value: object) -> float:
     raise PydanticCustomError("storecast", "wanted {wanted}", {"wanted": _FORECAST_WANTED})
 
 
-AnyStoreId = Annotated[StoreId, BeforeValidator(_digits)]
 Sales = Annotated[
     float, PlainValidator(_sales), WithJsonSchema({"type": "number", "minimum": 0, "maximum": _MOST_SALES})
 ]
@@ -95,7 +89,7 @@ Forecasted = Annotated[
 class TruthDay(_Part):
     """What one store sold on one day."""
 
-    store_id: AnyStoreId
+    store_id: StoreId
     timestamp: Day
     value: Sales
 
@@ -110,7 +104,7 @@ class SoldDay(_Part):
 class OfStore(_Part):
     """Whose days they are."""
 
-    store_id: AnyStoreId
+    store_id: StoreId
 
 
 class TruthEntry(_Part):
@@ -145,7 +139,7 @@ class AnswerEntry(_Part):
 
 
 class _AnswerRow(ForecastOfDay):
-    store_id: AnyStoreId
+    store_id: StoreId
     source: Literal["fleet", "store", "fallback"]
 
 
@@ -231,7 +225,9 @@ def _child_of(response: object) -> int | None:
     """The one child that our router named in ``meta.routing``; what other nodes of a graph wrote there is theirs."""
     meta = response.get("meta") if isinstance(response, dict) else None
     routing = meta.get("routing") if isinstance(meta, dict) else None
-    child = _digits(routing.get(ROUTER)) if isinstance(routing, dict) else None
+    child = routing.get(ROUTER) if isinstance(routing, dict) else None
+    # Seldon's proto makes a float of every number.
+    child = int(child) if isinstance(child, float) and child.is_integer() else child
     return child if isinstance(child, int) and not isinstance(child, bool) and child >= 0 else None
 
 

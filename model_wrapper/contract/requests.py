@@ -8,27 +8,40 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Annotated, Any, ClassVar, Final, Literal, cast
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from fleet.calendar import LARGEST_NUMBER
+from fleet.cells import whole_text
 from fleet.intervals import MAX_LEVEL, MIN_LEVEL
-from model_wrapper.contract.days import DAY_WANTED, day_of
+from model_wrapper.contract.days import DAY_PATTERN, DAY_WANTED, day_of
 
 EVERY_STORE: Final = "*"
 MAX_NAME_CHARS: Final = 256
 DEFAULT_LEVEL: Final = 0.8
 DEFAULT_DAYS: Final = 7
 
-STORE_WANTED: Final = f"a store id: text of 1 to {MAX_NAME_CHARS} characters, or a whole number"
+MAX_ID_DIGITS: Final = 20
+"""Of an id that is a number: all of 64 bits. Most readers of JSON do not carry longer ones as they are written."""
+
+STORE_WANTED: Final = (
+    f"a store id: text of 1 to {MAX_NAME_CHARS} characters, or a whole number of at most {MAX_ID_DIGITS} digits"
+)
 LEVEL_WANTED: Final = f"a number from {MIN_LEVEL} to {MAX_LEVEL}"
 NUMBER_WANTED: Final = "a finite number"
-OVERRIDE_WANTED: Final = "a finite number, or the name of a kind"
+OVERRIDE_WANTED: Final = (
+    f"a number of at most {LARGEST_NUMBER:.1e}, true or false, or the name of a kind: text of at most "
+    f"{MAX_NAME_CHARS} characters"
+)
 MOST_EXPECTED_SALES: Final = 1e12
 EXPECTED_WANTED: Final = "a number above 0 and at most 1e12: mean sales of an open day"
 GROUP_WANTED: Final = f"a group of stores: text of 1 to {MAX_NAME_CHARS} characters"
 COLUMN_WANTED: Final = f"a column name of 1 to {MAX_NAME_CHARS} characters"
+
+
+_MOST_AS_ID: Final = 10**MAX_ID_DIGITS - 1
 
 
 def _fault(wanted: str) -> PydanticCustomError:
@@ -36,10 +49,11 @@ def _fault(wanted: str) -> PydanticCustomError:
 
 
 def _store_id(value: object) -> str:
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**MAX_NAME_CHARS:
-        return str(value)
+    # 4, 4.0 and "4.0" are store 4, as in tables: JSON Schema, JavaScript and Seldon's client know no difference.
     if isinstance(value, str) and 0 < len(value) <= MAX_NAME_CHARS and _is_utf8(value):
-        return value
+        return whole_text(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _MOST_AS_ID and value % 1 == 0:
+        return str(int(value))
     raise _fault(STORE_WANTED)
 
 
@@ -68,14 +82,12 @@ def _number(value: object) -> float:
 
 
 def _override(value: object) -> float | str:
-    # Numbers stay as they came: a column of kinds matches 1 by its digits, which "1.0" would miss.
+    # All stay as they came: what they mean is for the column to say, and the answer echoes them.
     if isinstance(value, str) and len(value) <= MAX_NAME_CHARS and _is_utf8(value):
         return value
-    try:
-        _number(value)
-    except PydanticCustomError:
-        raise _fault(OVERRIDE_WANTED) from None
-    return cast("float", value)
+    if isinstance(value, int | float) and abs(value) <= LARGEST_NUMBER:
+        return value
+    raise _fault(OVERRIDE_WANTED)
 
 
 def _unchanged(value: float | str) -> float | str:
@@ -113,8 +125,17 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-_ID_SCHEMA = {"anyOf": [{"type": "string", "minLength": 1, "maxLength": MAX_NAME_CHARS}, {"type": "integer"}]}
-_DAY_SCHEMA = {"type": "string", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T00:00:00(\.0{1,9})?(Z|\+00:00)?)?$"}
+_NAME_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_NAME_CHARS}
+_WHOLE_SCHEMA = {"type": "integer", "minimum": -_MOST_AS_ID, "maximum": _MOST_AS_ID}
+_ID_SCHEMA = {"anyOf": [_NAME_SCHEMA, _WHOLE_SCHEMA]}
+_DAY_SCHEMA = {"type": "string", "pattern": DAY_PATTERN}
+_OVERRIDE_SCHEMA = {
+    "anyOf": [
+        {"type": "number", "minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER},
+        {"type": "boolean"},
+        {"type": "string", "maxLength": MAX_NAME_CHARS},
+    ]
+}
 _LEVEL_SCHEMA = {"type": "number", "minimum": MIN_LEVEL, "maximum": MAX_LEVEL}
 
 StoreId = Annotated[str, PlainValidator(_store_id), WithJsonSchema(_ID_SCHEMA)]
@@ -126,14 +147,14 @@ ExpectedSales = Annotated[
     PlainValidator(_expected),
     WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": MOST_EXPECTED_SALES}),
 ]
-Group = Annotated[str, PlainValidator(_group), WithJsonSchema({"type": "string", "minLength": 1})]
+Group = Annotated[str, PlainValidator(_group), WithJsonSchema(_NAME_SCHEMA)]
 Override = Annotated[
     float | str,
     PlainValidator(_override),
-    PlainSerializer(_unchanged, return_type=Any),  # an int stays one
-    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}]}),
+    PlainSerializer(_unchanged, return_type=Any),  # an int or a boolean stays one
+    WithJsonSchema(_OVERRIDE_SCHEMA),
 ]
-Column = Annotated[str, PlainValidator(_column), WithJsonSchema({"type": "string", "minLength": 1})]
+Column = Annotated[str, PlainValidator(_column), WithJsonSchema(_NAME_SCHEMA)]
 Overrides = dict[Column, dict[Day, Override]]
 
 
@@ -154,7 +175,7 @@ class ForecastItem(BaseModel):
     store_id: StoreId = Field(
         validation_alias=AliasChoices("storeId", "store_id"),
         serialization_alias="storeId",
-        description="The store, or * for every store. A whole number means its digits.",
+        description="The store, or * for every store. A whole number means its digits, as 4.0 too.",
     )
     begin_date: Day | None = _named(
         "beginDate", "begin_date", "First day wanted. Default: today, clipped into the days that can be forecast."

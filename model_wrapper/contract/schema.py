@@ -21,6 +21,9 @@ def request_schema() -> dict[str, Any]:
     for spelled, name in SPELLINGS.items():
         properties.setdefault(spelled, {"$ref": f"#/$defs/ForecastItem/properties/{name}"})
     item["required"] = []
+    for part in item["properties"]["overrides"]["anyOf"]:
+        if "additionalProperties" in part:
+            part["additionalProperties"]["additionalProperties"] = False  # every key is a day
     item["anyOf"] = [{"required": ["storeId"]}, {"required": ["store_id"]}]
     reference = {"$ref": "#/$defs/ForecastItem"}
     table = {

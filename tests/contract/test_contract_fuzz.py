@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,8 @@ from support.contract_check import document, faults_of
 from support.fleets import small_fleet
 from support.hostile_messages import MESSAGES
 from support.processes import RunningComponent, component
+
+from model_wrapper.contract.days import DAY_WANTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +57,44 @@ def test_a_request_that_fits_the_schema_is_answered_or_refused_as_published(
     assert faults_of(*asked_with(case, served)) == []
 
 
+# What a schema cannot say, because only the fleet, the settings or another field know it.
+BEYOND_TYPES = (
+    "one of the calendar columns", "one of the groups", "no group: this fleet has none", "0 or 1", "one of 0, a, b, c",
+    "a finite number of at most", "a day from", "a day not before", "at most ", "only one of", "spelled in one way",
+    "each column once", "the column store_id",
+)  # fmt: skip
+
+
+def is_of_a_type(problem: dict[str, str]) -> bool:
+    """Whether a request is refused for what its schema has already said."""
+    wanted, got, path = problem["wanted"], problem["got"], problem["path"]
+    if "data.ndarray[" in path:
+        return False  # which cell is which column's no schema can say
+    if wanted == DAY_WANTED:
+        day = json.loads(got) if got.startswith('"') else path.rpartition(".")[2]
+        return is_day(day[:10])
+    return not any(known in wanted for known in BEYOND_TYPES)
+
+
+def is_day(text: str) -> bool:
+    try:
+        dt.date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+@patient
+@given(requests_of(PREDICTIONS, GenerationMode.POSITIVE))
+def test_a_request_that_fits_the_schema_is_never_refused_for_its_types(
+    served: RunningComponent, case: Case[Any]
+) -> None:
+    status, body = asked_with(case, served)
+    problems = json.loads(body)["jsonData"]["problems"] if status == 400 else []
+
+    assert [problem for problem in problems if is_of_a_type(problem)] == []
+
+
 @patient
 @given(requests_of(PREDICTIONS, GenerationMode.NEGATIVE))
 def test_a_request_that_breaks_the_schema_is_refused_as_published(served: RunningComponent, case: Case[Any]) -> None:
@@ -78,11 +119,14 @@ def test_whatever_json_is_sent_the_answer_keeps_the_contract(served: RunningComp
 
 # Requests that can be read: stores of every kind, days inside and outside of what is known.
 FIRST, LAST = dt.date(2014, 12, 1), dt.date(2016, 7, 1)
-OVERRIDES = {
-    "open": st.sampled_from([0, 1]),
-    "promo": st.sampled_from([0, 1]),
-    "state_holiday": st.sampled_from("0abc"),
+FLAGS = {0: [0, 0.0, False, "0", "0.0", "false", "no"], 1: [1, 1.0, True, "1", "1.0", "TRUE", "y"]}
+SPELLINGS: dict[str, dict[Any, list[Any]]] = {
+    "open": FLAGS,
+    "promo": FLAGS,
+    "state_holiday": {"0": [0, 0.0, False, "0", "0.0"], **{kind: [kind] for kind in "abc"}},
 }
+OVERRIDES = {column: st.sampled_from(list(values)) for column, values in SPELLINGS.items()}
+CLOCKS = ("", "T00:00:00Z", " 00:00:00", "T00:00:00+02:00", "T00:00-11:00")
 
 
 @st.composite
@@ -152,6 +196,27 @@ def test_one_request_for_many_stores_answers_as_many_requests_for_one(
     served: RunningComponent, asked: list[dict[str, Any]]
 ) -> None:
     assert answered(served, asked) == [answered(served, [item])[0] for item in asked]
+
+
+@given(ITEMS, st.data())
+def test_the_same_question_in_another_spelling_has_the_same_numbers(
+    served: RunningComponent, asked: list[dict[str, Any]], data: st.DataObject
+) -> None:
+    def spelled(item: dict[str, Any]) -> dict[str, Any]:
+        store, clock = item["storeId"], data.draw(st.sampled_from(CLOCKS))
+        stores = [store, int(store), float(store), f"{store}.0"] if store.isdecimal() else [store]
+        days = {name: item[name] + clock for name in ("beginDate", "endDate")}
+        overrides = {
+            column: {day + clock: data.draw(st.sampled_from(SPELLINGS[column][value])) for day, value in values.items()}
+            for column, values in item.get("overrides", {}).items()
+        }
+        return item | days | {"storeId": data.draw(st.sampled_from(stores)), "overrides": overrides}
+
+    entries = answered(served, [spelled(item) for item in asked])
+
+    for entry, plain in zip(entries, answered(served, asked), strict=True):
+        assert entry["request"]["storeId"] == plain["request"]["storeId"]
+        assert entry.get("forecast") == plain.get("forecast")
 
 
 @given(ITEMS)

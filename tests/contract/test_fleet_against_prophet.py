@@ -75,6 +75,15 @@ def test_a_converted_model_survives_prophets_own_json_and_can_be_plotted() -> No
     assert len(model.plot_components(first).axes) >= 3
 
 
+def test_a_frame_without_closed_days_has_the_open_ones_and_the_same_values() -> None:
+    fleet = Fleet.from_contents(fleets.contents(2))
+    whole, open_only = (future_frame(fleet, "1", DAYS, closed_days=closed) for closed in (True, False))
+    opened = ~fleet.predict(["1"], DAYS).closed[0]
+
+    assert 0 < opened.sum() < len(DAYS)
+    pd.testing.assert_frame_equal(open_only, whole[opened].reset_index(drop=True))
+
+
 def history_frame(n_days: int) -> pd.DataFrame:
     rng = np.random.default_rng(3)
     ds = pd.date_range("2014-01-01", periods=n_days)

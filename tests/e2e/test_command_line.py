@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from support.malformed import MALFORMED
 
 ROOT = Path(__file__).parents[2]
+PARIS = "Paris, Gare de Lyon"
+STORES = [*(str(i) for i in range(1, 11) if i != 2), PARIS]  # numbers before words
 STORECAST = [sys.executable, "-m", "storecast"]
 
 
@@ -39,7 +42,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = run(folder, "synth", "--stores", "10", "--days", "452", "--out", str(chain))
     assert made.returncode == 0, made.stderr
     tables = ("--data", f"{chain}/train.csv", "--stores", f"{chain}/store.csv", "--calendar", f"{chain}/calendar.csv")
-    trained = run(folder, "train", *tables, "--test-days", "28", "--register-stores", "4")
+    for table in chain.glob("*.csv"):
+        cells = pd.read_csv(table, dtype=str, keep_default_na=False)
+        cells.replace({"Store": {"2": PARIS}}).to_csv(table, index=False)
+    trained = run(folder, "train", *tables, "--test-days", "28", "--register-stores", "4", "--register-stores", PARIS)
     assert trained.returncode == 0, trained.stderr
     (folder / "result.json").write_text(trained.stdout)
     (folder / "train.log").write_text(trained.stderr)
@@ -49,13 +55,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_training_prints_one_json_result_and_logs_lines_of_json(home: Path) -> None:
     result = json.loads((home / "result.json").read_text())
     assert result["stores"] == {"total": 10, "fitted": 8, "fallback_too_short": 2, "failed": 0}
-    assert result["registered"]["store_models"] == {"prophet-retail-forecaster-store-4": "1"}
+    named = ("4", "Paris%2C Gare de Lyon")
+    assert result["registered"]["store_models"] == {f"prophet-retail-forecaster-store-{name}": "1" for name in named}
     assert set(result["seconds"]) == {"partition", "read", "champion", "lessons", "models", "plots", "register"}
     assert set(result["seconds_of_workers"]) == {"read", "backtest", "fit"}
     assert result["backtest"]["stores_judged"] >= 6
     assert len(result["backtest"]["cutoffs"]) == 3
     for line in (home / "train.log").read_text().splitlines():
-        assert json.loads(line)["event"] == "training.stage"
+        assert json.loads(line)["event"] in {"training.stage", "training.compiling"}
 
 
 def test_a_dry_run_registers_nothing(home: Path) -> None:
@@ -80,12 +87,38 @@ def test_the_registry_answers_as_a_table_as_json_as_files_and_as_a_picture(home:
         assert "420 rows" in done.stderr
     csv = pd.read_csv(home / "all.csv", dtype={"store_id": str})
     parquet = pd.read_parquet(home / "all.parquet")
-    assert list(csv.columns) == ["store_id", "timestamp", "value", "lower", "upper", "source"]
-    assert csv["store_id"].unique().tolist() == [str(i) for i in range(1, 11)]
+    assert list(csv.columns) == ["store_id", "timestamp", "value", "lower", "upper", "source", "note"]
+    assert csv["store_id"].unique().tolist() == STORES
+    for rows in (csv.fillna({"note": ""}), parquet):
+        assert set(rows["note"]) >= {"", "closed"}
+        assert ((rows["note"] == "closed") == (rows["upper"] == 0)).all()
     np.testing.assert_allclose(csv["value"], parquet["value"], rtol=1e-12)
-    picture = home / "picture.png"
-    assert run(home, "forecast", "--store", "4", "--days", "42", "--plot", str(picture)).returncode == 0
-    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "told"),
+    [
+        (["--store", "4"], "one.png", "one.png\n"),
+        (["--all"], "all.png", "all.png, 6 of 10 stores; a .pdf file has them all\n"),
+        (["--all"], "all.pdf", "all.pdf\n"),
+    ],
+)
+def test_a_picture_is_drawn_in_place_of_a_table_and_says_what_it_leaves_out(
+    home: Path, words: list[str], name: str, told: str
+) -> None:
+    picture = home / name
+    done = run(home, "forecast", *words, "--days", "42", "--plot", str(picture))
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.endswith(told)
+    assert picture.read_bytes()[:4] in (b"\x89PNG", b"%PDF")
+
+
+@pytest.mark.parametrize("store", [PARIS, "*"])
+def test_any_store_and_every_store_can_be_named(home: Path, store: str) -> None:
+    rows = json.loads(run(home, "forecast", "--store", store, "--days", "1", "--json").stdout)
+
+    assert [row["store_id"] for row in rows] == (STORES if store == "*" else [PARIS])
 
 
 def test_an_unknown_store_is_told_and_the_others_are_answered(home: Path) -> None:
@@ -115,6 +148,7 @@ def addresses(home: Path) -> Iterator[dict[str, str]]:
         for line in iter(process.stdout.readline, "\n"):
             what, address, *name = line.split()
             found[" ".join([what, *name])] = address
+        found["advice"] = "".join(iter(process.stdout.readline, "Ctrl-C ends it.\n"))
         yield found
     finally:
         process.send_signal(signal.SIGINT)
@@ -127,6 +161,28 @@ def graph(addresses: dict[str, str]) -> str:
     return addresses["predictions"].removesuffix("/api/v1.0/predictions")
 
 
+def test_what_a_graph_advises_to_ask_is_answered(home: Path, addresses: dict[str, str]) -> None:
+    _, asked, *curl = addresses["advice"].splitlines()
+    ours = run(home, *shlex.split(asked)[1:])
+    words = shlex.split("\n".join(curl).replace("\\\n", " "))
+    url, header, body = words[2], words[4], words[6]
+    theirs = requests.post(url, body.encode(), headers=dict([header.split(": ")]), timeout=60).json()
+
+    assert ours.returncode == 0, ours.stderr
+    assert theirs["jsonData"][0]["request"]["storeId"] == "1"
+    assert "forecast" in theirs["jsonData"][0]
+
+
+@pytest.mark.parametrize("days", ["3", "42"])
+def test_a_graph_is_asked_for_any_number_of_days_without_a_first_one(home: Path, graph: str, days: str) -> None:
+    done = run(home, "forecast", "--store", "4", "--url", graph, "--days", days, "--json")
+
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert len(rows) == int(days)
+    assert not [row for row in rows if row["note"] == "calendar-assumed"]
+
+
 def test_the_graph_gives_the_same_numbers_as_the_registry(home: Path, graph: str) -> None:
     words = ("forecast", "--store", "8", "--store", "4", "--from", "2014-03-29", "--days", "42", "--json")
     here, there = (json.loads(run(home, *words, *extra).stdout) for extra in ((), ("--url", graph)))
@@ -137,7 +193,7 @@ def test_the_graph_gives_the_same_numbers_as_the_registry(home: Path, graph: str
 def test_the_graph_answers_every_store_at_once_and_names_its_route(graph: str) -> None:
     item = {"storeId": "*", "beginDate": "2014-03-29", "endDate": "2014-05-09"}
     body = requests.post(f"{graph}/api/v1.0/predictions", json={"jsonData": item}, timeout=30).json()
-    assert [entry["request"]["storeId"] for entry in body["jsonData"]] == [str(i) for i in range(1, 11)]
+    assert [entry["request"]["storeId"] for entry in body["jsonData"]] == STORES
     assert {len(entry["forecast"]) for entry in body["jsonData"]} == {42}
     assert body["meta"]["routing"] == {"router": -1}
     one = requests.post(f"{graph}/api/v1.0/predictions", json={"jsonData": {"storeId": "4"}}, timeout=30).json()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +95,56 @@ def test_an_unreadable_body_is_400_and_says_why(
 
     assert reply.status == 400
     assert said in reply.json()["status"]["info"]
+
+
+META = {"puid": "order-77", "tags": {"customer": 5, "storecast": {"child": 9}}}
+GIVEN_BACK = {"puid": "order-77", "tags": {"customer": 5}}
+
+
+def given_back(reply: Reply) -> dict[str, Any]:
+    meta = reply.json().get("meta", {})
+    return {name: meta[name] for name in GIVEN_BACK if name in meta}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [case[1] for case in MALFORMED if isinstance(case[1], dict) and "meta" not in case[1]],
+)
+def test_a_refusal_gives_back_whose_it_is(alone: RunningComponent, graph: Graph, message: dict[str, Any]) -> None:
+    asked = {**message, "meta": META}
+
+    assert given_back(alone.predict(asked)) == GIVEN_BACK
+    assert given_back(graph.ask(asked)) == GIVEN_BACK
+
+
+@pytest.mark.parametrize("path", ["/predict", "/send-feedback"])
+@pytest.mark.parametrize("rest", ['"jsonData": {', '"jsonData": nope}', '"jsonData": 1} more', '"jsonData": "\xff"}'])
+def test_the_refusal_of_a_broken_body_gives_back_what_stood_before_the_break(
+    alone: RunningComponent, path: str, rest: str
+) -> None:
+    body = f'{{"meta": {json.dumps(META)},\n "x": 0, {rest}'.encode("latin-1")
+
+    reply = alone.send("POST", path, body, {"Content-Type": "application/json"})
+    untyped = alone.send("POST", path, body, {})
+
+    assert (reply.status, untyped.status) == (400, 400)
+    assert given_back(reply) == given_back(untyped) == GIVEN_BACK
+
+
+@pytest.mark.parametrize("part", ["request", "response"])
+def test_a_refused_feedback_gives_back_whose_it_is(alone: RunningComponent, part: str) -> None:
+    reply = alone.post("/send-feedback", {part: {"meta": META}, "truth": {"jsonData": []}})
+
+    assert reply.status == 400
+    assert given_back(reply) == GIVEN_BACK
+
+
+def test_refused_answers_of_children_give_back_whose_they_are(graph: Graph) -> None:
+    strange = {"jsonData": 3, "meta": {**META, "tags": {"customer": 5, "storecast": {}}}}
+    reply = graph.router.post("/aggregate", [5, strange])
+
+    assert reply.status == 400
+    assert given_back(reply) == GIVEN_BACK
 
 
 def test_a_broken_multipart_form_is_400(alone: RunningComponent) -> None:

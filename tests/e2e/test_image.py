@@ -132,6 +132,17 @@ def test_the_training_image_is_the_command(build: Callable[..., str]) -> None:
     assert fitting.splitlines()[-1] == "ready"
 
 
+def test_the_training_image_has_the_machine_code_of_the_fit_where_its_user_may_use_it(
+    build: Callable[..., str],
+) -> None:
+    script = (
+        "import os; from training.machine_code import is_kept; from training.solver import solve_layout; "
+        "folder = solve_layout.stats.cache_path; print(is_kept(os.environ), folder.startswith('/opt/numba'))"
+    )
+    with images.container(build("training")) as container:
+        assert container.run("python", "-c", script).splitlines()[-1] == "True True"
+
+
 def test_the_dockerfile_speaks_the_language_of_every_builder() -> None:
     """buildah forgives what Kaniko does not know."""
     lines = [line for line in (ROOT / "Dockerfile").read_text().splitlines() if not line.startswith("#")]

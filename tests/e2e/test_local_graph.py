@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.local_graphs import component_urls, tiny_deployment, tiny_document, tiny_options
+from support.local_graphs import tiny_deployment, tiny_document, tiny_options
 from support.processes import Reply, request
 
 from graph.errors import ComponentError, UsageError
@@ -35,7 +35,7 @@ def ask(url: str, body: object = None) -> Any:  # noqa: ANN401 - any JSON
 
 
 async def whoami(graph: LocalGraph, name: str) -> dict[str, Any]:
-    seen: dict[str, Any] = await asyncio.to_thread(ask, f"{component_urls(graph)[name]}/whoami")
+    seen: dict[str, Any] = await asyncio.to_thread(ask, f"{graph.component_urls[name]}/whoami")
     return seen
 
 
@@ -153,7 +153,7 @@ def test_a_component_whose_guardian_is_killed_ends_and_is_started_again(tmp_path
 def test_stopping_leaves_no_process_even_of_one_that_ignores_it(tmp_path: Path) -> None:
     async def run() -> list[int]:
         async with LocalGraph(tiny_deployment(forecaster="stubborn"), tiny_options(tmp_path)) as graph:
-            seen = [await whoami(graph, name) for name in component_urls(graph)]
+            seen = [await whoami(graph, name) for name in graph.component_urls]
             return [*(each["pid"] for each in seen), *(each["child"] for each in seen if each["child"])]
 
     pids = asyncio.run(run())
@@ -193,8 +193,8 @@ def test_a_taken_port_is_told_before_anything_starts(tmp_path: Path) -> None:
 def serve_in_a_process(log_dir: Path) -> subprocess.Popen[str]:
     code = (
         "import json, sys; from pathlib import Path; from graph import serve\n"
-        "from support.local_graphs import component_urls, tiny_deployment, tiny_options\n"
-        "tell = lambda graph: print(json.dumps(component_urls(graph)), flush=True)\n"
+        "from support.local_graphs import tiny_deployment, tiny_options\n"
+        "tell = lambda graph: print(json.dumps(graph.component_urls), flush=True)\n"
         "sys.exit(serve(tiny_deployment(forecaster='stubborn'), tiny_options(Path(sys.argv[1])), tell))\n"
     )
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}

@@ -8,8 +8,6 @@ from typing import Any
 from support import tiny_component
 
 from graph.component import Restarts
-from graph.free_ports import LOOPBACK
-from graph.local import LocalGraph
 from graph.plan import LocalOptions
 from graph.spec import SeldonDeployment
 
@@ -50,8 +48,3 @@ def tiny_options(log_dir: Path, **changes: Any) -> LocalOptions:  # noqa: ANN401
         "restarts": Restarts(first_s=0.01, longest_s=0.1),
     }
     return LocalOptions(**(options | changes))
-
-
-def component_urls(graph: LocalGraph) -> dict[str, str]:
-    """Where each component answers by itself."""
-    return {name: f"http://{LOOPBACK}:{ports.http}" for name, ports in graph._plan.ports.items()}

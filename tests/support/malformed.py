@@ -31,7 +31,7 @@ MALFORMED: Final[list[tuple[str, Any, list[str]]]] = [
     ("an item that is no object", {"jsonData": [GOOD, 7, None]}, ["jsonData[1]", "jsonData[2]"]),
     ("no store", {"jsonData": {"beginDate": "2015-06-20"}}, ["jsonData.storeId"]),
     ("a store that is true", _item(storeId=True), ["jsonData.storeId"]),
-    ("a store that is a float", _item(storeId=4.0), ["jsonData.storeId"]),
+    ("a store that is a fraction", _item(storeId=4.5), ["jsonData.storeId"]),
     ("a store that is null", _item(storeId=None), ["jsonData.storeId"]),
     ("a store that is empty", _item(storeId=""), ["jsonData.storeId"]),
     ("a store of 257 characters", _item(storeId="4" * 257), ["jsonData.storeId"]),

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import fleets
 
-from fleet import FeatureError, Fleet, LevelError, Regressor
+from fleet import Column, FeatureError, Fleet, LevelError, Regressor
 from fleet.arrays import FloatArray
 from fleet.calendar import Overrides, Window
 from fleet.features import Tables
@@ -140,10 +140,13 @@ def test_an_override_changes_its_day_and_leaves_the_calendar_alone() -> None:
     ("overrides", "message"),
     [
         ({"price": {MONDAY: 1}}, "unknown calendar column 'price'.*open, promo"),
-        ({"promo": {MONDAY: 2}}, "'promo': wanted 0 or 1, got '2'"),
-        ({"promo": {MONDAY: "yes"}}, "'promo': wanted a number, got 'yes'"),
+        ({"promo": {MONDAY: 2}}, r"'promo': wanted 0 or 1 \(or false, true\), got '2'"),
+        ({"promo": {MONDAY: "maybe"}}, r"'promo': wanted 0 or 1 \(or false, true\), got 'maybe'"),
+        ({"promo": {MONDAY: float("nan")}}, "'promo': wanted 0 or 1"),
         ({"state_holiday": {MONDAY: "z"}}, "'state_holiday': wanted one of 0, a, b, c, got 'z'"),
         ({"temperature": {MONDAY: float("inf")}}, "wanted a finite number"),
+        ({"temperature": {MONDAY: 1e39}}, "wanted a finite number of at most 3.4e"),
+        ({"temperature": {MONDAY: "warm"}}, "wanted a finite number"),
     ],
 )
 def test_an_override_that_does_not_fit_is_named(
@@ -151,6 +154,33 @@ def test_an_override_that_does_not_fit_is_named(
 ) -> None:
     with pytest.raises(FeatureError, match=message):
         fleet().predict(["1"], KNOWN, overrides=overrides)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("column", "code", "spellings"),
+    [
+        (
+            "promo",
+            1,
+            (1, 1.0, True, np.True_, np.float32(1), "1", "1.0", "true", "True", "TRUE", "t", "yes", "Y", "on"),
+        ),
+        ("promo", 0, (0, 0.0, -0.0, False, np.False_, np.int8(0), "0", "0.0", "false", "FALSE", "f", "no", "N", "off")),
+        ("state_holiday", 0, (0, 0.0, False, "0", "0.0", "false", " 0 ")),
+        ("state_holiday", 1, ("a", " a")),
+        ("temperature", 12.5, (12.5, np.float64(12.5), "12.5", "+12.50", "1.25e1")),
+    ],
+)
+def test_every_spelling_of_a_value_is_one_override(column: str, code: float, spellings: tuple[object, ...]) -> None:
+    known = fleet().calendar.column(column)
+
+    assert [known.encode(value) for value in spellings] == [code] * len(spellings)  # type: ignore[arg-type]
+
+
+@given(st.lists(st.text(max_size=4), min_size=1, unique=True))
+def test_each_label_of_a_kind_is_its_own_value_even_beside_another_that_reads_alike(labels: list[str]) -> None:
+    column = Column("event", "kind", tuple(labels))
+
+    assert [column.encode(label) for label in labels] == list(range(len(labels)))
 
 
 def test_asking_for_no_days_is_refused() -> None:

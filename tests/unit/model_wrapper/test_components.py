@@ -239,6 +239,14 @@ def test_what_cannot_be_read_is_routed_to_the_first_child(path: Path, message: o
     assert loaded(StoreRouter, path).route_raw(message)["data"]["ndarray"] == [[0]]
 
 
+def test_a_component_without_a_fleet_gives_back_whose_request_it_was() -> None:
+    message = {"jsonData": ITEM, "meta": {"puid": "p", "tags": {"mine": 1, "storecast": {"rows": [9]}}}}
+    answer = FallbackForecaster(Settings()).predict_raw(message)
+
+    assert answer["status"]["code"] == 503
+    assert (answer["meta"]["puid"], answer["meta"]["tags"]) == ("p", {"mine": 1})
+
+
 @given(message=MESSAGES)
 def test_nothing_that_a_client_sends_is_a_500_or_an_impossible_route(
     graph: tuple[StoreRouter, list[StoreForecaster]], message: object

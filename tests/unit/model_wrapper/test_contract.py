@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from support.hostile_messages import MESSAGES
 from support.malformed import MALFORMED
 
+from fleet.cells import written_day
 from model_wrapper.contract import (
     ForecastItem,
     ForecastRequest,
@@ -24,14 +25,16 @@ from model_wrapper.contract import (
 )
 from model_wrapper.contract.answers import ROW_NAMES
 from model_wrapper.contract.days import day_of
+from model_wrapper.contract.feedback import parse_feedback
 from model_wrapper.contract.problems import HINTS, MAX_PROBLEMS
 from model_wrapper.errors import BadRequestError
 
 DAYS = st.dates(date(1700, 1, 1), date(2200, 12, 31))
 NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+VALUES = st.floats(-1e38, 1e38) | st.integers(-9, 9) | st.booleans()
 LEVELS = st.floats(0.5, 0.99)
-OVERRIDES = st.dictionaries(NAMES, st.dictionaries(DAYS, NUMBERS | st.integers(-9, 9) | NAMES, max_size=3), max_size=3)
+OVERRIDES = st.dictionaries(NAMES, st.dictionaries(DAYS, VALUES | NAMES, max_size=3), max_size=3)
 
 
 def problems_of(message: object) -> tuple[list[Any], str]:
@@ -115,20 +118,49 @@ def test_the_reader_raises_only_the_named_error(message: object) -> None:
     assert said.isascii()
 
 
-@pytest.mark.parametrize("spelled", ["2015-06-20", "2015-06-20T00:00:00Z", "2015-06-20T00:00:00.000+00:00"])
-def test_a_day_may_carry_midnight(spelled: str) -> None:
+@pytest.mark.parametrize(
+    "clock",
+    [
+        "",
+        "T00:00:00Z",
+        "T00:00:00.000+00:00",
+        " 00:00:00",
+        "T00:00",
+        "T00:00:00+02:00",
+        "T00:00:00-0930",
+        " 00:00-11:00",
+    ],
+)
+def test_a_day_may_carry_its_midnight_wherever_that_was(clock: str) -> None:
+    spelled = f"2015-06-20{clock}"
+
+    assert written_day(spelled) == (date(2015, 6, 20), True)
     assert day_of(spelled) == date(2015, 6, 20)
 
 
 @pytest.mark.parametrize(
-    "spelled", ["2015-6-20", "20150620", "2015-06-31", "2015-06-20T01:00:00Z", "\uff12015-06-20", ""]
+    "spelled", ["2015-6-20", "20150620", "2015-06-31", "2015-06-20T01:00:00Z", "\uff12015-06-20", "", "2015-06-20\n"]
 )
 def test_anything_else_is_no_day(spelled: str) -> None:
     assert day_of(spelled) is None
 
 
-def test_a_whole_number_means_its_digits() -> None:
-    assert parse_request({"jsonData": {"storeId": 4}}).items[0].store_id == "4"
+@pytest.mark.parametrize("spelled", ["4", "4.0", 4, 4.0, "4.000"])
+def test_a_whole_number_means_its_digits_in_every_payload_and_in_a_feedback(spelled: object) -> None:
+    rows = {"names": ["store_id"], "ndarray": [[spelled]]}
+    day = {"timestamp": "2015-06-20", "value": 1.0}
+    forecast = [{**day, "lower": 0, "upper": 2}]
+    response = {"jsonData": [{"request": {"storeId": 4}, "forecast": forecast, "model": {"source": "fleet"}}]}
+    feedback = {"response": response, "truth": {"jsonData": [{"storeId": spelled, **day}]}}
+
+    for message in ({"jsonData": {"storeId": spelled}}, {"jsonData": [{"store_id": spelled}]}, {"data": rows}):
+        assert [item.store_id for item in parse_request(message).items] == ["4"]
+    assert [judged.store_id for judged in parse_feedback(feedback, 10).days] == ["4"]
+
+
+@pytest.mark.parametrize("spelled", ["007", "4.5", "1e3", "None", "4.0b", "*"])
+def test_any_other_id_is_the_text_that_was_written(spelled: str) -> None:
+    assert parse_request({"jsonData": {"storeId": spelled}}).items[0].store_id == spelled
 
 
 def test_both_spellings_mean_the_same() -> None:

@@ -158,7 +158,7 @@ def test_overrides_must_fit_the_fleets_calendar(served: ServedFleet) -> None:
         lines_of(served, {"storeId": "4", "overrides": overrides})
 
     wanted = {problem["path"]: problem["wanted"] for problem in caught.value.problems}
-    assert wanted["jsonData.overrides.promo.2015-06-22"] == "0 or 1"
+    assert wanted["jsonData.overrides.promo.2015-06-22"] == "0 or 1 (or false, true)"
     assert wanted["jsonData.overrides.state_holiday.2015-06-22"] == "one of 0, a, b, c"
     assert "did you mean promo?" in wanted["jsonData.overrides.prom"]
 

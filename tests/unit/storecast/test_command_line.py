@@ -7,16 +7,16 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from json import dumps
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import requests
 
-from model_wrapper.contract.answers import ROW_NAMES
 from storecast import __main__ as command_line
 from storecast import exit_codes
-from storecast.asking import GraphAnswerError, Question, answer_of, body_of
+from storecast.asking import COLUMNS, GraphAnswerError, Question, answer_of, ask_graph, body_of
 from storecast.forecast import table, write
 from storecast.output import OutputError
 from storecast.verbs import VERBS
@@ -40,6 +40,25 @@ def examples() -> list[str]:
 def test_every_example_of_a_help_text_is_a_command_that_parses(line: str) -> None:
     words = shlex.split(line.split("  ", maxsplit=1)[0])
     assert command_line.parser().parse_args(words[1:]).verb == words[1]
+
+
+def test_every_option_and_every_verb_of_a_help_text_has_a_meaning() -> None:
+    for parser in helps(command_line.parser()):
+        assert parser.description or parser.prog.count(" ") == 0, parser.prog
+        for action in parser._actions:
+            meaning = re.sub(r"\([^()]*\)$", "", action.help or "").strip()
+            assert meaning or isinstance(action, argparse._SubParsersAction), (parser.prog, action.dest)
+
+
+def test_the_help_of_a_training_shows_the_mapping_file() -> None:
+    training = next(parser for parser in helps(command_line.parser()) if parser.prog == "storecast train")
+    (option,) = [action for action in training._actions if action.dest == "mapping"]
+    assert "as shown below" in str(option.help)
+    assert 'store_id = "shop"' in training.format_help()
+
+
+def test_every_meaning_of_an_exit_code_is_a_whole_sentence() -> None:
+    assert not [text for text in exit_codes.MEANINGS.values() if re.search(r"\b(that|cannot|be|of|the|a|and)$", text)]
 
 
 def test_the_help_lists_every_verb_and_imports_none() -> None:
@@ -96,7 +115,7 @@ def test_a_wrong_option_is_a_usage_error(words: str, capsys: pytest.CaptureFixtu
         ("synth --stores 3 --days 5 --out /proc/none", 2, "--out wants a folder that can be written to"),
         ("promote --dry-run --home {tmp}/none", 3, "there is no registry at"),
         ("rollback --home {tmp}/none", 3, "there is no registry at"),
-        ("forecast --store 4 --days 9 --url http://127.0.0.1:1", 2, "wants --from too"),
+        ("forecast --store 4 --days 9 --url http://127.0.0.1:1", 3, "start one with `storecast serve`"),
         ("forecast --store 4 --url http://127.0.0.1:1", 3, "start one with `storecast serve`"),
         ("graph render --out {tmp}", 2, "Is a directory; name a file in a folder that may be written"),
         ("graph render --out /proc/none/x.yaml", 2, "cannot write /proc/none/x.yaml"),
@@ -130,7 +149,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("name", ["x.csv", "x.parquet"])
 def test_rows_that_cannot_be_written_are_a_usage_error(name: str, tmp_path: Path) -> None:
     (tmp_path / name).mkdir()
-    rows = pd.DataFrame([dict.fromkeys(ROW_NAMES, "x")])
+    rows = pd.DataFrame([dict.fromkeys(COLUMNS, "x")])
     with pytest.raises(OutputError, match=f"cannot write .*{name}: "):
         write(rows, tmp_path / name)
 
@@ -168,6 +187,42 @@ def test_a_question_without_a_first_day_leaves_it_to_the_graph() -> None:
     assert body_of(Question(("4",), None, 7, 0.8)) == {"jsonData": [{"storeId": "4", "level": 0.8}]}
 
 
+WEEK = ("2015-07-25", "2015-07-31")
+
+
+@pytest.mark.parametrize(
+    ("n_days", "clipped_from", "span"),
+    [
+        # The last known day is 31 July, the history ends on 19 June.
+        (14, None, ("2015-07-25", "2015-08-07")),  # the graph's own today
+        (3, "2026-11-27", ("2015-07-29", "2015-07-31")),
+        (14, "2026-11-27", ("2015-07-18", "2015-07-31")),
+        (42, "2026-11-27", ("2015-06-20", "2015-07-31")),
+        (60, "2026-11-27", ("2015-06-20", "2015-08-18")),
+        (14, "2013-01-01", ("2015-07-25", "2015-08-07")),  # moved on to the first day there is
+    ],
+)
+def test_a_graph_without_a_first_day_is_asked_for_so_many_days_from_where_its_week_begins(
+    n_days: int, clipped_from: str | None, span: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, object]] = []
+
+    def post(_url: str, json: dict[str, list[dict[str, object]]], **_: object) -> requests.Response:
+        asked.extend(json["jsonData"])
+        request = {"storeId": "4", "beginDate": WEEK[0], "endDate": WEEK[1], "level": 0.8}
+        request |= {"clippedFrom": clipped_from} if clipped_from else {}
+        entry = {"request": request, "forecast": [], "model": {"source": "fleet", "trainedThrough": "2015-06-19"}}
+        reply = requests.Response()
+        reply.status_code, reply._content = 200, dumps({"jsonData": [entry]}).encode()
+        return reply
+
+    monkeypatch.setattr(requests, "post", post)
+    ask_graph(Question(("4",), None, n_days, 0.8), "http://graph")
+
+    assert asked[0] == {"storeId": "4", "level": 0.8}
+    assert (asked[1]["beginDate"], asked[1]["endDate"]) == span
+
+
 def test_an_answer_becomes_rows_and_errors() -> None:
     day = {"timestamp": "2015-06-21", "value": 0.0, "lower": 0.0, "upper": 0.0, "note": "closed"}
     good = {"request": {"storeId": "4"}, "forecast": [day], "model": {"source": "fleet"}}
@@ -182,6 +237,17 @@ def test_an_answer_becomes_rows_and_errors() -> None:
 def test_an_answer_of_strangers_is_told_as_such(body: object) -> None:
     with pytest.raises(GraphAnswerError, match="is this a storecast graph"):
         answer_of(body)
+
+
+@pytest.mark.parametrize(
+    "entry", [5, {}, {"request": 7}, {"request": {"beginDate": "soon"}}, {"request": {"beginDate": "2015-06-20"}}]
+)
+def test_a_stranger_that_is_asked_for_its_week_is_told_as_such(entry: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    reply = requests.Response()
+    reply.status_code, reply._content = 200, dumps({"jsonData": [entry]}).encode()
+    monkeypatch.setattr(requests, "post", lambda *_, **__: reply)
+    with pytest.raises(GraphAnswerError, match="is this a storecast graph"):
+        ask_graph(Question(("4",), None, 14, 0.8), "http://graph")
 
 
 @pytest.mark.parametrize(("status", "code"), [(400, 2), (500, 3), (503, 3)])

@@ -32,6 +32,16 @@ def test_a_terminal_shows_stage_stores_and_failures(monkeypatch: pytest.MonkeyPa
     assert last.endswith("stores/s, failed=3]")
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_terminal_says_that_the_first_run_of_a_machine_compiles(monkeypatch: pytest.MonkeyPatch, kept: bool) -> None:  # noqa: FBT001 - a parameter
+    monkeypatch.setattr("storecast.progress.is_kept", lambda _: kept)
+    with terminal() as shown, os.fdopen(os.dup(shown.end), "w") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        Progress().compiling()
+        work(Progress())
+    assert any("compiling, once a machine" in frame for frame in shown.frames()) != kept
+
+
 def test_failures_of_one_stage_are_not_those_of_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     with terminal() as shown, os.fdopen(os.dup(shown.end), "w") as stream:
         monkeypatch.setattr(sys, "stderr", stream)

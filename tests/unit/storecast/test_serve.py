@@ -6,8 +6,9 @@ import pytest
 
 from graph import GraphOptions, render, to_yaml
 from graph.errors import UsageError
+from graph.free_ports import free_ports
 from graph.plan import plan
-from storecast.serve import deployment_of, local_options
+from storecast.serve import deployment_of, first_store, local_options
 
 
 def env_of(name: str, environ: dict[str, str], fleet_uri: str | None = None) -> dict[str, str]:
@@ -52,6 +53,11 @@ def test_another_fleet_for_the_champion_leaves_the_challenger_its_own() -> None:
     name, alias = "STORECAST_CHALLENGER_URI", "models:/storecast-fleet@challenger"
     assert env_of("challenger", {"STORECAST_FLEET_URI": "/fleet"}, "models:/x/3")[name] == alias
     assert env_of("challenger", {name: "/other"})[name] == "/other"
+
+
+def test_a_graph_of_others_has_no_store_to_advise() -> None:
+    assert first_store([]) is None
+    assert first_store([f"http://127.0.0.1:{free_ports(1)[0]}"]) is None
 
 
 def test_a_file_with_two_deployments_is_refused(tmp_path: Path) -> None:
