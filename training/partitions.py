@@ -26,7 +26,7 @@ from training.tables import Table, present_columns, table_of
 from training.validate import EARLIEST, LATEST
 
 MANIFEST = "partitions.json"
-FORMAT = 1
+FORMAT = 2
 STORES_A_PARTITION = 128
 """Stores that a worker holds in memory at a time: enough to share what is computed once for stores that are alike."""
 

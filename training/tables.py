@@ -8,7 +8,18 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fleet.arrays import BoolArray
-from training.columns import NO_DAY, Days, Numbers, Words, main_block, read_days, read_numbers, read_words
+from training.columns import (
+    NO_DAY,
+    Days,
+    Numbers,
+    Words,
+    main_block,
+    read_days,
+    read_flags,
+    read_kinds,
+    read_numbers,
+    read_words,
+)
 from training.mapping import Mapped
 from training.sources import Source
 
@@ -72,12 +83,12 @@ def table_of(raw: pa.Table, name: str, mapped: Mapped) -> Table:
     """Read the columns that are there; nothing is checked yet."""
     there = [column for column in wanted_columns(name, mapped) if column in raw.column_names]
     numbers = {
-        column: read_numbers(raw[column])
+        column: read_numbers(raw[column]) if column in ("y", *mapped.numbers) else read_flags(raw[column])
         for column in there
-        if column not in ("store_id", "ds") and column not in mapped.kinds
+        if column not in ("store_id", "ds", *mapped.kinds)
     }
     if name == TRAIN and mapped.open is None and "y" in numbers:
         # Nobody says when a store was open: a day with sales was an open day.
         numbers["open"] = Numbers((numbers["y"].cells > 0).astype(np.float64), np.ones(len(raw), dtype=np.bool_))
-    kinds = {column: read_words(raw[column]) for column in there if column in mapped.kinds}
+    kinds = {name: read_kinds(raw[name], kind.none) for name, kind in mapped.kinds.items() if name in there}
     return Table(name, raw, read_words(raw["store_id"]), read_days(raw["ds"]), numbers, kinds)

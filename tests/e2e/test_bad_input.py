@@ -120,7 +120,7 @@ FAULTS = (
     ("Sales", "inf", "column y: wanted a number, got inf"),
     ("Sales", "-12", "column y: wanted sales of 0 or more, got -12"),
     ("Sales", "1e16", "column y: wanted sales of at most 1e+15, got 1e16"),
-    ("Open", "yes", "column open: wanted 0 or 1, got yes"),
+    ("Open", "ja", "column open: wanted 0 or 1, got ja"),
     ("Open", "0", "column y: wanted 0 on a closed day, got "),
     ("Promo", "3", "column promo: wanted 0 or 1, got 3"),
     ("Promo", "", "column promo: wanted 0 or 1 for every past day"),
