@@ -27,6 +27,10 @@ class Words:
     codes: IntArray
     words: tuple[str, ...]
 
+    def present(self) -> set[str]:
+        """The words that some row has."""
+        return {self.words[code] for code in np.unique(self.codes).tolist() if code >= 0}
+
 
 @dataclass(frozen=True)
 class Numbers:

@@ -26,6 +26,8 @@ from training.sources import Source
 NameArray = npt.NDArray[np.str_]
 
 TRAIN, CALENDAR, STORES = "train", "calendar", "stores"
+OPENING = "opening"
+"""What a calendar says of the opening on days of the history, whose own table does not."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,9 @@ class Table:
             {name: Words(part.codes[good], part.words) for name, part in self.kinds.items()},
         )
 
-    def span(self) -> tuple[int, int] | None:
-        """First and last day, without days far from all others; None where no row has a day."""
-        return main_block(np.unique(self.days.days[self.days.days != NO_DAY]))
+    def span(self, after: int = NO_DAY) -> tuple[int, int] | None:
+        """First and last day after another, without days far from all others; None where no row has such a day."""
+        return main_block(np.unique(self.days.days[self.days.days > after]))
 
 
 def wanted_columns(name: str, mapped: Mapped) -> dict[str, str]:
@@ -87,7 +89,7 @@ def table_of(raw: pa.Table, name: str, mapped: Mapped) -> Table:
         for column in there
         if column not in ("store_id", "ds", *mapped.kinds)
     }
-    if name == TRAIN and mapped.open is None and "y" in numbers:
+    if name == TRAIN and "open" not in numbers and "y" in numbers:
         # Nobody says when a store was open: a day with sales was an open day.
         numbers["open"] = Numbers((numbers["y"].cells > 0).astype(np.float64), np.ones(len(raw), dtype=np.bool_))
     kinds = {name: read_kinds(raw[name], kind.none) for name, kind in mapped.kinds.items() if name in there}
