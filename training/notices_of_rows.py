@@ -74,7 +74,7 @@ def kinds_unknown(seen: Sequence[SeenKinds], nones: Mapping[str, str]) -> Notice
         for part in seen:
             for word, day in part.ahead.get(name, {}).items():
                 first[word] = min(day, first.get(word, day))
-        what = "which no past day has: nothing is known of it, and such days are forecast as ordinary ones"
+        what = "which no past day has: is it another spelling? Of such days the sales tell nothing"
         found += [
             Notice(NEW_KIND, "", date_of(first[word]), name, f"the days ahead have {word!r}, {what}")
             for word in sorted(first.keys() - past - {none})
