@@ -4,7 +4,7 @@
 store_id = "shop"
 ds = "day"
 y = "revenue"
-open = "is_open"          # optional; without it a day with sales is an open day; the calendar alone may have it
+open = "is_open"          # optional; without it opening is read off the sales; the calendar alone may have it
 [flags]                   # known ahead, 0 or 1
 promo = "promo"
 [kinds]                   # known ahead, named values; none: the value of an ordinary day, "" if its cell is empty
