@@ -19,6 +19,7 @@ from training.engine import Engine
 from training.errors import DataError, TooManyFailuresError
 from training.gate import MARGIN
 from training.mapping import ROSSMANN, read_mapping
+from training.returns import NEGATIVES
 from training.run import TrainingOptions
 from training.run import train as train_chain
 from training.runners import RUNNERS, Runner, runner_of
@@ -55,6 +56,12 @@ def add(verbs: Verbs) -> None:
     parser.add_argument("--growth", choices=["linear", "flat"], default="linear", help="shape of the trend (linear)")
     parser.add_argument("--transform", choices=["log1p", "identity"], default="log1p", help="scale of the fit (log1p)")
     parser.add_argument("--max-failed-share", type=share, default=0.1, help="share of stores that may fail (0.1)")
+    parser.add_argument(
+        "--negatives",
+        choices=NEGATIVES,
+        default="refuse",
+        help="days with negative sales, such as returns: refuse, take for 0, or leave out (refuse)",
+    )
     _add_champion_options(parser)
     parser.add_argument("--dry-run", action="store_true", help="read, fit and judge, but register nothing")
     add_home(parser)
@@ -131,6 +138,7 @@ def _options(args: argparse.Namespace) -> TrainingOptions:
         transform=args.transform,
         register_stores=tuple(args.register_stores),
         max_failed_share=args.max_failed_share,
+        negatives=args.negatives,
         gate_margin=args.gate_margin,
         refit=args.refit,
         dry_run=args.dry_run,

@@ -58,7 +58,7 @@ def evaluate(
         "horizon_days": trials[0].actual.shape[1],
         "cutoffs": [str(as_dates(np.array([trial.cutoff]))[0]) for trial in trials],
         **scores_of(np.ones(len(groups), dtype=np.bool_)),
-        "mase_median_store": round(float(np.nanmedian(by_store["mase"])), 5),
+        "mase_median_store": round(_median(by_store["mase"]), 5),
         "stores_judged": int(choice.judged.sum()),
         "stores_better_than_baseline": int(choice.wins.sum()),
         "stores_left_to_baseline": int(choice.loses.sum()),
@@ -72,6 +72,12 @@ def _days(judged: Judged, members: BoolArray) -> dict[str, int]:
     """How many days the scores are of, and how many of them sold nothing: RMSPE leaves these out."""
     counts = judged.counts[members]
     return {"days": int(counts.sum()), "days_without_sales": int((counts & (judged.actual[members] == 0)).sum())}
+
+
+def _median(scores: FloatArray) -> float:
+    """The median store's score; NaN where no store has one."""
+    known = scores[np.isfinite(scores)]
+    return float(np.median(known)) if len(known) else float("nan")
 
 
 def _rounded(scores: dict[str, float]) -> dict[str, float]:

@@ -4,10 +4,10 @@
 store_id = "shop"
 ds = "day"
 y = "revenue"
-open = "is_open"          # optional; without it a day with sales is an open day
+open = "is_open"          # optional; without it opening is read off the sales; the calendar alone may have it
 [flags]                   # known ahead, 0 or 1
 promo = "promo"
-[kinds]                   # known ahead, named values; the first is "none"
+[kinds]                   # known ahead, named values; none: the value of an ordinary day, "" if its cell is empty
 state_holiday = { column = "holiday", none = "0" }
 [numbers]                 # known ahead, any finite number
 temperature = "temp"
@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fleet.cells import kind_text
 from training.errors import DataError
 
 _AHEAD = ("flags", "kinds", "numbers")
@@ -37,7 +38,7 @@ _ONLY_A_FLAG = "promo"
 
 @dataclass(frozen=True)
 class Kind:
-    """A column of named values; `none` is the value of an ordinary day."""
+    """A column of named values; `none` is the value of an ordinary day, "" where its cell is empty."""
 
     column: str
     none: str = "0"
@@ -89,9 +90,7 @@ def read_mapping(path: Path) -> Mapped:
     if problems:
         raise DataError(f"the column mapping {path} cannot be used:\n" + "\n".join(f"  {line}" for line in problems))
     columns, stores = plain["columns"], plain.get("stores", {})
-    kinds = {
-        name: value if isinstance(value, dict) else {"column": value} for name, value in plain.get("kinds", {}).items()
-    }
+    kinds = {name: _kind(value) for name, value in plain.get("kinds", {}).items()}
     group = stores.get("group", ())
     return Mapped(
         store_id=columns["store_id"],
@@ -99,11 +98,17 @@ def read_mapping(path: Path) -> Mapped:
         y=columns["y"],
         open=columns.get("open"),
         flags=plain.get("flags", {}),
-        kinds={name: Kind(**kind) for name, kind in kinds.items()},
+        kinds=kinds,
         numbers=plain.get("numbers", {}),
         stores_id=stores.get("store_id", columns["store_id"]),
         group=(group,) if isinstance(group, str) else tuple(group),
     )
+
+
+def _kind(value: str | Mapping[str, str]) -> Kind:
+    if isinstance(value, str):
+        return Kind(value)
+    return Kind(value["column"], kind_text(value.get("none", Kind.none)))
 
 
 def _problems(plain: Mapping[str, Any]) -> list[str]:

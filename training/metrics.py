@@ -19,8 +19,9 @@ def rmspe(forecast: FloatArray, actual: FloatArray, counts: BoolArray) -> FloatA
     Of the days with sales: an error has no share of nothing.
     """
     counts = counts & (actual > 0)
-    relative = np.where(counts, (forecast - actual) / np.where(counts, actual, 1.0), 0.0)
-    return np.asarray(np.sqrt(_ratio((relative**2).sum(axis=-1), counts.sum(axis=-1))))
+    with np.errstate(over="ignore"):  # of a day that sold next to nothing; infinite is what it then is
+        relative = np.where(counts, (forecast - actual) / np.where(counts, actual, 1.0), 0.0)
+        return np.asarray(np.sqrt(_ratio((relative**2).sum(axis=-1), counts.sum(axis=-1))))
 
 
 def wape(forecast: FloatArray, actual: FloatArray, counts: BoolArray) -> FloatArray:

@@ -24,9 +24,12 @@ SALES_ENDED = "sales-ended"
 CALENDAR_HOLES = "calendar-holes"
 NO_CALENDAR, SHORT_CALENDAR, CALENDAR_ENDS = "no-calendar", "short-calendar", "calendar-ends"
 ASSUMED, LIKE_IDS, NO_GROUP = "value-assumed", "ids-alike", "group-unknown"
+LEFT_OUT, NEGATIVE_SALES = "rows-left-out", "negative-sales"
+NEW_KIND, EVERY_STORE = "kind-unknown", "id-of-all"
 RHYTHM = "rhythm"
 KINDS = (
-    *(LIKE_IDS, NO_GROUP, CALENDAR_ENDS, NO_CALENDAR, SHORT_CALENDAR, CALENDAR_HOLES),
+    *(LIKE_IDS, EVERY_STORE, NO_GROUP, LEFT_OUT, NEGATIVE_SALES, NEW_KIND),
+    *(CALENDAR_ENDS, NO_CALENDAR, SHORT_CALENDAR, CALENDAR_HOLES),
     *(NO_HISTORY, NO_SALES, RHYTHM, GAP, ENDED, SALES_ENDED, ASSUMED),
 )
 """In the order in which they are told."""

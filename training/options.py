@@ -12,6 +12,7 @@ from fleet.design import Growth, Transform
 from training import lending
 from training.gate import MARGIN
 from training.mapping import ROSSMANN, Mapped
+from training.returns import Negatives
 from training.runners import InProcess, Runner
 from training.variants import VARIANTS, Variant
 
@@ -26,9 +27,10 @@ class TrainingOptions:
     """What to train on and how. `test_days`: horizon of the backtest, 0 for none; `n_folds`: its cutoffs.
 
     `data`: a table, or a folder that `storecast partition` wrote.  `max_failed_share`: share of stores whose fit may
-    fail; over it nothing is registered.  `gate_margin`: share of the champion's WAPE that the new fleet may be worse
-    by, None for no gate.  `refit`: `changed` keeps the champion's parameters of stores that are known as they were.
-    `dry_run`: register nothing, ask no registry.  `runner`: where partitions are worked on.
+    fail; over it nothing is registered.  `negatives`: what days with negative sales are taken for.  `gate_margin`:
+    share of the champion's WAPE that the new fleet may be worse by, None for no gate.  `refit`: `changed` keeps the
+    champion's parameters of stores that are known as they were.  `dry_run`: register nothing, ask no registry.
+    `runner`: where partitions are worked on.
     """
 
     data: Path
@@ -44,6 +46,7 @@ class TrainingOptions:
     transform: Transform = "log1p"
     register_stores: tuple[str, ...] = ()
     max_failed_share: float = 0.1
+    negatives: Negatives = "refuse"
     gate_margin: float | None = MARGIN
     refit: Refit = "changed"
     dry_run: bool = False

@@ -12,7 +12,7 @@ from training.errors import DataError
 from training.history import Chain, History, natural_order, number_of_chain, usual_number, with_habits
 from training.mapping import Mapped
 from training.opening import absent_days, habits_of
-from training.tables import TRAIN, NameArray, Table
+from training.tables import OPENING, TRAIN, NameArray, Table
 from training.zeros import day_counts, open_without_sales, quiet_days
 
 NO_GROUP = "all"
@@ -22,7 +22,7 @@ MAX_LABELS = 200  # a kind is a code of one byte
 def labels_of(tables: Sequence[Table], mapped: Mapped) -> dict[str, set[str]]:
     """The values of each kind that some row has, but the ordinary one."""
     return {
-        name: {word for table in tables if name in table.kinds for word in table.kinds[name].words} - {kind.none, ""}
+        name: set().union(*(table.kinds[name].present() for table in tables if name in table.kinds)) - {kind.none, ""}
         for name, kind in mapped.kinds.items()
     }
 
@@ -53,7 +53,7 @@ def naturally(ids: NameArray) -> NameArray:
 
 
 def panel(tables: Sequence[Table], ids: NameArray, groups: NameArray, chain: Chain) -> History:
-    """The panel of some stores, in the order of `ids`; `tables`: the sales, then the days ahead if there are any.
+    """The panel of some stores, in the order of `ids`; `tables`: the sales, then others, of which the last one counts.
 
     A store that knows too little is filled up from the chain's moments; without moments, from the stores at hand.
     """
@@ -67,7 +67,9 @@ def panel(tables: Sequence[Table], ids: NameArray, groups: NameArray, chain: Cha
         for column in chain.columns
         if column.type == "number"
     }
-    told = OPEN in tables[0].raw.column_names
+    told = OPEN in tables[0].raw.column_names or any(
+        table.name == OPENING and len(table) == len(tables[0]) for table in tables
+    )
     nothing = np.zeros((len(ids), DAYS_A_WEEK), dtype=np.bool_)
     calendar = Calendar(chain.first_day, chain.columns, values, nothing, numbers, open_told=told)
     habits = habits_of(calendar, sales, shape[1], told=told)
@@ -75,6 +77,9 @@ def panel(tables: Sequence[Table], ids: NameArray, groups: NameArray, chain: Cha
     calendar = with_habits(calendar, groups, habits, of_groups)
     history = History(tuple(ids.tolist()), groups, sales, calendar, chain if chain.moments else None)
     _settle(history, chain.quiet or quiet_of_groups(groups, sales, chain.first_day))
+    for table, place in zip(tables, places, strict=True):
+        if table.name == OPENING:
+            values[OPEN][place] = table.numbers[OPEN].cells
     return history
 
 

@@ -22,11 +22,11 @@ from training.columns import main_block, read_days, read_words
 from training.errors import DataError
 from training.mapping import Mapped, mapped_from_plain
 from training.sources import Source
-from training.tables import Table, present_columns, table_of
+from training.tables import TRAIN, Table, present_columns, table_of
 from training.validate import EARLIEST, LATEST
 
 MANIFEST = "partitions.json"
-FORMAT = 1
+FORMAT = 2
 STORES_A_PARTITION = 128
 """Stores that a worker holds in memory at a time: enough to share what is computed once for stores that are alike."""
 
@@ -44,7 +44,10 @@ def partition_of(store_id: str, count: int) -> int:
 
 @dataclass(frozen=True)
 class Extent:
-    """What was seen of a table while it was written. `first_day`, `last_day`: see `Table.span`; None without a day."""
+    """What was seen of a table while it was written. `first_day`, `last_day`: see `Table.span`; None without a day.
+
+    Of a calendar, written after the sales, only the days after these count.
+    """
 
     rows: int = 0
     first_day: int | None = None
@@ -98,11 +101,13 @@ class PartitionWriter:
         partitions = self._partitions
         ours = present_columns(name, source, partitions.mapped)
         n_rows, seen = 0, np.zeros(0, dtype=np.int64)
+        sales = self._tables.get(TRAIN, Extent())
+        after = EARLIEST - 1 if name == TRAIN or sales.last_day is None else sales.last_day
         with _Files(partitions.folder / name, partitions.count) as files:
             for batch in source.batches(list(ours.values())):
                 table = pa.Table.from_batches([batch]).rename_columns(list(ours))
                 days = np.unique(read_days(table["ds"]).days)
-                seen = np.union1d(seen, days[(days >= EARLIEST) & (days <= LATEST)])
+                seen = np.union1d(seen, days[(days > after) & (days <= LATEST)])
                 n_rows += len(table)
                 files.add(table)
             if not n_rows:

@@ -1,10 +1,12 @@
 """Pictures of a backtest for the run's page: best and worst stores, coverage by horizon, scores by group."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -26,10 +28,13 @@ def plot(folder: Path, evaluated: Evaluation, store_ids: Sequence[str]) -> None:
     """Write three small PNG files to a folder."""
     judged, scores = evaluated.judged, evaluated.summary["backtest"]
     horizon = int(scores["horizon_days"])
-    stores = _stores(judged, store_ids, evaluated.verdict.scores["wape"], horizon)
-    _save(stores, folder / "best_and_worst_stores.png")
-    _save(_coverage(judged, horizon), folder / "coverage_by_horizon.png")
-    _save(_groups(scores["groups"]), folder / "scores_by_group.png")
+    # An id or a group may have dollar signs, which are no formula, and letters that the font does not have.
+    with rc_context({"text.parse_math": False}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")
+        stores = _stores(judged, store_ids, evaluated.verdict.scores["wape"], horizon)
+        _save(stores, folder / "best_and_worst_stores.png")
+        _save(_coverage(judged, horizon), folder / "coverage_by_horizon.png")
+        _save(_groups(scores["groups"]), folder / "scores_by_group.png")
 
 
 def extremes(wape: FloatArray) -> tuple[list[int], list[int]]:

@@ -11,11 +11,13 @@ import numpy as np
 import pyarrow as pa
 
 from training.backtest import cutoffs_of
+from training.clean import LOST_SHARE
 from training.columns import read_words
 from training.errors import DataError
 from training.history import Chain, natural_order
 from training.mapping import ROSSMANN, Mapped
 from training.notices import Notices, calendar_end, groups_unknown, ids_alike, merged
+from training.notices_of_rows import id_of_all, kinds_unknown
 from training.options import HORIZON_DAYS, Stages, TrainingOptions
 from training.partitions import (
     MANIFEST,
@@ -27,6 +29,7 @@ from training.partitions import (
     partition_of,
 )
 from training.read import UNKNOWN_WORD, check_sold, check_surveys, open_inputs, placeable, read_groups
+from training.returns import Negatives
 from training.sources import Source, open_source
 from training.survey import Part, Survey, chain_of, days_of, survey
 from training.tables import TRAIN, NameArray
@@ -69,7 +72,7 @@ def prepare(options: TrainingOptions, partitioned: Partitioned, stages: Stages) 
     days = days_of(partitions)
     cutoffs = _cutoffs(report, days, options)
     horizon_days = options.test_days or HORIZON_DAYS
-    parts = _parts(partitions, groups)
+    parts = _parts(partitions, groups, options.negatives)
     surveys = []
     with stages.of("read", len(groups or ())):
         look = partial(survey, days=days, cutoffs=cutoffs, horizon_days=horizon_days)
@@ -84,16 +87,21 @@ def prepare(options: TrainingOptions, partitioned: Partitioned, stages: Stages) 
 
 
 def _faulty(report: Report, surveys: Sequence[Survey], options: TrainingOptions) -> dict[str, Problem]:
-    """The stores with rows that cannot be, few enough to do without.
+    """The stores with too many rows that cannot be, few enough to do without.
 
     Raises: DataError: there are more of them than may fail, or a problem is of no store alone.
     """
     n_stores = sum(len(found.ids) for found in surveys)
     faulty = {store_id: problem for found in surveys for store_id, problem in (found.faulty or {}).items()}
-    of_all = report.of_all or any(found.faulty is None for found in surveys)
-    if of_all or len(faulty) > options.max_failed_share * n_stores:
+    if report.of_all or any(found.faulty is None for found in surveys):
         report.raise_if_any(options.home)
-    if faulty:
+    if len(faulty) > options.max_failed_share * n_stores:
+        report.raise_if_any(
+            options.home,
+            f"{len(faulty)} of {n_stores} stores: more than {LOST_SHARE:.0%} of its rows are bad, and so it has no "
+            f"model; at most {options.max_failed_share:.0%} may fail: mend the rows, or raise --max-failed-share",
+        )
+    if report.problems:
         report.save(options.home)
         check_sold(report, surveys)
         if report.of_all:
@@ -114,8 +122,10 @@ def _prepared(
     )
     order = natural_order(ids)
     in_order = ids[order].tolist()
-    of_chain = [ids_alike(in_order), groups_unknown(in_order, groups[order].tolist(), UNKNOWN_WORD)]
-    of_chain.append(calendar_end(chain.last_day, chain.through, horizon_days))
+    nones = {name: kind.none for name, kind in parts[0].partitions.mapped.kinds.items()}
+    of_chain = [ids_alike(in_order), id_of_all(in_order), kinds_unknown([found.kinds for found in surveys], nones)]
+    of_chain += [groups_unknown(in_order, groups[order].tolist(), UNKNOWN_WORD)]
+    of_chain += [calendar_end(chain.last_day, chain.through, horizon_days)]
     notices = merged([*(found.notices for found in surveys), *of_chain])
     count = parts[0].partitions.count
     filled = {partition_of(store_id, count) for store_id in ids.tolist()}
@@ -191,10 +201,10 @@ def _cutoffs(report: Report, days: Chain | None, options: TrainingOptions) -> tu
         return ()
 
 
-def _parts(partitions: Partitions, groups: Mapping[str, str] | None) -> Sequence[Part]:
+def _parts(partitions: Partitions, groups: Mapping[str, str] | None, negatives: Negatives) -> Sequence[Part]:
     if groups is None:
-        return [Part(partitions, index, None) for index in range(partitions.count)]
+        return [Part(partitions, index, None, negatives=negatives) for index in range(partitions.count)]
     members: list[dict[str, str]] = [{} for _ in range(partitions.count)]
     for store_id, group in groups.items():
         members[partition_of(store_id, partitions.count)][store_id] = group
-    return [Part(partitions, index, own) for index, own in enumerate(members)]
+    return [Part(partitions, index, own, negatives=negatives) for index, own in enumerate(members)]

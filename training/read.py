@@ -7,17 +7,19 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from fleet.calendar import OPEN
 from fleet.contents import FACTS
 from training import rhythm
+from training.clean import clean
 from training.columns import read_words
 from training.errors import DataError, HistoryUnreachableError
 from training.history import History
 from training.mapping import ROSSMANN, Mapped
 from training.panel import NO_GROUP, groups_of, panel
 from training.sources import Source, open_source
-from training.survey import Survey, chain_of, days_between, store_ids, survey_tables
+from training.survey import Survey, chain_of, days_between, survey_tables
 from training.tables import CALENDAR, STORES, TRAIN, present_columns, table_of, wanted_columns
-from training.validate import ID_RULES, Problem, Report
+from training.validate import ID_RULES, MISSING, Problem, Report
 
 UNKNOWN_WORD = "?"
 
@@ -53,9 +55,11 @@ def open_inputs(
     inputs = Inputs(sources[TRAIN], sources.get(CALENDAR), groups, mapped)
     for name, source in inputs.tables().items():
         for ours, theirs in wanted_columns(name, mapped).items():
-            if theirs not in source.column_names:
+            # A calendar may be the only one to say when stores open, of past days too.
+            told = name == TRAIN and ours == OPEN and inputs.ahead is not None and theirs in inputs.ahead.column_names
+            if theirs not in source.column_names and not told:
                 came = f"columns {', '.join(source.column_names)}"
-                report.table(name, ours, f"wanted a column {theirs!r}", came)
+                report.table(name, ours, f"{MISSING} {theirs!r}", came)
     return inputs
 
 
@@ -88,7 +92,7 @@ def read_groups(report: Report, source: Source, mapped: Mapped) -> dict[str, str
     wanted = list(dict.fromkeys((mapped.stores_id, *mapped.group)))
     missing = [name for name in wanted if name not in source.column_names]
     for name in missing:
-        report.table(STORES, name, "wanted this column", f"columns {', '.join(source.column_names)}")
+        report.table(STORES, name, f"{MISSING} {name!r}", f"columns {', '.join(source.column_names)}")
     if missing:
         return {}
     table = _whole(source, wanted)
@@ -137,13 +141,15 @@ def read_history(
     for name, source in inputs.tables().items():
         ours = present_columns(name, source, mapped)
         tables.append(table_of(_whole(source, list(ours.values())).rename_columns(list(ours)), name, mapped))
-    spans = [table.span() or (None, None) for table in tables]
-    days = days_between(spans[0], spans[1] if len(spans) > 1 else (None, None))
+    sales = tables[0].span() or (None, None)
+    ahead = tables[1].span(after=sales[1]) if len(tables) > 1 and sales[1] is not None else None
+    days = days_between(sales, ahead or (None, None))
     found = survey_tables(tables, inputs.groups, mapped, days)
     check_surveys(report, [found])
     report.raise_if_any(problems_in)
-    ids = store_ids(tables, inputs.groups)
-    return panel(tables, ids, groups_of(ids, inputs.groups), replace(chain_of([found], days, mapped), moments={}))
+    chain = replace(chain_of([found], days, mapped), moments={})
+    usable = clean(tables, inputs.groups, mapped, chain)
+    return panel(usable.tables, usable.ids, groups_of(usable.ids, inputs.groups), chain)
 
 
 def check_surveys(report: Report, surveys: Sequence[Survey]) -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,10 +14,10 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from training.errors import DataError
+from training.first_bytes import check_first_bytes, is_parquet, line_not_utf8
 
 BATCH_ROWS = 65_536
 CSV_BLOCK_BYTES = 1 << 20
-PARQUET_MAGIC = b"PAR1"
 MAX_SHOWN = 5  # bad lines that one message shows
 MAX_SHOWN_CHARACTERS = 60
 NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"  # how Hive writes a null in a folder's name
@@ -61,7 +62,9 @@ def open_source(where: Path | str, environ: Mapping[str, str]) -> Source:
 
         return open_query(path, environ)
     try:
-        if path.is_dir() or ".parquet" in path.suffixes or _is_parquet(path):
+        if path.is_file():
+            check_first_bytes(path)
+        if path.is_dir() or ".parquet" in path.suffixes or is_parquet(path):
             return _open_parquet(path)
         return CsvSource(path, _csv_header(path))
     except OSError as error:
@@ -81,11 +84,6 @@ def wanted_columns(source: Source, columns: Sequence[str]) -> list[int]:
     return [source.column_names.index(name) for name in columns]
 
 
-def _is_parquet(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC
-
-
 @dataclass(frozen=True)
 class CsvSource:
     """A CSV file. Every cell is text, so that 007 keeps its zeros and a bad cell is the reader's to report."""
@@ -99,7 +97,7 @@ class CsvSource:
         return str(self.path)
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Text only; an empty cell is null. Ragged lines are left out, and named once the end is reached."""
+        """Text only; an empty cell is null."""
         wanted_columns(self, columns)
         convert = pa_csv.ConvertOptions(
             column_types=dict.fromkeys(columns, pa.string()),
@@ -107,14 +105,26 @@ class CsvSource:
             strings_can_be_null=True,
             null_values=[""],
         )
-        ragged = _RaggedLines()
         try:
             with pa.input_stream(self.path, compression="detect") as stream:
-                yield from _csv_reader(stream, convert, ragged)
+                yield from _csv_reader(stream, convert)
         except (OSError, pa.ArrowInvalid) as error:
-            raise DataError(f"cannot read {self.path}: {error}; wanted a whole CSV file in UTF-8") from error
-        if ragged.count:
-            raise DataError(f"{self.path}: {ragged}")
+            raise _csv_error(self.path, error, convert, "a whole CSV file in UTF-8") from error
+
+
+def _csv_error(path: Path, error: Exception, convert: pa_csv.ConvertOptions, wanted: str) -> DataError:
+    """What is wrong with a CSV file that the reader gave up: it says less, or shows bytes that are no text."""
+    ragged = _RaggedLines()
+    with suppress(OSError, pa.ArrowInvalid):  # there are no more lines to tell of
+        line = line_not_utf8(path)
+        if line is not None:
+            return DataError(f"cannot read {path}: line {line} is not UTF-8: save the file as UTF-8")
+        with pa.input_stream(path, compression="detect") as stream:
+            for _ in _csv_reader(stream, convert, ragged):
+                pass
+    if ragged.count:
+        return DataError(f"{path}: {ragged}")
+    return DataError(f"cannot read {path}: {error}; wanted {wanted}")
 
 
 class _RaggedLines:
@@ -140,7 +150,7 @@ class _RaggedLines:
 
 
 def _csv_reader(
-    stream: pa.NativeFile, convert: pa_csv.ConvertOptions, ragged: _RaggedLines
+    stream: pa.NativeFile, convert: pa_csv.ConvertOptions, ragged: _RaggedLines | None = None
 ) -> pa_csv.CSVStreamingReader:
     return pa_csv.open_csv(
         stream,
@@ -152,11 +162,12 @@ def _csv_reader(
 
 
 def _csv_header(path: Path) -> tuple[str, ...]:
+    convert = pa_csv.ConvertOptions()
     try:
         with pa.input_stream(path, compression="detect") as stream:
-            return tuple(_csv_reader(stream, pa_csv.ConvertOptions(), _RaggedLines()).schema.names)
+            return tuple(_csv_reader(stream, convert).schema.names)
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read {path}: {error}; wanted a CSV file in UTF-8 with a header and rows") from error
+        raise _csv_error(path, error, convert, "a CSV file in UTF-8 with a header and rows") from error
 
 
 @dataclass(frozen=True)

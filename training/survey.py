@@ -8,18 +8,21 @@ import numpy as np
 import numpy.typing as npt
 
 from fleet.arrays import FloatArray
-from training import baseline, rhythm, validate
+from training import baseline, rhythm
+from training.clean import clean
 from training.columns import MAX_GAP_DAYS
 from training.errors import DataError
 from training.history import Chain, History, Moment, natural_order, number_of_chain, usual_number
 from training.mapping import Mapped
 from training.notices import Notices, kinds_assumed, merged
+from training.notices_of_rows import SeenKinds, kinds_seen
 from training.odd_stores import notices_of_stores
 from training.opening import Habits, by_group, habits_of, joined
-from training.panel import columns_of, groups_of, labels_of, naturally, panel
+from training.panel import columns_of, groups_of, labels_of, panel
 from training.partitions import Extent, Partitions
+from training.returns import Negatives
 from training.tables import CALENDAR, TRAIN, NameArray, Table
-from training.validate import Problem, Report
+from training.validate import Problem
 from training.zeros import day_counts, quiet_days
 
 
@@ -27,33 +30,32 @@ from training.zeros import day_counts, quiet_days
 class Part:
     """The stores of one partition. `groups`: store -> group, of those in the store table; None without one.
 
-    `faulty`: stores with rows that cannot be, which are left out, and what is wrong with the first of these.
+    `faulty`: stores with too many rows that cannot be, and what is wrong with the first of these.  `negatives`: what
+    days with negative sales are taken for.
     """
 
     partitions: Partitions
     index: int
     groups: Mapping[str, str] | None
     faulty: Mapping[str, Problem] = field(default_factory=dict)
+    negatives: Negatives = "refuse"
 
     def tables(self) -> list[Table]:
         """The sales, then the days ahead if there are any."""
         return [self.partitions.table(name, self.index) for name in self.partitions.tables]
 
     def history(self, chain: Chain) -> History:
-        """The partition's panel; its tables have been surveyed, and are fine but for the faulty stores' rows."""
-        tables = self.tables()
-        ids = store_ids(tables, self.groups)
-        if self.faulty:
-            _, tables = check_tables(tables, self.groups, self.partitions.mapped, chain)
-        return panel(tables, ids, groups_of(ids, self.groups), chain)
+        """The partition's panel, without rows that cannot be used."""
+        found = clean(self.tables(), self.groups, self.partitions.mapped, chain, self.negatives)
+        return panel(found.tables, found.ids, groups_of(found.ids, self.groups), chain)
 
 
 @dataclass(frozen=True)
 class Survey:
     """What was seen of a part's rows without a problem. First axis: the store.
 
-    `faulty`: the first problem of each store that has one; None where a problem is of no store alone, and then there is
-    no more than `problems`, `ids`, `n_rows` and `rhythm`.
+    `faulty`: the first problem of each store that has too many; None where a problem is of no store alone, and then
+    there is no more than `problems`, `ids`, `n_rows` and `rhythm`.
 
     `labels`: the values of each kind.  `habits`: when the stores open, and `cells`: what they sell, by the last day
     that is looked at.  `day_counts`: by group, of `zeros.day_counts`.  `open_told`: see `Calendar.open_told`.
@@ -68,18 +70,12 @@ class Survey:
     sold: bool = False
     notices: Notices = field(default_factory=Notices)
     labels: Mapping[str, set[str]] = field(default_factory=dict)
+    kinds: SeenKinds = field(default_factory=lambda: SeenKinds({}, {}))
     usual_numbers: Mapping[str, FloatArray] = field(default_factory=dict)
     habits: Mapping[int, Habits] = field(default_factory=dict)
     cells: Mapping[int, baseline.Cells] = field(default_factory=dict)
     day_counts: Mapping[str, FloatArray] = field(default_factory=dict)
     open_told: bool = True
-
-
-def store_ids(tables: Sequence[Table], groups: Mapping[str, str] | None) -> NameArray:
-    """Every store in natural order: those of the store table, or those that a row names."""
-    if groups is not None:
-        return naturally(np.array(sorted(groups), dtype=np.str_))
-    return naturally(np.unique(np.concatenate([table.store_ids() for table in tables])))
 
 
 def survey(part: Part, days: Chain | None, cutoffs: Sequence[int], horizon_days: int) -> Survey:
@@ -88,7 +84,8 @@ def survey(part: Part, days: Chain | None, cutoffs: Sequence[int], horizon_days:
     Args: days: the chain's days; the rest of it is not known yet.  cutoffs: last days of a backtest's histories.
           horizon_days: the days ahead that are to be forecast.
     """
-    return survey_tables(part.tables(), part.groups, part.partitions.mapped, days, cutoffs, horizon_days)
+    tables, mapped = part.tables(), part.partitions.mapped
+    return survey_tables(tables, part.groups, mapped, days, part.negatives, cutoffs=cutoffs, horizon_days=horizon_days)
 
 
 def survey_tables(
@@ -96,26 +93,30 @@ def survey_tables(
     groups: Mapping[str, str] | None,
     mapped: Mapped,
     days: Chain | None,
+    negatives: Negatives = "refuse",
+    *,
     cutoffs: Sequence[int] = (),
     horizon_days: int = 0,
 ) -> Survey:
     """See `survey`."""
-    report, clean = check_tables(tables, groups, mapped, days)
-    faulty = None if report.of_all else report.faulty
-    found = rhythm.rhythm_of(tables[0])
-    seen = Survey(tuple(report.problems), store_ids(tables, groups), len(tables[0]), faulty, found)
-    if faulty is None or days is None or "y" not in tables[0].numbers or not len(seen.ids):
+    found = clean(tables, groups, mapped, days, negatives)
+    steps = rhythm.rhythm_of(tables[0])
+    seen = Survey(tuple(found.report.problems), found.ids, len(tables[0]), found.faulty, steps)
+    if found.faulty is None or days is None or "y" not in tables[0].numbers or not len(seen.ids):
         return seen
-    tables = clean
-    labels, own_groups = labels_of(tables, mapped), groups_of(seen.ids, groups)
-    history = panel(tables, seen.ids, own_groups, replace(days, columns=columns_of(labels, mapped)))
+    train, *others = found.tables
+    labels, own_groups = labels_of(found.tables, mapped), groups_of(seen.ids, groups)
+    history = panel(found.tables, seen.ids, own_groups, replace(days, columns=columns_of(labels, mapped)))
     values = history.calendar.values
     seen = replace(
         seen,
         groups=own_groups,
         sold=bool(history.fitted_days().any()),
-        notices=merged([notices_of_stores(history, horizon_days), kinds_assumed(tables[0]), rhythm.notices(found)]),
+        notices=merged(
+            [found.notices, notices_of_stores(history, horizon_days), kinds_assumed(train), rhythm.notices(steps)]
+        ),
         labels=labels,
+        kinds=kinds_seen(train, others, days.last_day),
         usual_numbers={name: usual_number(values[name]) for name in history.calendar.usual_numbers},
     )
     return _counted(seen, history, cutoffs)
@@ -140,28 +141,6 @@ def _counted(seen: Survey, history: History, cutoffs: Sequence[int]) -> Survey:
             for group in np.unique(history.groups).tolist()
         },
     )
-
-
-def check_tables(
-    tables: Sequence[Table], groups: Mapping[str, str] | None, mapped: Mapped, days: Chain | None
-) -> tuple[Report, list[Table]]:
-    """Everything that is wrong with the tables of some stores, and the tables without the rows concerned."""
-    report = Report()
-    places = [validate.check(report, table, mapped) for table in tables]
-    good = [table.keep(place) for table, place in zip(tables, places, strict=True)]
-    for table in good:
-        if groups is not None:
-            validate.check_known(report, table, groups)
-        if days is not None:
-            through = days.last_day if table.name == TRAIN else days.through
-            validate.check_near(report, table, days.first_day, through)
-    if len(good) > 1:
-        validate.check_ahead(report, *good)
-    bad = [
-        report.bad_rows(table)[place] | report.bad_rows(kept)
-        for table, place, kept in zip(tables, places, good, strict=True)
-    ]
-    return report, [table.keep(~rows) for table, rows in zip(good, bad, strict=True)]
 
 
 def chain_of(surveys: Iterable[Survey], days: Chain | None, mapped: Mapped) -> Chain:

@@ -8,13 +8,26 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fleet.arrays import BoolArray
-from training.columns import NO_DAY, Days, Numbers, Words, main_block, read_days, read_numbers, read_words
+from training.columns import (
+    NO_DAY,
+    Days,
+    Numbers,
+    Words,
+    main_block,
+    read_days,
+    read_flags,
+    read_kinds,
+    read_numbers,
+    read_words,
+)
 from training.mapping import Mapped
 from training.sources import Source
 
 NameArray = npt.NDArray[np.str_]
 
 TRAIN, CALENDAR, STORES = "train", "calendar", "stores"
+OPENING = "opening"
+"""What a calendar says of the opening on days of the history, whose own table does not."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +65,9 @@ class Table:
             {name: Words(part.codes[good], part.words) for name, part in self.kinds.items()},
         )
 
-    def span(self) -> tuple[int, int] | None:
-        """First and last day, without days far from all others; None where no row has a day."""
-        return main_block(np.unique(self.days.days[self.days.days != NO_DAY]))
+    def span(self, after: int = NO_DAY) -> tuple[int, int] | None:
+        """First and last day after another, without days far from all others; None where no row has such a day."""
+        return main_block(np.unique(self.days.days[self.days.days > after]))
 
 
 def wanted_columns(name: str, mapped: Mapped) -> dict[str, str]:
@@ -72,12 +85,12 @@ def table_of(raw: pa.Table, name: str, mapped: Mapped) -> Table:
     """Read the columns that are there; nothing is checked yet."""
     there = [column for column in wanted_columns(name, mapped) if column in raw.column_names]
     numbers = {
-        column: read_numbers(raw[column])
+        column: read_numbers(raw[column]) if column in ("y", *mapped.numbers) else read_flags(raw[column])
         for column in there
-        if column not in ("store_id", "ds") and column not in mapped.kinds
+        if column not in ("store_id", "ds", *mapped.kinds)
     }
-    if name == TRAIN and mapped.open is None and "y" in numbers:
+    if name == TRAIN and "open" not in numbers and "y" in numbers:
         # Nobody says when a store was open: a day with sales was an open day.
         numbers["open"] = Numbers((numbers["y"].cells > 0).astype(np.float64), np.ones(len(raw), dtype=np.bool_))
-    kinds = {column: read_words(raw[column]) for column in there if column in mapped.kinds}
+    kinds = {name: read_kinds(raw[name], kind.none) for name, kind in mapped.kinds.items() if name in there}
     return Table(name, raw, read_words(raw["store_id"]), read_days(raw["ds"]), numbers, kinds)

@@ -31,6 +31,10 @@ EARLIEST, LATEST = (int(np.datetime64(day).astype(np.int64)) for day in ("1900-0
 MOST_SALES = 1e15
 """A day's sales above it are a mistake in any currency, and would be the chain's whole score."""
 
+NOT_NEGATIVE = "wanted sales of 0 or more"
+
+MISSING = "wanted a column"
+
 LARGEST_NUMBER = float(np.finfo(np.float32).max)
 
 ID_RULES: Mapping[str, Callable[[str], bool]] = {
@@ -89,7 +93,8 @@ class Report:
         positions = np.flatnonzero(bad)
         if not len(positions):
             return
-        self.of_all = self.of_all or column == "store_id"
+        # Returns are no slip of one store: what they mean is to be chosen for all.
+        self.of_all = self.of_all or column == "store_id" or what == NOT_NEGATIVE
         codes, first = np.unique(table.stores.codes[positions], return_index=True)
         words = table.stores.words
         new = [at for code, at in zip(codes, first, strict=True) if code >= 0 and words[code] not in self.faulty]
@@ -120,45 +125,62 @@ class Report:
         pd.DataFrame([vars(problem) for problem in self.problems]).to_csv(file, index=False)
         return file
 
-    def raise_if_any(self, folder: Path) -> None:
-        """End here if there are problems.
+    def raise_if_any(self, folder: Path, *hints: str) -> None:
+        """End here if there are problems. `hints`: what to do, beside mending the rows.
 
         Raises: DataError: the report, a few rows of each kind; see `save` for all.
         """
         if not self.problems:
             return
         file = self.save(folder)
-        lines = "\n".join(self.lines())
+        hints = (*self._hints(), *hints)
+        lines = "\n".join([*self.lines(), *hints])
         left_out = sum(problem.more for problem in self.problems)
         held = "the first of each kind" if left_out else "all of them"
         count = len(self.problems) + left_out
         told = {"count": count, "file": str(file), "shown": [asdict(problem) for problem in self.shown()]}
         problems = "1 problem" if count == 1 else f"{count} problems"
         error = DataError(f"the input has {problems} ({held}: {file}):\n{lines}")
-        error.result = {"problems": told}
+        error.result = {"problems": {**told, "hints": hints}}
         raise error
 
-    def shown(self) -> Iterator[Problem]:
-        """Up to `SHOWN_PER_KIND` problems of each kind."""
-        seen: Counter[tuple[str, str, str]] = Counter()
-        for problem in self.problems:
-            seen[problem.kind] += 1
-            if seen[problem.kind] <= SHOWN_PER_KIND:
-                yield problem
+    def _hints(self) -> Iterator[str]:
+        """The options that let such an input pass."""
+        if any(problem.what.startswith(MISSING) for problem in self.problems):
+            yield "Columns of other names want a file that says which is which: --mapping (see docs/training.md)"
+        returns = self._counts()["train", "y", NOT_NEGATIVE]
+        if returns:
+            days = "1 day has" if returns == 1 else f"{returns} days have"
+            yield (
+                f"{days} negative sales, such as returns: --negatives zero takes them for 0, --negatives drop leaves "
+                "these days out"
+            )
 
-    def lines(self) -> Iterator[str]:
-        """The report's lines: up to `SHOWN_PER_KIND` rows of each kind, then how many more."""
+    def _counts(self) -> Counter[tuple[str, str, str]]:
+        """Problems of each kind, all of them."""
+        counts: Counter[tuple[str, str, str]] = Counter()
+        for problem in self.problems:
+            counts[problem.kind] += 1 + problem.more
+        return counts
+
+    def shown(self) -> Iterator[Problem]:
+        """Up to `SHOWN_PER_KIND` problems of each kind; in the last of each, `more` counts those that are not shown."""
+        counts = self._counts()
         kept = Counter(problem.kind for problem in self.problems)
         seen: Counter[tuple[str, str, str]] = Counter()
-        more: Counter[tuple[str, str, str]] = Counter()
         for problem in self.problems:
             kind = problem.kind
             seen[kind] += 1
-            more[kind] += problem.more + (seen[kind] > SHOWN_PER_KIND)
-            if seen[kind] <= SHOWN_PER_KIND:
-                yield f"  {problem}"
-            if seen[kind] == kept[kind] and more[kind]:
-                yield f"  ... and {more[kind]} more of {problem.column}: {problem.what}"
+            last = min(kept[kind], SHOWN_PER_KIND)
+            if seen[kind] <= last:
+                yield replace(problem, more=counts[kind] - last if seen[kind] == last else 0)
+
+    def lines(self) -> Iterator[str]:
+        """The report's lines: up to `SHOWN_PER_KIND` rows of each kind, then how many more."""
+        for problem in self.shown():
+            yield f"  {problem}"
+            if problem.more:
+                yield f"  ... and {problem.more} more of {problem.column}: {problem.what}"
 
 
 def _shown(cell: str) -> str:
@@ -166,7 +188,10 @@ def _shown(cell: str) -> str:
 
 
 def check(report: Report, table: Table, mapped: Mapped) -> BoolArray:
-    """Every check of one table; the rows that have a place of their own in a panel, (n_rows,)."""
+    """Every check of one table; the rows that have a place of their own in a panel, (n_rows,).
+
+    Of a store's day that has several rows, none has: which of them is right, nobody knows.
+    """
     for name in ("open", *mapped.flags):
         if name in table.numbers:
             _check_flag(report, table, name)
@@ -197,10 +222,11 @@ def _check_keys(report: Report, table: Table) -> BoolArray:
     report.rows(table, not_whole, "ds", "wanted whole days: sum the sales of a day first")
     good = np.asarray(~(bad_id | no_date | far | not_whole))
     keys = codes[good] * (LATEST - EARLIEST + 1) + days[good] - EARLIEST
-    twice = np.zeros(len(good), dtype=np.bool_)
-    twice[good] = pd.Series(keys).duplicated(keep="first").to_numpy()
-    report.rows(table, twice, "ds", "wanted one row a store and day")
-    return np.asarray(good & ~twice)
+    again, several = np.zeros((2, len(good)), dtype=np.bool_)
+    again[good] = pd.Series(keys).duplicated(keep="first").to_numpy()
+    several[good] = pd.Series(keys).duplicated(keep=False).to_numpy()
+    report.rows(table, again, "ds", "wanted one row a store and day")
+    return np.asarray(good & ~several)
 
 
 def _check_sales(report: Report, table: Table) -> None:
@@ -208,7 +234,7 @@ def _check_sales(report: Report, table: Table) -> None:
     y = table.numbers["y"].cells
     missing = ~np.isfinite(y)
     report.rows(table, missing, "y", "wanted a number")
-    report.rows(table, ~missing & (y < 0), "y", "wanted sales of 0 or more")
+    report.rows(table, ~missing & (y < 0), "y", NOT_NEGATIVE)
     report.rows(table, ~missing & (y > MOST_SALES), "y", f"wanted sales of at most {MOST_SALES:.0e}")
     if "open" in table.numbers:
         report.rows(table, (table.numbers["open"].cells == 0) & (y > 0), "y", "wanted 0 on a closed day")
@@ -245,13 +271,3 @@ def check_near(report: Report, table: Table, first_day: int, last_day: int) -> N
     first, last = as_dates(np.array([first_day, last_day]))
     far = (days < first_day) | (days > last_day)
     report.rows(table, far, "ds", f"wanted a day from {first} to {last}, as the rest of the chain: is it mistyped?")
-
-
-def check_ahead(report: Report, train: Table, ahead: Table) -> None:
-    """The days ahead come after their store's history."""
-    codes = {word: code for code, word in enumerate(train.stores.words)}
-    own = np.array([*(codes.get(word, -1) for word in ahead.stores.words), -1], dtype=np.int64)
-    n_days = LATEST - EARLIEST + 1
-    past = train.stores.codes * n_days + train.days.days - EARLIEST
-    keys = own[ahead.stores.codes] * n_days + ahead.days.days - EARLIEST
-    report.rows(ahead, np.isin(keys, past), "ds", "wanted a day after this store's history")

@@ -30,7 +30,9 @@ def test_coverage_by_day_takes_the_same_day_of_every_fold_and_store_together() -
     assert coverage_by_day(judged, 2).tolist() == [0.75, pytest.approx(1 / 3)]
 
 
-def test_three_small_pictures_are_written(tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ["store", "$x_1^{$", "東京 🙂", "a_b^c\\frac"])
+def test_three_small_pictures_are_written_whatever_the_names_of_stores_and_groups(tmp_path: Path, name: str) -> None:
     history = chains.history(tmp_path / "chain", n_stores=4, n_days=452)
     design = retail_design(history.calendar)
     cutoffs = (history.last_day - 14, history.last_day - 28)
@@ -38,16 +40,17 @@ def test_three_small_pictures_are_written(tmp_path: Path) -> None:
     choice = choose(folds, design)
     trials = [settle(fold, choice.candidate) for fold in folds]
     seasonal_mae = metrics.seasonal_errors(history.sales, history.fitted_days())
+    groups = np.array([f"{name} {group}" for group in history.groups])
     evaluated = evaluate(
         trials,
         choice,
         design,
         VARIANTS,
-        groups=history.groups,
+        groups=groups,
         seasonal_mae=seasonal_mae,
         sells_zeros=history.sells_zeros(),
     )
-    plot(tmp_path, evaluated, history.store_ids)
+    plot(tmp_path, evaluated, [f"{name} {store_id}" for store_id in history.store_ids])
     pictures = sorted(tmp_path.glob("*.png"))
     names = ["best_and_worst_stores.png", "coverage_by_horizon.png", "scores_by_group.png"]
     assert [picture.name for picture in pictures] == names

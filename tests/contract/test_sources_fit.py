@@ -97,7 +97,7 @@ OF_NUMBERS: tuple[Fault, ...] = (
 )
 OF_TEXT: tuple[Fault, ...] = (
     ("7", "Sales", "many", "y", "wanted a number"),
-    ("8", "Open", "yes", "open", "wanted 0 or 1"),
+    ("8", "Open", "perhaps", "open", "wanted 0 or 1"),
     ("9", "Date", "2013-02-30", "ds", "wanted a date such as 2015-06-20"),
     ("10", "Date", "9999-12-31", "ds", "wanted a date from 1900-01-01 to 2200-01-01"),
 )

@@ -10,10 +10,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fleet.arrays import FloatArray, day_numbers
+from training.clean import store_ids
 from training.history import History
 from training.mapping import Mapped
 from training.panel import groups_of, panel
-from training.survey import chain_of, days_between, store_ids, survey_tables
+from training.survey import chain_of, days_between, survey_tables
 from training.tables import CALENDAR, TRAIN, Table, table_of
 
 FIRST = dt.date(2021, 1, 4)

@@ -110,3 +110,15 @@ def test_partitions_that_were_written_with_another_mapping_are_refused(tmp_path:
 def test_mistakes_of_all_sections_come_in_one_list(tmp_path: Path) -> None:
     lines = problems(tmp_path, 'flags = "x"\n[columns]\nds = 3\n[numbers]\npromo = "x"\ny = 4\n[stores]\ngroup = 5\n')
     assert len(lines) == 8
+
+
+def test_the_mapping_file_of_the_docs_is_read_as_they_say(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "training.md").read_text()
+    path = tmp_path / "columns.toml"
+    path.write_text(text.split("```toml\n")[1].split("```")[0])
+    mapped = read_mapping(path)
+    assert (mapped.store_id, mapped.ds, mapped.y, mapped.open) == ("shop", "day", "revenue", "is_open")
+    assert mapped.flags == {"promo": "on_promo"}
+    assert mapped.kinds == {"holiday": Kind("holiday", "")}
+    assert mapped.numbers == {"temperature": "temp"}
+    assert (mapped.stores_id, mapped.group) == ("shop", ("format", "region"))

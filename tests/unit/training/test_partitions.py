@@ -50,8 +50,8 @@ def test_partitions_that_are_torn_or_newer_are_refused(tmp_path: Path) -> None:
     folder = written(tmp_path, 2).folder
     manifest = folder / "partitions.json"
     text = manifest.read_text()
-    manifest.write_text(text.replace('"format": 1', '"format": 2'))
-    with pytest.raises(DataError, match="wanted partitions of format 1, got 2"):
+    manifest.write_text(text.replace('"format": 2', '"format": 3'))
+    with pytest.raises(DataError, match="wanted partitions of format 2, got 3"):
         open_partitions(folder)
     manifest.write_text(text[:40])
     with pytest.raises(DataError, match="cannot read the partitions"):

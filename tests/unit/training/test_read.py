@@ -109,8 +109,6 @@ def test_missing_columns_and_unknown_stores_are_named(tmp_path: Path) -> None:
         read(tmp_path, stores="Store,StoreType,Assortment\n2,a,b\n7,a,b\n")
     with pytest.raises(DataError, match="wanted one row a store"):
         read(tmp_path, stores=STORES + "2,a,b\n")
-    with pytest.raises(DataError, match="wanted a day after this store's history"):
-        read(tmp_path, ahead=AHEAD.replace("2015-01-07", "2015-01-06"))
     with pytest.raises(DataError, match="at least one open day with sales"):
         read(tmp_path, train=TRAIN.splitlines()[0] + "\n2,2015-01-06,0,0,0,0,0\n")
     with pytest.raises(DataError, match="at least one row"):
@@ -123,7 +121,6 @@ def test_missing_columns_and_unknown_stores_are_named(tmp_path: Path) -> None:
         ("train", "2,2041-01-07,5,1,0,0,0", "train: store 2, date 2041-01-07"),
         ("train", "10,1915-01-07,5,1,0,0,0", "train: store 10, date 1915-01-07"),
         ("ahead", "7,2115-01-07,1,0,0,0", "calendar: store 7, date 2115-01-07"),
-        ("ahead", "7,2014-12-31,0,0,a,0", "calendar: store 7, date 2014-12-31"),
     ],
 )
 def test_a_mistyped_date_is_a_problem_and_moves_no_other_day(tmp_path: Path, table: str, row: str, place: str) -> None:
@@ -131,6 +128,20 @@ def test_a_mistyped_date_is_a_problem_and_moves_no_other_day(tmp_path: Path, tab
         read(tmp_path, **{table: {"train": TRAIN, "ahead": AHEAD}[table] + row + "\n"})
     assert f"{place}, column ds: wanted a day from 2015-01-05 to" in str(caught.value)
     assert str(caught.value).startswith("the input has 1 problem (")
+
+
+def test_what_is_shown_of_the_problems_and_what_is_not_add_up_to_their_number(tmp_path: Path) -> None:
+    rows = "".join(f"2,2014-0{1 + n // 28}-{1 + n % 28:02d},{n - 17},1,{2 * (n % 4 == 0)},0,0\n" for n in range(100))
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, train=TRAIN + rows + "2,2015-01-07,abc,1,1,0,0\n")
+    told = caught.value.result["problems"]
+    assert told["count"] == 17 + 25 + 1
+    assert told["count"] == len(told["shown"]) + sum(problem["more"] for problem in told["shown"])
+    assert {(problem["what"], problem["more"]) for problem in told["shown"]} >= {
+        ("wanted sales of 0 or more", 17 - 5),
+        ("wanted 0 or 1", 25 - 5),
+        ("wanted a number", 0),
+    }
 
 
 @pytest.mark.parametrize("store_id", ["x" * 257, "ü" * 129])
@@ -171,7 +182,9 @@ def test_many_rows_of_one_kind_are_counted_not_listed(tmp_path: Path) -> None:
     text = str(caught.value)
     assert text.startswith("the input has 100 problems")
     assert "... and 95 more of y: wanted sales of 0 or more" in text
-    assert len(text.splitlines()) == 7
+    hint = "100 days have negative sales, such as returns: --negatives zero takes them for 0, --negatives drop leaves"
+    assert text.splitlines()[-1].startswith(hint)
+    assert len(text.splitlines()) == 8
 
 
 def test_of_very_many_rows_of_one_kind_the_first_are_kept_and_all_are_counted(tmp_path: Path) -> None:
@@ -181,13 +194,12 @@ def test_of_very_many_rows_of_one_kind_the_first_are_kept_and_all_are_counted(tm
         read(tmp_path, train=TRAIN + rows + "2,2015-01-07,abc,1,1,0,0\n")
     head, *lines = str(caught.value).splitlines()
     n_rows = 2 * len(days)
-    # The days ahead have 2015-01-07 as well.
-    assert head == f"the input has {n_rows + 2} problems (the first of each kind: {tmp_path / 'data-problems.csv'}):"
+    assert head == f"the input has {n_rows + 1} problems (the first of each kind: {tmp_path / 'data-problems.csv'}):"
     assert f"  ... and {n_rows - 5} more of y: wanted sales of 0 or more" in lines
-    assert len(lines) == 6 + 2
+    assert len(lines) == 6 + 2  # of them a hint
     listed = pd.read_csv(tmp_path / "data-problems.csv")
     assert (listed["column"] == "y").sum() == KEPT_PER_KIND + 1
-    assert len(listed) + listed["more"].sum() == n_rows + 2
+    assert len(listed) + listed["more"].sum() == n_rows + 1
 
 
 def test_what_several_workers_counted_is_added_up() -> None:
