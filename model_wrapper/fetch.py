@@ -18,13 +18,13 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, Final
 
+from fleet.local_registry import database_of, opening
 from fleet.names import parse_model_uri
 from model_wrapper.errors import FleetUnavailableError
 from model_wrapper.fetch_stores import fetch_stores
 from model_wrapper.fleet_cache import FLEET_FILE, CachedVersion, FleetCache, fleet_inside
 
 _PR_SET_PDEATHSIG: Final = 1
-_LOCAL_DATABASE: Final = "sqlite:///"
 _USER_AND_PASSWORD: Final = re.compile(r"(?<=://)[^/\s@]+@")
 
 
@@ -38,7 +38,8 @@ def fetch(uri: str, cache: FleetCache, stores_s: float | None = None) -> CachedV
 
     _refuse_missing_database(get_registry_uri())
     began = time.monotonic()
-    client = MlflowClient()
+    with opening(get_registry_uri()):
+        client = MlflowClient()
     name, alias, number = parse_model_uri(uri)
     model: Any = (
         client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, number or "")
@@ -55,8 +56,8 @@ def fetch(uri: str, cache: FleetCache, stores_s: float | None = None) -> CachedV
 
 def _refuse_missing_database(registry: str) -> None:
     # The client would make an empty one, and several workers that make it at once break it.
-    path = Path(registry.removeprefix(_LOCAL_DATABASE).partition("?")[0])
-    if registry.startswith(_LOCAL_DATABASE) and not path.is_file():
+    path = database_of(registry)
+    if path is not None and not path.is_file():
         raise FleetUnavailableError(
             f"wanted a registry, got no database {path}; train a fleet first, or set MLFLOW_TRACKING_URI"
         )

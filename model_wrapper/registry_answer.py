@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fleet import StorecastError
+from fleet.local_registry import database_of
 from model_wrapper.errors import FleetUnavailableError
 from model_wrapper.fleet_cache import CachedVersion, FleetCache
 from model_wrapper.registry_rest import Look, look
@@ -31,7 +32,6 @@ _MAX_REASON_CHARS: Final = 600
 _STUCK_AFTER_S: Final = 5.0
 _TIME_TO_END_S: Final = 1.0
 _LOOK_EVERY_S: Final = 0.05
-_LOCAL_DATABASE: Final = "sqlite:///"
 # The client's own 7 attempts at a registry that refuses take two minutes, while the cache could answer.
 _PATIENCE: Final = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 _SHARE_FOR_STORES: Final = 0.5
@@ -107,10 +107,8 @@ class Registry(NamedTuple):
     def _stamp(self) -> list[list[int]] | None:
         """Say what changes whenever a local database is written; None for any other registry."""
         address = self.environ.get("MLFLOW_REGISTRY_URI") or self.environ.get("MLFLOW_TRACKING_URI", "")
-        if not address.startswith(_LOCAL_DATABASE):
-            return None
-        path = address.removeprefix(_LOCAL_DATABASE).partition("?")[0]
-        return [_stamp_of(Path(path + suffix)) for suffix in ("", "-wal")]
+        path = database_of(address)
+        return [_stamp_of(Path(f"{path}{suffix}")) for suffix in ("", "-wal")] if path else None
 
     def _ask(self) -> CachedVersion:
         try:

@@ -4,7 +4,7 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -22,7 +22,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
 import fleet
-from fleet import Fleet, FleetContents, FleetFormatError
+from fleet import Fleet, FleetContents, FleetFormatError, local_registry
 from fleet.names import (
     CHALLENGER,
     CHAMPION,
@@ -37,7 +37,7 @@ from fleet.prophet_io import to_prophet
 from training import aliases, own_models
 from training.errors import RegistryError
 from training.own_models import OwnModel, Plan
-from training.tracking import SQLITE, public_uri, userinfo
+from training.tracking import public_uri, userinfo
 
 MODEL_SCRIPT = Path(fleet.__file__).with_name("pyfunc_model.py")
 TRANSFORM_TAG = "storecast.transform"
@@ -99,9 +99,10 @@ def connected(uri: str, home: Path, *, reading: bool = False) -> Iterator[Mlflow
     home.mkdir(parents=True, exist_ok=True)
     try:
         mlflow.set_tracking_uri(uri)
-        client = MlflowClient(uri)
-        if not reading:
-            _make_experiment(client, uri, home)
+        with local_registry.opening(uri):
+            client = MlflowClient(uri)
+            if not reading:
+                _make_experiment(client, uri)
         yield client
     except (MlflowException, OSError) as error:
         # The cause is told in words, without the password that its text and its traceback may hold.
@@ -111,11 +112,19 @@ def connected(uri: str, home: Path, *, reading: bool = False) -> Iterator[Mlflow
         raise RegistryError(f"MLflow at {public_uri(uri)} did not do as asked: {told}; {advice}") from None
 
 
-def _make_experiment(client: MlflowClient, uri: str, home: Path) -> None:
+def _make_experiment(client: MlflowClient, uri: str) -> None:
     if client.get_experiment_by_name(EXPERIMENT) is None:
-        local = uri.startswith(SQLITE)
-        client.create_experiment(EXPERIMENT, str(home.absolute() / "artifacts") if local else None)
+        _unless_there(client.create_experiment, EXPERIMENT, local_registry.artifacts_of(uri))
     mlflow.set_experiment(EXPERIMENT)
+
+
+def _unless_there(make: Callable[..., object], *named: object) -> None:
+    """Make what another process may make at the same time."""
+    try:
+        make(*named)
+    except MlflowException as error:
+        if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
+            raise
 
 
 def register(
@@ -199,11 +208,7 @@ def _log_model(path: Path) -> ModelInfo:
 
 def _new_version(client: MlflowClient, name: str, info: ModelInfo, run_id: str, tags: dict[str, str]) -> str:
     """Register a logged model under a name that may be new; returns its version."""
-    try:
-        client.create_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
-            raise
+    _unless_there(client.create_registered_model, name)
     made = client.create_model_version(name, info.model_uri, run_id, tags=tags, model_id=info.model_id)
     return str(made.version)
 
@@ -246,8 +251,8 @@ def load_fleet(uri: str, home: Path, alias: str = CHAMPION) -> tuple[Fleet, str]
 
 def is_there(uri: str) -> bool:
     """Whether there is a registry to look into: one in a file is not made by who only looks."""
-    database = uri.removeprefix(SQLITE)
-    return bool(uri) and (database == uri or Path(database).exists())
+    database = local_registry.database_of(uri)
+    return bool(uri) and (database is None or database.exists())
 
 
 def check_there(uri: str) -> None:
