@@ -27,6 +27,7 @@ _PLACES = (
     ("experiments", "artifact_location"),
 )
 _OPENING_S = 120.0
+_SWITCHING_S = 900.0
 _LOOK_EVERY_S = 0.05
 
 
@@ -56,6 +57,20 @@ def opening(uri: str) -> Iterator[None]:
         return
     with _locked(database.with_name(f"{database.name}.opening"), _OPENING_S):
         _put_right(database)
+        yield
+
+
+@contextmanager
+def switching(uri: str) -> Iterator[None]:
+    """Alone with the aliases of a local registry, from reading them to the last move. A server's cannot be locked.
+
+    Raises: RegistryBusyError: another training or promotion does not come to an end.
+    """
+    database = database_of(uri)
+    if database is None:
+        yield
+        return
+    with _locked(database.with_name(f"{database.name}.switching"), _SWITCHING_S):
         yield
 
 

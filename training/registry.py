@@ -14,12 +14,14 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd
+from alembic.util.exc import CommandError
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.models.model import ModelInfo
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+from sqlalchemy.exc import SQLAlchemyError
 
 import fleet
 from fleet import Fleet, FleetContents, FleetFormatError, local_registry
@@ -35,7 +37,7 @@ from fleet.names import (
 )
 from fleet.prophet_io import to_prophet
 from training import aliases, own_models
-from training.errors import RegistryError
+from training.errors import AliasMovedError, RegistryError
 from training.own_models import OwnModel, Plan
 from training.tracking import public_uri, userinfo
 
@@ -43,6 +45,7 @@ MODEL_SCRIPT = Path(fleet.__file__).with_name("pyfunc_model.py")
 TRANSFORM_TAG = "storecast.transform"
 TRAIN_FIRST = "train first, or name another registry with --home or MLFLOW_TRACKING_URI"
 GATE_TAG = "storecast.gate"
+ANY_CHAMPION = "any"
 
 _SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec(DataType.string, name) for name in ("store_id", "begin_date", "end_date")]),
@@ -104,7 +107,8 @@ def connected(uri: str, home: Path, *, reading: bool = False) -> Iterator[Mlflow
             if not reading:
                 _make_experiment(client, uri)
         yield client
-    except (MlflowException, OSError) as error:
+    # MLflow lets through what its database says while it opens it.
+    except (MlflowException, OSError, CommandError, SQLAlchemyError) as error:
         # The cause is told in words, without the password that its text and its traceback may hold.
         told = str(error).replace(uri, public_uri(uri)).replace(userinfo(uri), "")
         missing = isinstance(error, MlflowException) and error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
@@ -137,6 +141,7 @@ def register(
     own_sales: Mapping[str, pd.DataFrame] | None = None,
     alias: str = CHAMPION,
     gate: str = "",
+    against: str | None = ANY_CHAMPION,
     plots: Path | None = None,
 ) -> Registered:
     """Log one run, register its fleet as a new version, and move the alias to it; an old champion becomes `previous`.
@@ -145,27 +150,46 @@ def register(
 
     Args:   own_sales: stores to register as stock Prophet models, too, with the sales that they were fitted on
             (columns `ds`, `y`).  alias: `champion` or `challenger`.  gate: why it is that, for the version's tags.
+            against: the version that the gate compared with, None where there was no champion.
             plots: folder of pictures for the run's page.
-    Raises: RegistryError.  FleetFormatError: the fleet cannot be written.
+    Raises: AliasMovedError: another version is champion now; no alias has moved.  RegistryError.
+            FleetFormatError: the fleet cannot be written.
     """
-    with connected(uri, home) as client, mlflow.start_run() as run, tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / FLEET_ARTIFACT
-        contents.write(path)
-        opened = Fleet.open(path)
-        mlflow.log_params(dict(parameters))
-        _log_files(opened, Path(folder) / "stores.csv", plots)
-        info = _log_model(path)
-        # After the model, which else asks the server for each of them anew, to have them on its page.
-        mlflow.log_metrics(dict(metrics), model_id=info.model_id)
-        # Before the fleet's version, which is born with the tag that says what it brings.
-        run_id = run.info.run_id
-        sold = (own_sales or {}).items()
-        stores = {store_id: _register_store(client, run_id, opened, sales, store_id) for store_id, sales in sold}
-        tags = {GATE_TAG: gate, **own_models.tag_of(stores)}
-        new = _new_version(client, FLEET_MODEL, info, run_id, tags)
-        plan = _point(client, new, alias, brings=bool(stores))
-        named = {store_model_name(store_id): made for store_id, made in stores.items()}
-        return Registered(run_id, new, alias, named, plan.of_stores, plan.left_alone)
+    with local_registry.switching(uri), connected(uri, home) as client:
+        _check_champion(client, against)
+        with mlflow.start_run() as run, tempfile.TemporaryDirectory() as folder:
+            run_id = run.info.run_id
+            opened, info = _log(Path(folder), contents, parameters, metrics, plots)
+            # Before the fleet's version, which is born with the tag that says what it brings.
+            sold = (own_sales or {}).items()
+            stores = {store_id: _register_store(client, run_id, opened, sales, store_id) for store_id, sales in sold}
+            tags = {GATE_TAG: gate, **own_models.tag_of(stores)}
+            new = _new_version(client, FLEET_MODEL, info, run_id, tags)
+            _check_champion(client, against, new)
+            plan = _point(client, new, alias, brings=bool(stores))
+            named = {store_model_name(store_id): made for store_id, made in stores.items()}
+            return Registered(run_id, new, alias, named, plan.of_stores, plan.left_alone)
+
+
+def _check_champion(client: MlflowClient, against: str | None, made: str | None = None) -> None:
+    """Refuse to go on where the champion is not the one that the gate compared with; `made`: the version that waits.
+
+    A local registry is locked meanwhile. On a server, another training may finish between the two looks.
+    """
+    if against == ANY_CHAMPION or (standing := _champion_version(client)) == against:
+        return
+    if made is not None:
+        why = f"without an alias: it was judged against {against or 'no champion'}, and {standing} became champion"
+        client.set_model_version_tag(FLEET_MODEL, made, GATE_TAG, why)
+    raise AliasMovedError(
+        f"wanted version {against or 'none'} of {FLEET_MODEL} as champion, which this fleet was judged against, it is "
+        f"{standing or 'none'} now: train again"
+    )
+
+
+def _champion_version(client: MlflowClient) -> str | None:
+    found = client.search_registered_models(f"name='{FLEET_MODEL}'")
+    return next((str(model.aliases[CHAMPION]) for model in found if CHAMPION in model.aliases), None)
 
 
 def _point(client: MlflowClient, version: str, alias: str, *, brings: bool) -> Plan:
@@ -183,6 +207,25 @@ def _point(client: MlflowClient, version: str, alias: str, *, brings: bool) -> P
         plan.moves.insert(ended, aliases.Move(CHALLENGER, found.get(CHALLENGER), version))
     aliases.apply(client, plan.moves)
     return plan
+
+
+def _log(
+    folder: Path,
+    contents: FleetContents,
+    parameters: Mapping[str, Any],
+    metrics: Mapping[str, float],
+    plots: Path | None,
+) -> tuple[Fleet, ModelInfo]:
+    """Put all that a run has into MLflow; the fleet is written into `folder` before."""
+    path = folder / FLEET_ARTIFACT
+    contents.write(path)
+    opened = Fleet.open(path)
+    mlflow.log_params(dict(parameters))
+    _log_files(opened, folder / "stores.csv", plots)
+    info = _log_model(path)
+    # After the model, which else asks the server for each of them anew, to have them on its page.
+    mlflow.log_metrics(dict(metrics), model_id=info.model_id)
+    return opened, info
 
 
 def _log_files(opened: Fleet, table: Path, plots: Path | None) -> None:
@@ -279,12 +322,9 @@ def current_champion(uri: str, home: Path) -> Champion | None:
     Raises: RegistryError.
     """
     with connected(uri, home, reading=True) as client, tempfile.TemporaryDirectory() as folder:
-        named = [
-            model for model in client.search_registered_models(f"name='{FLEET_MODEL}'") if CHAMPION in model.aliases
-        ]
-        if not named:
+        found = _champion_version(client)
+        if found is None:
             return None
-        found = str(named[0].aliases[CHAMPION])
         try:
             return Champion(found, fetch_fleet(found, Path(folder)))
         except FleetFormatError:
