@@ -54,3 +54,17 @@ class NameSyntaxError(StorecastError):
 
     http_status = 400
     exit_code = 2
+
+
+class RegistryFileError(StorecastError):
+    """The file of a local registry cannot be used."""
+
+    http_status = 503
+    exit_code = 3
+
+
+class RegistryBusyError(StorecastError):
+    """Another process is at work on a local registry, and does not come to an end."""
+
+    http_status = 503
+    exit_code = 3

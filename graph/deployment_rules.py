@@ -1,13 +1,13 @@
 """Rules about a SeldonDeployment as a whole: its names, its annotations, and how its predictors share the traffic."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from graph.container_rules import ROUTING_INJECTION, env_problems, resource_problems
 from graph.executor_container import ENV_ANNOTATION, LOG_QUEUE_SIZE, LOG_WRITE_TIMEOUT, PREDICTOR
 from graph.names import is_label, is_service_name
 from graph.node_rules import node_problems, walk_with_paths
-from graph.operator import SEPARATE_ENGINE, assign_ports
+from graph.operator import SEPARATE_ENGINE, added_containers, assign_ports, with_servers
 from graph.pod_rules import pod_problems
 from graph.problem import Problem, at_key, show
 from graph.spec import API_VERSION, KIND, Predictor, SeldonDeployment
@@ -72,9 +72,26 @@ def deployment_problems(deployment: SeldonDeployment) -> Iterator[Problem]:
         yield from _executor(deployment, predictor, path)
         yield from _explainer(predictor, f"{path}.explainer")
         yield from _endpoint_types(predictor, path, deployment.spec.transport or "rest")
-        yield from node_problems(predictor, path, deployment.spec.protocol or "seldon")
+        filled = with_servers(predictor)
+        yield from node_problems(filled, path, deployment.spec.protocol or "seldon")
         engine_apart = apart or NO_ENGINE in predictor.annotations
-        yield from pod_problems(predictor, path, ports, engine_apart=engine_apart)
+        found = pod_problems(filled, path, ports, engine_apart=engine_apart)
+        yield from _at_nodes(found, predictor, path)
+
+
+def _at_nodes(found: Iterable[Problem], predictor: Predictor, path: str) -> Iterator[Problem]:
+    """Problems of pods; those of a container that the operator adds stand at its node, as nothing else is written."""
+    nodes = {unit.name: where for unit, where, _ in walk_with_paths(predictor.graph, f"{path}.graph")}
+    first = len(predictor.component_specs[0].containers) if predictor.component_specs else 0
+    place = f"{path}.componentSpecs[0].spec.containers"
+    added = {f"{place}[{first + number}]": each.name for number, each in enumerate(added_containers(predictor))}
+    for problem in found:
+        name = next((name for where, name in added.items() if problem.path.startswith(f"{where}.")), None)
+        if name is None:
+            yield problem
+        elif not problem.path.endswith(".name"):  # which is the node's, and judged there
+            todo = f"bring a container {name!r} in componentSpecs with it: the operator adds one without"
+            yield Problem(nodes[name], problem.wanted, problem.got, todo)
 
 
 def _identity(deployment: SeldonDeployment) -> Iterator[Problem]:

@@ -137,7 +137,11 @@ class LocalGraph:
         if others:
             logger.warning("graph.predictors_not_run", extra={"facts": {"runs": self.predictor, "not_run": others}})
         if self._plan.not_run:
-            logger.warning("graph.containers_not_run", extra={"facts": {"not_run": self._plan.not_run}})
+            facts = {
+                "not_run": self._plan.not_run,
+                "told": "no node of the graph runs in them: only a cluster starts them",
+            }
+            logger.warning("graph.containers_not_run", extra={"facts": facts})
 
 
 def serve(

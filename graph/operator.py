@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from graph.pod import Container, EnvVar
-from graph.spec import Endpoint, PredictiveUnit, Predictor, SeldonDeployment
+from graph.pod import Container, EnvVar, PodSpec
+from graph.spec import ComponentSpec, Endpoint, PredictiveUnit, Predictor, SeldonDeployment
 
 FIRST_HTTP_PORT = 9000
 FIRST_GRPC_PORT = 9500
@@ -22,6 +22,9 @@ MODEL_MOUNT_PATH = "/mnt/models"
 NO_IMPLEMENTATION = "UNKNOWN_IMPLEMENTATION"
 RANDOM_ABTEST = "RANDOM_ABTEST"
 SEPARATE_ENGINE = "seldon.io/engine-separate-pod"
+PODINFO_VOLUME = "seldon-podinfo"
+CONFIGURED_IMAGE = "prepackaged-server:of-the-configmap"
+"""Stands for the image that the operator's ConfigMap names for a prepackaged server."""
 HARMLESS_ENV = "PREDICTIVE_UNIT_SERVICE_PORT"
 # Preset in a container, the first six make the operator drop all of its env; the others are overwritten.
 INJECTED_ENV = frozenset(
@@ -46,6 +49,8 @@ INJECTED_ENV = frozenset(
     }
 )
 
+_BUILT_IN = (NO_IMPLEMENTATION, RANDOM_ABTEST, "SIMPLE_MODEL", "SIMPLE_ROUTER", "AVERAGE_COMBINER")
+
 
 @dataclass(frozen=True)
 class Ports:
@@ -64,14 +69,14 @@ def assign_ports(deployment: SeldonDeployment) -> dict[tuple[str, str], Ports]:
 
     HTTP and gRPC count distinct container names over all predictors, sidecars too; metrics count graph containers,
     so a second predictor's differ. A container port that is named `http`, `grpc` or `metrics` wins, but the HTTP and
-    gRPC numbers that it replaces stay used.
+    gRPC numbers that it replaces stay used. Containers that the operator adds come after those of their predictor.
     """
     offsets: dict[str, int] = {}
     table: dict[tuple[str, str], Ports] = {}
     next_metrics = FIRST_METRICS_PORT
     for predictor in deployment.spec.predictors:
         nodes = {unit.name for unit in predictor.graph.walk()}
-        for container in predictor.containers():
+        for container in [*predictor.containers(), *added_containers(predictor)]:
             offset = offsets.setdefault(container.name, len(offsets))
             if container.name not in nodes:
                 continue
@@ -83,6 +88,50 @@ def assign_ports(deployment: SeldonDeployment) -> dict[tuple[str, str], Ports]:
             )
             next_metrics += metrics is None
     return table
+
+
+def is_server(unit: PredictiveUnit) -> bool:
+    """Whether the operator brings the node's server: any implementation but those that the executor has built in."""
+    return (unit.implementation or NO_IMPLEMENTATION) not in _BUILT_IN
+
+
+def added_containers(predictor: Predictor) -> list[Container]:
+    """The containers that the operator adds to the first pod: of prepackaged servers for which none is written."""
+    written = {container.name for container in predictor.containers()}
+    names = dict.fromkeys(unit.name for unit in predictor.graph.walk() if is_server(unit) and unit.name not in written)
+    return [Container(name=name, image=CONFIGURED_IMAGE) for name in names]
+
+
+def with_servers(predictor: Predictor) -> Predictor:
+    """The predictor with what the operator fills in for prepackaged servers: their type, containers and images."""
+    servers = {unit.name for unit in predictor.graph.walk() if is_server(unit)}
+    components = [_with_images(component, servers) for component in predictor.component_specs]
+    added = added_containers(predictor)
+    if added:
+        first = components[0] if components else ComponentSpec()
+        pod = first.spec or PodSpec(containers=[])
+        pod = pod.model_copy(update={"containers": [*pod.containers, *added]})
+        components = [first.model_copy(update={"spec": pod}), *components[1:]]
+    return predictor.model_copy(
+        update={"graph": _with_server_types(predictor.graph), "component_specs": components},
+    )
+
+
+def _with_images(component: ComponentSpec, servers: set[str]) -> ComponentSpec:
+    if component.spec is None:
+        return component
+    containers = [
+        container.model_copy(update={"image": CONFIGURED_IMAGE})
+        if container.name in servers and not container.image
+        else container
+        for container in component.containers
+    ]
+    return component.model_copy(update={"spec": component.spec.model_copy(update={"containers": containers})})
+
+
+def _with_server_types(unit: PredictiveUnit) -> PredictiveUnit:
+    filled: dict[str, Any] = {"children": [_with_server_types(child) for child in unit.children]}
+    return unit.model_copy(update=filled | ({"type": "MODEL"} if is_server(unit) else {}))
 
 
 def with_defaults(deployment: SeldonDeployment, ports: PortTable | None = None, host: str = "") -> SeldonDeployment:

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,7 +74,7 @@ class GraphPlan:
     executor_env: Mapping[str, str]
     """What the executor is told."""
     not_run: list[str]
-    """Containers of the pods that serve no node."""
+    """Sidecars, init containers and the explainer, by name: only a cluster runs them."""
 
 
 def plan(deployment: SeldonDeployment, options: LocalOptions) -> GraphPlan:
@@ -101,8 +101,17 @@ def plan(deployment: SeldonDeployment, options: LocalOptions) -> GraphPlan:
         env = _environment(variables, options, options.passed_on) | dict(options.env)
         moved = dict(zip(_numbers(on_cluster[container.name]), _numbers(ports), strict=True))
         plans.append(_component(container, ports, moved, env, options))
-    not_run = [container.name for container in predictor.containers() if container.name not in here]
-    return GraphPlan(local, predictor, plans, here, told, not_run)
+    return GraphPlan(local, predictor, plans, here, told, list(_not_run(predictor, here)))
+
+
+def _not_run(predictor: Predictor, here: Collection[str]) -> Iterator[str]:
+    yield from (container.name for container in predictor.containers() if container.name not in here)
+    for component in predictor.component_specs:
+        yield from (container.name for container in (component.spec.init_containers if component.spec else ()))
+    # As the operator names what it adds.
+    yield from (f"{unit.name}-model-initializer" for unit in predictor.graph.walk() if unit.model_uri)
+    if predictor.explainer and predictor.explainer.type:
+        yield "explainer"
 
 
 def _choose(deployment: SeldonDeployment, name: str) -> Predictor:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from graph.container_rules import ENGINE_CONTAINER, container_problems
 from graph.names import is_label, is_label_key, is_label_value
 from graph.node_rules import needs_container
-from graph.operator import RANDOM_ABTEST, PortTable
+from graph.operator import PODINFO_VOLUME, RANDOM_ABTEST, PortTable
 from graph.problem import Problem, at_key, show
-from graph.scaling import HpaSpec, Metric, PdbSpec
+from graph.scaling import HpaSpec, PdbSpec
 from graph.spec import ComponentSpec, Predictor
 
 ENGINE_PORTS = {8000: ENGINE_CONTAINER, 5001: ENGINE_CONTAINER}
@@ -28,6 +28,7 @@ def pod_problems(predictor: Predictor, path: str, ports: PortTable, *, engine_ap
         where = f"{path}.componentSpecs[{index}]"
         yield from _labels(component.metadata.labels, f"{where}.metadata.labels")
         yield from _volume_names(component, where)
+        volumes = _volumes(component, predictor)
         for number, container in enumerate(component.containers):
             here = f"{where}.spec.containers[{number}]"
             if container.name in seen:
@@ -35,7 +36,7 @@ def pod_problems(predictor: Predictor, path: str, ports: PortTable, *, engine_ap
                 got = f"{container.name!r} as in {seen[container.name]}"
                 yield Problem(f"{here}.name", "a name used once in the predictor", got, todo)
             seen.setdefault(container.name, here)
-            yield from container_problems(container, here, _volumes(component), in_graph=container.name in nodes)
+            yield from container_problems(container, here, volumes, in_graph=container.name in nodes)
         with_engine = index == 0 and not engine_apart
         yield from _port_clashes(predictor, component, where, ports, with_engine=with_engine)
         yield from _scaling(component, where)
@@ -62,8 +63,12 @@ def _volume_names(component: ComponentSpec, path: str) -> Iterator[Problem]:
         seen.add(volume.name)
 
 
-def _volumes(component: ComponentSpec) -> set[str]:
-    return {volume.name for volume in component.spec.volumes} if component.spec else set()
+def _volumes(component: ComponentSpec, predictor: Predictor) -> set[str]:
+    """The names of a pod's volumes: its own, and those that the operator adds."""
+    own = {volume.name for volume in component.spec.volumes} if component.spec else set()
+    models = {f"{unit.name}-provision-location" for unit in predictor.graph.walk() if unit.model_uri}
+    here = {f"{container.name}-provision-location" for container in component.containers}
+    return own | {PODINFO_VOLUME} | (models & here)
 
 
 def _first_pod(predictor: Predictor, path: str, nodes: set[str]) -> Iterator[Problem]:
@@ -113,21 +118,13 @@ def _hpa(hpa: HpaSpec, component: ComponentSpec, path: str) -> Iterator[Problem]
     if hpa.max_replicas < max(least, 1):
         todo = "raise it or lower minReplicas"
         yield Problem(f"{path}.hpaSpec.maxReplicas", f"at least minReplicas {least}", show(hpa.max_replicas), todo)
-    scaled = {_utilised(metric) for metric in hpa.metricsv2} - {""}
-    for name in sorted(scaled):
+    for name in sorted({name for name, target in hpa.targets() if target.type == "Utilization"}):
         for index, container in enumerate(component.containers):
             resources = container.resources
             if resources is None or not (name in resources.requests or name in resources.limits):
                 where = f"{path}.spec.containers[{index}].resources.requests"
                 todo = "add it: utilisation is a share of what all containers request, and unknown without it"
                 yield Problem(where, f"a request of {name}, by which the pod scales", "none", todo)
-
-
-def _utilised(metric: Metric) -> str:
-    """The resource by whose utilisation a metric scales; empty if it is another kind of metric."""
-    if metric.type != "Resource" or metric.resource is None:
-        return ""
-    return metric.resource.name if metric.resource.target.type == "Utilization" else ""
 
 
 def _pdb(pdb: PdbSpec, path: str) -> Iterator[Problem]:

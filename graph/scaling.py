@@ -1,5 +1,7 @@
 """How the pods of a componentSpec are scaled, and how many may be taken away at once."""
 
+from collections.abc import Iterator
+
 from pydantic import Field
 
 from graph.references import LabelSelector, ObjectRef
@@ -70,6 +72,14 @@ class OldResourceMetric(Wire):
     target_average_utilization: int | None = None
     target_average_value: Quantity | None = None
 
+    @property
+    def target(self) -> MetricTarget:
+        """The same in the form of autoscaling/v2."""
+        kind = "AverageValue" if self.target_average_utilization is None else "Utilization"
+        return MetricTarget(
+            type=kind, average_utilization=self.target_average_utilization, average_value=self.target_average_value
+        )
+
 
 class OldContainerMetric(OldResourceMetric):
     """Use of a resource by one container of each pod."""
@@ -122,6 +132,13 @@ class HpaSpec(Wire):
     max_replicas: int
     metricsv2: list[Metric] = Field(default_factory=list)
     metrics: list[OldMetric] = Field(default_factory=list)
+
+    def targets(self) -> Iterator[tuple[str, MetricTarget]]:
+        """Each resource by whose use in whole pods it scales, and the target; the operator converts the old form."""
+        both: list[Metric | OldMetric] = [*self.metricsv2, *self.metrics]
+        for metric in both:
+            if metric.type == "Resource" and metric.resource is not None:
+                yield metric.resource.name, metric.resource.target
 
 
 class PdbSpec(Wire):

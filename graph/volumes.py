@@ -5,6 +5,29 @@ from pydantic import Field
 from graph.references import FieldRef, LabelSelector, ResourceFieldRef, SecretName
 from graph.wire import ObjectMeta, Quantity, Wire
 
+OTHER_KINDS = (
+    "awsElasticBlockStore",
+    "azureDisk",
+    "azureFile",
+    "cephfs",
+    "cinder",
+    "fc",
+    "flexVolume",
+    "flocker",
+    "gcePersistentDisk",
+    "gitRepo",
+    "glusterfs",
+    "iscsi",
+    "photonPersistentDisk",
+    "portworxVolume",
+    "quobyte",
+    "rbd",
+    "scaleIO",
+    "storageos",
+    "vsphereVolume",
+)
+"""Kinds of volumes that the CRD takes and this project does not."""
+
 
 class EmptyDir(Wire):
     """A folder that lives as long as its pod."""

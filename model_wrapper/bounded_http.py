@@ -5,6 +5,7 @@ The time limit of a socket begins anew with every byte, so that a server which d
 
 from __future__ import annotations
 
+import shutil
 import socket
 import time
 from contextlib import contextmanager
@@ -16,9 +17,12 @@ from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, Reque
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 MOST_BYTES: Final = 64_000_000
-"""Of one answer."""
+"""Of one answer that is not saved."""
+_OK: Final = 200
+_CHUNK_BYTES: Final = 1_000_000
 
 
 class BoundedHttp:
@@ -35,13 +39,33 @@ class BoundedHttp:
 
         Raises: TimeoutError: the time is over.  OSError: the server cannot be reached, or does not speak HTTP.
         """
-        with self._bounded():
-            try:
-                answer = self._opener.open(self._request(url, headers), timeout=self._left_s())
-            except HTTPError as error:
-                answer = error
-            with answer:
-                return answer.status, answer.read(MOST_BYTES)
+        with self._bounded(), self._answer(url, headers) as answer:
+            return answer.status, answer.read(MOST_BYTES)
+
+    def save(self, url: str, headers: Mapping[str, str], file: Path) -> int:
+        """Write what is answered into a file, and return the status; nothing is written of an answer that is not 200.
+
+        Raises: TimeoutError: the time is over.  OSError: as `get`, or the answer broke off, or cannot be written.
+        """
+        with self._bounded(), self._answer(url, headers) as answer:
+            status: int = answer.status
+            if status == _OK:
+                with file.open("wb") as stream:
+                    shutil.copyfileobj(answer, stream, _CHUNK_BYTES)
+                self._check_whole(file, answer.headers.get("Content-Length"))
+            return status
+
+    def _answer(self, url: str, headers: Mapping[str, str]) -> Any:  # noqa: ANN401 (a response, or an error that is one)
+        try:
+            return self._opener.open(self._request(url, headers), timeout=self._left_s())
+        except HTTPError as error:
+            return error
+
+    @staticmethod
+    def _check_whole(file: Path, length: str | None) -> None:
+        # A connection that ends early is no error of its own where the body is read in parts.
+        if length is not None and file.stat().st_size != int(length):
+            raise OSError(f"wanted {length} bytes, got {file.stat().st_size}: the answer broke off")
 
     @staticmethod
     def _request(url: str, headers: Mapping[str, str]) -> Request:

@@ -12,19 +12,21 @@ import os
 import re
 import signal
 import sys
-import tempfile
 import time
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, Final
 
+from fleet.local_registry import database_of, opening
 from fleet.names import parse_model_uri
 from model_wrapper.errors import FleetUnavailableError
-from model_wrapper.fetch_stores import fetch_stores
+from model_wrapper.fetch_stores import PROPHET_FILE, OwnFiles, fetch_each, fetch_stores
 from model_wrapper.fleet_cache import FLEET_FILE, CachedVersion, FleetCache, fleet_inside
+from model_wrapper.registry_files import bring_fleet, download, tags_of
+from model_wrapper.registry_rest import AskTheClientError, NamedModel, Server, look
 
 _PR_SET_PDEATHSIG: Final = 1
-_LOCAL_DATABASE: Final = "sqlite:///"
+_REST_S: Final = 3600.0  # who waits for this process ends it much earlier
 _USER_AND_PASSWORD: Final = re.compile(r"(?<=://)[^/\s@]+@")
 
 
@@ -34,11 +36,36 @@ def fetch(uri: str, cache: FleetCache, stores_s: float | None = None) -> CachedV
     Args:   stores_s: seconds after which no further store's model is fetched; None: none at all.
     Raises: FleetUnavailableError: no registry, or no fleet in the version.  NameSyntaxError: the URI names no version.
     """
+    until = None if stores_s is None else time.monotonic() + stores_s
+    return _fetch_over_rest(uri, cache, until) or _fetch_by_client(uri, cache, until)
+
+
+def _fetch_over_rest(uri: str, cache: FleetCache, until: float | None) -> CachedVersion | None:
+    seen = look(uri, os.environ, _REST_S, with_stores=until is not None)
+    server = Server.of(os.environ, _REST_S)
+    if seen is None or server is None:
+        return None
+    bring_fleet(seen.fleet, cache, os.environ, _REST_S)
+    place = cache.place_of(*seen.fleet)
+    if not (place / FLEET_FILE).is_file():
+        return None
+
+    def read(model: NamedModel, folder: Path) -> OwnFiles:
+        return OwnFiles(download(server, model, PROPHET_FILE, folder), tags_of(server, model))
+
+    try:
+        stores = fetch_each(seen.stores.items(), read, cache, until) if until is not None else {}
+    except AskTheClientError:
+        return None
+    return CachedVersion(place, seen.fleet.version, int(seen.fleet.created), stores)
+
+
+def _fetch_by_client(uri: str, cache: FleetCache, until: float | None) -> CachedVersion:
     from mlflow import MlflowClient, get_registry_uri  # noqa: PLC0415 (1-2 s and 75 MB, only in this process)
 
     _refuse_missing_database(get_registry_uri())
-    began = time.monotonic()
-    client = MlflowClient()
+    with opening(get_registry_uri()):
+        client = MlflowClient()
     name, alias, number = parse_model_uri(uri)
     model: Any = (
         client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, number or "")
@@ -47,16 +74,15 @@ def fetch(uri: str, cache: FleetCache, stores_s: float | None = None) -> CachedV
     place = cache.place_of(name, version, str(model.creation_timestamp))
     if not (place / FLEET_FILE).is_file():
         _download(cache, name, version, place)
-        os.utime(place)  # a copy has the time of its original, and must not look old
         cache.forget_old(name)
-    stores = fetch_stores(client, cache, began + stores_s) if stores_s is not None else {}
+    stores = fetch_stores(client, cache, until) if until is not None else {}
     return CachedVersion(place, version, int(model.creation_timestamp), stores)
 
 
 def _refuse_missing_database(registry: str) -> None:
     # The client would make an empty one, and several workers that make it at once break it.
-    path = Path(registry.removeprefix(_LOCAL_DATABASE).partition("?")[0])
-    if registry.startswith(_LOCAL_DATABASE) and not path.is_file():
+    path = database_of(registry)
+    if path is not None and not path.is_file():
         raise FleetUnavailableError(
             f"wanted a registry, got no database {path}; train a fleet first, or set MLFLOW_TRACKING_URI"
         )
@@ -65,24 +91,12 @@ def _refuse_missing_database(registry: str) -> None:
 def _download(cache: FleetCache, name: str, version: str, place: Path) -> None:
     from mlflow.artifacts import download_artifacts  # noqa: PLC0415
 
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place.parent, prefix=".fetch-") as temporary:
-        folder = download_artifacts(artifact_uri=f"models:/{name}/{version}", dst_path=temporary)
+    with cache.incoming(place) as temporary:
+        folder = download_artifacts(artifact_uri=f"models:/{name}/{version}", dst_path=str(temporary))
         fleet = fleet_inside(Path(folder))
         if fleet is None:
             raise FleetUnavailableError(f"models:/{name}/{version}: wanted a folder with {FLEET_FILE}, found none")
-        _put(cache, fleet, place)
-
-
-def _put(cache: FleetCache, fleet: Path, place: Path) -> None:
-    try:
-        fleet.rename(place)
-    except OSError:
-        # Another worker was faster, or an older attempt left a torn directory.
-        if (place / FLEET_FILE).is_file():
-            return
-        cache.remove(place)
-        fleet.rename(place)
+        cache.take_in(fleet, place)
 
 
 def main(arguments: list[str] | None = None) -> int:

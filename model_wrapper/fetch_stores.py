@@ -7,21 +7,34 @@ from __future__ import annotations
 
 import json
 import logging
-import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fleet import StorecastError
 from fleet.own_model import write_own_model
 from model_wrapper.fleet_cache import FLEET_FILE, CachedStore, FleetCache, refusal_of
-from model_wrapper.registry_rest import STORES_A_PAGE, STORES_FILTER, NamedModel, own_champion
+from model_wrapper.registry_rest import (
+    STORES_A_PAGE,
+    STORES_FILTER,
+    AskTheClientError,
+    NamedModel,
+    own_champion,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 TRANSFORM_TAG: Final = "storecast.transform"
-_PROPHET_FILE: Final = "model.pr"
+PROPHET_FILE: Final = "model.pr"
+"""Of MLflow's Prophet flavour."""
+
+
+class OwnFiles(NamedTuple):
+    """What the registry has of a store's own model: a folder with its file below, None without, and its tags."""
+
+    folder: Path | None
+    tags: Mapping[str, str]
 
 
 def fetch_stores(client: Any, cache: FleetCache, until: float) -> dict[str, CachedStore]:  # noqa: ANN401 (an MlflowClient)
@@ -29,11 +42,32 @@ def fetch_stores(client: Any, cache: FleetCache, until: float) -> dict[str, Cach
 
     Args: until: `time.monotonic()` after which nothing more is downloaded; what is left comes the next time.
     """
+
+    def read(model: NamedModel, folder: Path) -> OwnFiles:
+        from mlflow.artifacts import download_artifacts  # noqa: PLC0415 (only in this process)
+
+        found = download_artifacts(artifact_uri=f"models:/{model.name}/{model.version}", dst_path=str(folder))
+        return OwnFiles(Path(found), client.get_model_version(model.name, model.version).tags)
+
+    return fetch_each(_champions(client), read, cache, until)
+
+
+def fetch_each(
+    champions: Iterable[tuple[str, NamedModel]],
+    read: Callable[[NamedModel, Path], OwnFiles],
+    cache: FleetCache,
+    until: float,
+) -> dict[str, CachedStore]:
+    """Do as `fetch_stores`, for the champions of these stores.
+
+    Args:   read: puts the files of a model into a folder.
+    Raises: AskTheClientError: `read` does.
+    """
     found = {}
-    for store_id, model in _champions(client):
+    for store_id, model in champions:
         known = cache.store_of(*model)
         if known.path is None and not known.problem and time.monotonic() < until:
-            known = _fetch(client, cache, model)
+            known = _fetch(read, cache, model)
         found[store_id] = known
     return found
 
@@ -51,22 +85,19 @@ def _champions(client: Any) -> Iterator[tuple[str, NamedModel]]:  # noqa: ANN401
             return
 
 
-def _fetch(client: Any, cache: FleetCache, model: NamedModel) -> CachedStore:  # noqa: ANN401 (as above)
-    from mlflow.artifacts import download_artifacts  # noqa: PLC0415 (only in this process)
-
+def _fetch(read: Callable[[NamedModel, Path], OwnFiles], cache: FleetCache, model: NamedModel) -> CachedStore:
     logging.getLogger("prophet").setLevel(logging.ERROR)
     place = cache.place_of(*model)
-    place.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with tempfile.TemporaryDirectory(dir=place.parent, prefix=".fetch-") as temporary:
-            uri = f"models:/{model.name}/{model.version}"
-            folder = Path(download_artifacts(artifact_uri=uri, dst_path=temporary))
-            tags = client.get_model_version(model.name, model.version).tags
-            files = sorted(folder.rglob(_PROPHET_FILE))
+        with cache.incoming(place) as temporary:
+            folder, tags = read(model, temporary)
+            files = sorted(folder.rglob(PROPHET_FILE)) if folder is not None else []
             # A file that is no JSON is a torn download, not a bad model.
             said = json.loads(files[0].read_text()) if files else None
         _keep(cache, place, said, tags.get(TRANSFORM_TAG, "identity"))
         cache.forget_old(model.name)
+    except AskTheClientError:
+        raise
     except Exception as error:  # noqa: BLE001 (the registry's client raises anything; the next look tries again)
         logging.getLogger(__name__).warning("%s: %s", model.name, error)
     return cache.store_of(*model)
@@ -84,7 +115,7 @@ def _keep(cache: FleetCache, place: Path, said: object, transform: str) -> None:
 
 def _convert(said: Any, place: Path, transform: str) -> None:  # noqa: ANN401 (what Prophet reads)
     if said is None:
-        raise StorecastError(f"wanted a model of MLflow's Prophet flavour with a {_PROPHET_FILE}, found none")
+        raise StorecastError(f"wanted a model of MLflow's Prophet flavour with a {PROPHET_FILE}, found none")
     if transform not in ("identity", "log1p"):
         raise StorecastError(
             f"wanted identity or log1p in the tag {TRANSFORM_TAG}, got {transform!r}: register another version"

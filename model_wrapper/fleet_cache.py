@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -19,7 +20,7 @@ from fleet.storage import MANIFEST
 from model_wrapper.errors import FleetUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 REGISTRY_SCHEME: Final = "models:/"
 FLEET_FILE: Final = MANIFEST
@@ -101,6 +102,25 @@ class FleetCache:
             return CachedStore(version, None, refusal_of(place).read_text())
         except OSError:
             return CachedStore(version, None)
+
+    @contextmanager
+    def incoming(self, place: Path) -> Iterator[Path]:
+        """Make a folder beside a place, for what will be taken in there; it is gone afterwards."""
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix=".fetch-") as temporary:
+            yield Path(temporary)
+
+    def take_in(self, folder: Path, place: Path) -> None:
+        """Move a fleet directory from beside its place into it, whoever else does the same."""
+        try:
+            folder.rename(place)
+        except OSError:
+            # Another worker was faster, or an older attempt left a torn directory.
+            if (place / FLEET_FILE).is_file():
+                return
+            self.remove(place)
+            folder.rename(place)
+        os.utime(place)  # a copy has the time of its original, and must not look old
 
     def forget_old(self, name: str) -> None:
         """Delete all but the versions of a model, and the refusals, that were fetched or taken into service last.

@@ -1,9 +1,9 @@
 """What the registry says now, asked once for all workers of a machine and kept in the cache for a moment.
 
 A file lock lets one worker ask; the others read what it noted, also that it failed. A plain MLflow server is asked over
-REST; any other registry, and whatever must be downloaded, costs a process with the registry's client
-(`model_wrapper.fetch`), because that client is large and may hang. A local database that was not written since it was
-last asked has nothing new to say.
+REST, and gives the fleet that way where it hands out its artifacts itself. Any other registry, and stores' own models,
+cost a process (`model_wrapper.fetch`), because the registry's client and Prophet are large and may hang; an answer that
+wanted the client is believed the longer. A local database that was not written since then has nothing new to say.
 """
 
 from __future__ import annotations
@@ -20,18 +20,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fleet import StorecastError
+from fleet.local_registry import database_of
 from model_wrapper.errors import FleetUnavailableError
-from model_wrapper.fleet_cache import CachedVersion, FleetCache
-from model_wrapper.registry_rest import Look, look
+from model_wrapper.fleet_cache import FLEET_FILE, CachedVersion, FleetCache
+from model_wrapper.registry_files import bring_fleet
+from model_wrapper.registry_rest import Look, Server, look
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _MAX_REASON_CHARS: Final = 600
 _STUCK_AFTER_S: Final = 5.0
+_LIMITS: Final = 3  # for asking, for the fleet, and for the process
+_BELIEVED_TIMES: Final = 6.0
+_BELIEVED_MOST_S: Final = 30.0
 _TIME_TO_END_S: Final = 1.0
 _LOOK_EVERY_S: Final = 0.05
-_LOCAL_DATABASE: Final = "sqlite:///"
 # The client's own 7 attempts at a registry that refuses take two minutes, while the cache could answer.
 _PATIENCE: Final = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 _SHARE_FOR_STORES: Final = 0.5
@@ -66,25 +70,30 @@ class Registry(NamedTuple):
             if not mine:
                 self._refuse_stuck(file.with_suffix(".lock"))
             too_old = wait_s > 0 and "problem" in noted and noted["told_at"] < began
+            asked_at, stamp = time.time(), self._stamp()
+            same = noted.get("stamp") == stamp
+            if same and Server.of(self.environ, self.timeout_s) is None:
+                asked_after = min(asked_after, asked_at - _believed_s(noted))
             # A time to come is a clock that was set back: such a note would be fresh until then.
-            fresh = asked_after <= noted.get("asked_at", 0) <= time.time() and not too_old
+            fresh = asked_after <= noted.get("asked_at", 0) <= asked_at and not too_old
             if not mine or (fresh and self._is_of_use(noted)):
                 return self._told(noted)
-            asked_at, stamp = time.time(), self._stamp()
-            same = stamp is not None and noted.get("stamp") == stamp
             try:
-                found = self._unchanged(noted if same else {}) or self._ask()
+                found = self._unchanged(noted if same and stamp is not None else {}) or self._ask()
             except FleetUnavailableError as error:
-                self.cache.write(file, {"asked_at": asked_at, "told_at": time.time(), "problem": str(error)})
+                self._note(file, asked_at, stamp, {"told_at": time.time(), "problem": str(error)})
                 raise
-            self.cache.write(file, {"asked_at": asked_at, "stamp": stamp, **self.cache.plain(found)})
+            self._note(file, asked_at, stamp, self.cache.plain(found))
             return found
 
+    def _note(self, file: Path, asked_at: float, stamp: list[list[int]] | None, said: Mapping[str, Any]) -> None:
+        self.cache.write(file, {"asked_at": asked_at, "took_s": time.time() - asked_at, "stamp": stamp, **said})
+
     def _refuse_stuck(self, lock: Path) -> None:
-        # Asking and fetching have one time limit each; a stopped process keeps its lock.
-        if time.time() - lock.stat().st_mtime > 2 * self.timeout_s + _STUCK_AFTER_S:
+        # A stopped process keeps its lock.
+        if time.time() - lock.stat().st_mtime > _LIMITS * self.timeout_s + _STUCK_AFTER_S:
             raise FleetUnavailableError(
-                f"{self.uri}: another worker has been asking the registry for longer than twice "
+                f"{self.uri}: another worker has been asking the registry for longer than {_LIMITS} times "
                 f"{self.timeout_s:g} s (setting STORECAST_FETCH_TIMEOUT_S): end it if it is stuck"
             )
 
@@ -107,14 +116,15 @@ class Registry(NamedTuple):
     def _stamp(self) -> list[list[int]] | None:
         """Say what changes whenever a local database is written; None for any other registry."""
         address = self.environ.get("MLFLOW_REGISTRY_URI") or self.environ.get("MLFLOW_TRACKING_URI", "")
-        if not address.startswith(_LOCAL_DATABASE):
-            return None
-        path = address.removeprefix(_LOCAL_DATABASE).partition("?")[0]
-        return [_stamp_of(Path(path + suffix)) for suffix in ("", "-wal")]
+        path = database_of(address)
+        return [_stamp_of(Path(f"{path}{suffix}")) for suffix in ("", "-wal")] if path else None
 
     def _ask(self) -> CachedVersion:
         try:
             seen = look(self.uri, self.environ, self.timeout_s, with_stores=self.with_stores)
+            if seen is not None and not (self.cache.place_of(*seen.fleet) / FLEET_FILE).is_file():
+                self._sweep()
+                bring_fleet(seen.fleet, self.cache, self.environ, self.timeout_s)
         except FleetUnavailableError:
             raise
         except StorecastError as error:
@@ -126,9 +136,12 @@ class Registry(NamedTuple):
         stores = {store_id: self.cache.store_of(*model) for store_id, model in seen.stores.items()}
         return CachedVersion(self.cache.place_of(*seen.fleet), seen.fleet.version, int(seen.fleet.created), stores)
 
-    def _fetch(self) -> CachedVersion:
+    def _sweep(self) -> None:
         # Who holds the lock is the only one that fetches: older than a fetch may take is left by one that was killed.
         self.cache.sweep(self.timeout_s + _STUCK_AFTER_S)
+
+    def _fetch(self) -> CachedVersion:
+        self._sweep()
         command = [sys.executable, "-m", "model_wrapper.fetch", self.uri, str(self.cache.root)]
         command += ["--parent", str(os.getpid())]
         if self.with_stores:
@@ -138,6 +151,12 @@ class Registry(NamedTuple):
         if found is None:
             raise FleetUnavailableError(f"{self.uri}: the fetching process said something else than a version")
         return found
+
+
+def _believed_s(noted: Mapping[str, Any]) -> float:
+    """How long an answer of the client, or its failure, is believed for what it has cost."""
+    took_s: float = noted.get("took_s", 0.0)
+    return min(_BELIEVED_TIMES * took_s, _BELIEVED_MOST_S)
 
 
 @contextmanager

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
 
 from fleet.errors import NameSyntaxError
 from fleet.names import CHAMPION, parse_model_uri, store_id_of, store_model_name
@@ -18,6 +19,7 @@ from model_wrapper.errors import FleetUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 STORES_FILTER: Final = f"name LIKE '{store_model_name('')}%'"
 STORES_A_PAGE: Final = 1000
@@ -29,7 +31,8 @@ _CLIENT_ONLY: Final = (
     "MLFLOW_TRACKING_SERVER_CERT_PATH",
 )
 _MAX_REASON_CHARS: Final = 600
-_API: Final = "/api/2.0/mlflow/"
+_API: Final = "/api/2.0/"
+_FILES: Final = "mlflow-artifacts/artifacts"
 _OK: Final = 200
 _SERVER_ERROR: Final = 500
 _TOLD: Final = (400, 404)  # an alias that is not there is one or the other, by the server's version
@@ -50,8 +53,8 @@ class Look(NamedTuple):
     stores: dict[str, NamedModel]
 
 
-class _AskTheClientError(Exception):
-    """The server did not answer as this module expects."""
+class AskTheClientError(Exception):
+    """The server did not answer as is expected here, or holds what only the registry's client can get."""
 
 
 def look(uri: str, environ: Mapping[str, str], timeout_s: float, *, with_stores: bool) -> Look | None:
@@ -61,26 +64,26 @@ def look(uri: str, environ: Mapping[str, str], timeout_s: float, *, with_stores:
     Raises: FleetUnavailableError: the server cannot be reached, does not answer in time, or has no such version.
             NameSyntaxError: the URI names no version.
     """
-    server = _Server.of(environ, timeout_s)
+    server = Server.of(environ, timeout_s)
     if server is None:
         return None
     name, alias, number = parse_model_uri(uri)
     try:
         if alias:
-            said = server.get("registered-models/alias", {"name": name, "alias": alias})
+            said = server.get("mlflow/registered-models/alias", {"name": name, "alias": alias})
         else:
-            said = server.get("model-versions/get", {"name": name, "version": number or ""})
+            said = server.get("mlflow/model-versions/get", {"name": name, "version": number or ""})
         model = said["model_version"]
         fleet = NamedModel(name, str(model["version"]), str(model["creation_timestamp"]))
         return Look(fleet, dict(_stores(server)) if with_stores else {})
-    except (_AskTheClientError, KeyError, TypeError, ValueError):
+    except (AskTheClientError, KeyError, TypeError, ValueError):
         return None
 
 
-def _stores(server: _Server) -> Iterator[tuple[str, NamedModel]]:
+def _stores(server: Server) -> Iterator[tuple[str, NamedModel]]:
     asked = {"filter": STORES_FILTER, "max_results": str(STORES_A_PAGE)}
     while True:
-        said = server.get("registered-models/search", asked)
+        said = server.get("mlflow/registered-models/search", asked)
         for model in said.get("registered_models", []):
             aliases = {each["alias"]: str(each["version"]) for each in model.get("aliases", [])}
             found = own_champion(model["name"], aliases, str(model["creation_timestamp"]))
@@ -100,7 +103,7 @@ def own_champion(name: str, aliases: Mapping[str, object], created: str) -> tupl
     return (store_id, NamedModel(name, str(aliases[CHAMPION]), created)) if CHAMPION in aliases else None
 
 
-class _Server(NamedTuple):
+class Server(NamedTuple):
     """An MLflow server: address without credentials, what goes into Authorization, and the time for all answers."""
 
     base: str
@@ -109,7 +112,8 @@ class _Server(NamedTuple):
     http: BoundedHttp
 
     @classmethod
-    def of(cls, environ: Mapping[str, str], timeout_s: float) -> _Server | None:
+    def of(cls, environ: Mapping[str, str], timeout_s: float) -> Server | None:
+        """Begin the time now; None where only the registry's client can ask."""
         address = environ.get("MLFLOW_REGISTRY_URI") or environ.get("MLFLOW_TRACKING_URI", "")
         if not address.startswith(("http://", "https://")) or any(environ.get(name) for name in _CLIENT_ONLY):
             return None
@@ -126,19 +130,52 @@ class _Server(NamedTuple):
         return cls(base, authorization, timeout_s, BoundedHttp(timeout_s))
 
     def get(self, call: str, arguments: Mapping[str, str]) -> dict[str, Any]:
-        headers = {"Authorization": self.authorization} if self.authorization else {}
+        """Return the JSON object that a call answers.
+
+        Raises: FleetUnavailableError: no answer in time, or an error that the server tells.  AskTheClientError.
+        """
         where = f"API request to {self.base}{_API}{call} failed"
+        with self._told_as(where):
+            status, body = self.http.get(f"{self.base}{_API}{call}?{urlencode(arguments)}", self._headers)
+        said = _object(body)
+        if status != _OK:
+            raise self._told(status, said, where)
+        return said
+
+    def listed(self, path: str) -> list[tuple[str, bool]]:
+        """Return the names in a folder of artifacts that the server hands out, each with whether it is a folder.
+
+        Raises: as `get`.
+        """
+        found = [(each["path"], bool(each["is_dir"])) for each in self.get(_FILES, {"path": path}).get("files", [])]
+        if not all(_is_name(name) for name, _ in found):
+            raise AskTheClientError
+        return found
+
+    def save(self, path: str, file: Path) -> None:
+        """Download an artifact that the server hands out.
+
+        Raises: as `get`.
+        """
+        where = f"API request to {self.base}{_API}{_FILES}/{path} failed"
+        with self._told_as(where):
+            status = self.http.save(f"{self.base}{_API}{_FILES}/{quote(path)}", self._headers, file)
+        if status != _OK:
+            raise self._told(status, {}, where)
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": self.authorization} if self.authorization else {}
+
+    @contextmanager
+    def _told_as(self, where: str) -> Iterator[None]:
         try:
-            status, body = self.http.get(f"{self.base}{_API}{call}?{urlencode(arguments)}", headers)
+            yield
         except TimeoutError:
             raise FleetUnavailableError(self._late(where)) from None
         except OSError as error:
             late = isinstance(getattr(error, "reason", None), TimeoutError)
             raise FleetUnavailableError(self._late(where) if late else f"{where}: {error}") from None
-        said = _object(body)
-        if status != _OK:
-            raise self._told(status, said, where)
-        return said
 
     def _late(self, where: str) -> str:
         return f"{where}: no answer within {self.timeout_s:g} s (setting STORECAST_FETCH_TIMEOUT_S)"
@@ -148,9 +185,12 @@ class _Server(NamedTuple):
         if status >= _SERVER_ERROR:
             return FleetUnavailableError(f"{where}: status {status}")
         message = said.get("message") if status in _TOLD else None
-        return (
-            FleetUnavailableError(f"{where}: {str(message)[:_MAX_REASON_CHARS]}") if message else _AskTheClientError()
-        )
+        return FleetUnavailableError(f"{where}: {str(message)[:_MAX_REASON_CHARS]}") if message else AskTheClientError()
+
+
+def _is_name(name: object) -> bool:
+    """Whether it names something in a folder, and leads nowhere else."""
+    return isinstance(name, str) and name not in ("", ".", "..") and not any(sign in name for sign in "/\\\0")
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class Settings(BaseModel):
         30.0, "seconds", "How long a registry may take to hand out a fleet before the cache answers for it."
     )
     reload_seconds: Annotated[float, Field(ge=0, le=86_400)] = _setting(
-        30.0, "seconds", "How often a worker looks for another fleet, give or take a quarter; 0 = never."
+        5.0, "seconds", "How often a worker looks for another fleet, give or take a quarter; 0 = never."
     )
     min_stores_share: Annotated[float, Field(ge=0, le=1)] = _setting(
         0.5, "share", "Least share of the served fleet's stores that a new one must have to take its place."

@@ -53,6 +53,12 @@ class MissingAliasError(RegistryError):
     exit_code = 2
 
 
+class AliasMovedError(RegistryError):
+    """An alias moved between what was decided by it and the move that follows; nothing was moved."""
+
+    http_status = 409
+
+
 class WorkerLostError(StorecastError):
     """Workers that fit died again and again, or their cluster cannot be reached; nothing was registered."""
 

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
+from fleet import local_registry
 from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, PREVIOUS
 from training import aliases, own_models
 from training.difference import Registration, difference
-from training.errors import MissingAliasError, UnknownVersionError
+from training.errors import AliasMovedError, MissingAliasError, UnknownVersionError
 from training.registry import check_there, connected, fetch_fleet
 from training.tracking import public_uri
 
@@ -24,11 +26,11 @@ def promote(uri: str, home: Path, version: str | None = None, *, dry_run: bool =
     Own models of stores go with the fleet that brought them. The result is plain JSON values: the moves, what they
     change, and the own models that stay. Doing it twice changes nothing more.
 
-    Raises: UnknownVersionError: no such version.  MissingAliasError: there is no challenger.  RegistryError:
-            MLflow fails.
+    Raises: UnknownVersionError: no such version.  MissingAliasError: there is no challenger.  AliasMovedError: another
+            training or promotion came between.  RegistryError: MLflow fails.
     """
     check_there(uri)
-    with connected(uri, home) as client:
+    with _alone(uri, dry_run=dry_run), connected(uri, home) as client:
         found = aliases.aliases_of(client)
         if version is None and CHALLENGER not in found:
             raise MissingAliasError(
@@ -45,10 +47,10 @@ def rollback(uri: str, home: Path, *, dry_run: bool = False) -> dict[str, Any]:
 
     The result is as of `promote`.
 
-    Raises: MissingAliasError: there is nothing to go back to.  RegistryError: MLflow fails.
+    Raises: MissingAliasError: there is nothing to go back to.  AliasMovedError, RegistryError: as `promote`.
     """
     check_there(uri)
-    with connected(uri, home) as client:
+    with _alone(uri, dry_run=dry_run), connected(uri, home) as client:
         found = aliases.aliases_of(client)
         if CHAMPION not in found or PREVIOUS not in found:
             raise MissingAliasError(
@@ -57,6 +59,10 @@ def rollback(uri: str, home: Path, *, dry_run: bool = False) -> dict[str, Any]:
                 "`storecast promote --version` takes any version"
             )
         return _carry_out(client, found, aliases.back(found), dry_run=dry_run)
+
+
+def _alone(uri: str, *, dry_run: bool) -> AbstractContextManager[None]:
+    return nullcontext() if dry_run else local_registry.switching(uri)
 
 
 def _check(client: MlflowClient, version: str) -> None:
@@ -85,6 +91,7 @@ def _carry_out(
         _registration(client, after)
     plan = own_models.plan(client, found, moves)
     if not dry_run:
+        _check_unmoved(client, found)
         aliases.apply(client, plan.moves)
     return {
         "champion": after,
@@ -94,6 +101,16 @@ def _carry_out(
         "missing": [asdict(own) for own in plan.missing],
         "changes": changes,
     }
+
+
+def _check_unmoved(client: MlflowClient, found: Mapping[str, str]) -> None:
+    """A server cannot be locked: another training may have finished since the aliases were read."""
+    now = aliases.aliases_of(client)
+    if now != found:
+        raise AliasMovedError(
+            f"wanted the aliases of {FLEET_MODEL} as they were when this began, {dict(found)}, they are {now} now: "
+            "nothing was moved; look at them with --dry-run, and try again"
+        )
 
 
 def _registration(client: MlflowClient, version: str) -> Registration:

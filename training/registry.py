@@ -4,7 +4,7 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -14,15 +14,17 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd
+from alembic.util.exc import CommandError
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.models.model import ModelInfo
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+from sqlalchemy.exc import SQLAlchemyError
 
 import fleet
-from fleet import Fleet, FleetContents, FleetFormatError
+from fleet import Fleet, FleetContents, FleetFormatError, local_registry
 from fleet.names import (
     CHALLENGER,
     CHAMPION,
@@ -35,14 +37,15 @@ from fleet.names import (
 )
 from fleet.prophet_io import to_prophet
 from training import aliases, own_models
-from training.errors import RegistryError
+from training.errors import AliasMovedError, RegistryError
 from training.own_models import OwnModel, Plan
-from training.tracking import SQLITE, public_uri, userinfo
+from training.tracking import public_uri, userinfo
 
 MODEL_SCRIPT = Path(fleet.__file__).with_name("pyfunc_model.py")
 TRANSFORM_TAG = "storecast.transform"
 TRAIN_FIRST = "train first, or name another registry with --home or MLFLOW_TRACKING_URI"
 GATE_TAG = "storecast.gate"
+ANY_CHAMPION = "any"
 
 _SIGNATURE = ModelSignature(
     # As notebooks have them: ids that pandas read as numbers, days as text or as Timestamps, or not at all.
@@ -105,11 +108,13 @@ def connected(uri: str, home: Path, *, reading: bool = False) -> Iterator[Mlflow
     home.mkdir(parents=True, exist_ok=True)
     try:
         mlflow.set_tracking_uri(uri)
-        client = MlflowClient(uri)
-        if not reading:
-            _make_experiment(client, uri, home)
+        with local_registry.opening(uri):
+            client = MlflowClient(uri)
+            if not reading:
+                _make_experiment(client, uri)
         yield client
-    except (MlflowException, OSError) as error:
+    # MLflow lets through what its database says while it opens it.
+    except (MlflowException, OSError, CommandError, SQLAlchemyError) as error:
         # The cause is told in words, without the password that its text and its traceback may hold.
         told = str(error).replace(uri, public_uri(uri)).replace(userinfo(uri), "")
         missing = isinstance(error, MlflowException) and error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
@@ -117,11 +122,19 @@ def connected(uri: str, home: Path, *, reading: bool = False) -> Iterator[Mlflow
         raise RegistryError(f"MLflow at {public_uri(uri)} did not do as asked: {told}; {advice}") from None
 
 
-def _make_experiment(client: MlflowClient, uri: str, home: Path) -> None:
+def _make_experiment(client: MlflowClient, uri: str) -> None:
     if client.get_experiment_by_name(EXPERIMENT) is None:
-        local = uri.startswith(SQLITE)
-        client.create_experiment(EXPERIMENT, str(home.absolute() / "artifacts") if local else None)
+        _unless_there(client.create_experiment, EXPERIMENT, local_registry.artifacts_of(uri))
     mlflow.set_experiment(EXPERIMENT)
+
+
+def _unless_there(make: Callable[..., object], *named: object) -> None:
+    """Make what another process may make at the same time."""
+    try:
+        make(*named)
+    except MlflowException as error:
+        if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
+            raise
 
 
 def register(
@@ -134,6 +147,7 @@ def register(
     own_sales: Mapping[str, pd.DataFrame] | None = None,
     alias: str = CHAMPION,
     gate: str = "",
+    against: str | None = ANY_CHAMPION,
     plots: Path | None = None,
 ) -> Registered:
     """Log one run, register its fleet as a new version, and move the alias to it; an old champion becomes `previous`.
@@ -142,27 +156,46 @@ def register(
 
     Args:   own_sales: stores to register as stock Prophet models, too, with the sales that they were fitted on
             (columns `ds`, `y`).  alias: `champion` or `challenger`.  gate: why it is that, for the version's tags.
+            against: the version that the gate compared with, None where there was no champion.
             plots: folder of pictures for the run's page.
-    Raises: RegistryError.  FleetFormatError: the fleet cannot be written.
+    Raises: AliasMovedError: another version is champion now; no alias has moved.  RegistryError.
+            FleetFormatError: the fleet cannot be written.
     """
-    with connected(uri, home) as client, mlflow.start_run() as run, tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / FLEET_ARTIFACT
-        contents.write(path)
-        opened = Fleet.open(path)
-        mlflow.log_params(dict(parameters))
-        _log_files(opened, Path(folder) / "stores.csv", plots)
-        info = _log_model(path)
-        # After the model, which else asks the server for each of them anew, to have them on its page.
-        mlflow.log_metrics(dict(metrics), model_id=info.model_id)
-        # Before the fleet's version, which is born with the tag that says what it brings.
-        run_id = run.info.run_id
-        sold = (own_sales or {}).items()
-        stores = {store_id: _register_store(client, run_id, opened, sales, store_id) for store_id, sales in sold}
-        tags = {GATE_TAG: gate, **own_models.tag_of(stores)}
-        new = _new_version(client, FLEET_MODEL, info, run_id, tags)
-        plan = _point(client, new, alias, brings=bool(stores))
-        named = {store_model_name(store_id): made for store_id, made in stores.items()}
-        return Registered(run_id, new, alias, named, plan.of_stores, plan.left_alone)
+    with local_registry.switching(uri), connected(uri, home) as client:
+        _check_champion(client, against)
+        with mlflow.start_run() as run, tempfile.TemporaryDirectory() as folder:
+            run_id = run.info.run_id
+            opened, info = _log(Path(folder), contents, parameters, metrics, plots)
+            # Before the fleet's version, which is born with the tag that says what it brings.
+            sold = (own_sales or {}).items()
+            stores = {store_id: _register_store(client, run_id, opened, sales, store_id) for store_id, sales in sold}
+            tags = {GATE_TAG: gate, **own_models.tag_of(stores)}
+            new = _new_version(client, FLEET_MODEL, info, run_id, tags)
+            _check_champion(client, against, new)
+            plan = _point(client, new, alias, brings=bool(stores))
+            named = {store_model_name(store_id): made for store_id, made in stores.items()}
+            return Registered(run_id, new, alias, named, plan.of_stores, plan.left_alone)
+
+
+def _check_champion(client: MlflowClient, against: str | None, made: str | None = None) -> None:
+    """Refuse to go on where the champion is not the one that the gate compared with; `made`: the version that waits.
+
+    A local registry is locked meanwhile. On a server, another training may finish between the two looks.
+    """
+    if against == ANY_CHAMPION or (standing := _champion_version(client)) == against:
+        return
+    if made is not None:
+        why = f"without an alias: it was judged against {against or 'no champion'}, and {standing} became champion"
+        client.set_model_version_tag(FLEET_MODEL, made, GATE_TAG, why)
+    raise AliasMovedError(
+        f"wanted version {against or 'none'} of {FLEET_MODEL} as champion, which this fleet was judged against, it is "
+        f"{standing or 'none'} now: train again"
+    )
+
+
+def _champion_version(client: MlflowClient) -> str | None:
+    found = client.search_registered_models(f"name='{FLEET_MODEL}'")
+    return next((str(model.aliases[CHAMPION]) for model in found if CHAMPION in model.aliases), None)
 
 
 def _point(client: MlflowClient, version: str, alias: str, *, brings: bool) -> Plan:
@@ -180,6 +213,25 @@ def _point(client: MlflowClient, version: str, alias: str, *, brings: bool) -> P
         plan.moves.insert(ended, aliases.Move(CHALLENGER, found.get(CHALLENGER), version))
     aliases.apply(client, plan.moves)
     return plan
+
+
+def _log(
+    folder: Path,
+    contents: FleetContents,
+    parameters: Mapping[str, Any],
+    metrics: Mapping[str, float],
+    plots: Path | None,
+) -> tuple[Fleet, ModelInfo]:
+    """Put all that a run has into MLflow; the fleet is written into `folder` before."""
+    path = folder / FLEET_ARTIFACT
+    contents.write(path)
+    opened = Fleet.open(path)
+    mlflow.log_params(dict(parameters))
+    _log_files(opened, folder / "stores.csv", plots)
+    info = _log_model(path)
+    # After the model, which else asks the server for each of them anew, to have them on its page.
+    mlflow.log_metrics(dict(metrics), model_id=info.model_id)
+    return opened, info
 
 
 def _log_files(opened: Fleet, table: Path, plots: Path | None) -> None:
@@ -205,11 +257,7 @@ def _log_model(path: Path) -> ModelInfo:
 
 def _new_version(client: MlflowClient, name: str, info: ModelInfo, run_id: str, tags: dict[str, str]) -> str:
     """Register a logged model under a name that may be new; returns its version."""
-    try:
-        client.create_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
-            raise
+    _unless_there(client.create_registered_model, name)
     made = client.create_model_version(name, info.model_uri, run_id, tags=tags, model_id=info.model_id)
     return str(made.version)
 
@@ -252,8 +300,8 @@ def load_fleet(uri: str, home: Path, alias: str = CHAMPION) -> tuple[Fleet, str]
 
 def is_there(uri: str) -> bool:
     """Whether there is a registry to look into: one in a file is not made by who only looks."""
-    database = uri.removeprefix(SQLITE)
-    return bool(uri) and (database == uri or Path(database).exists())
+    database = local_registry.database_of(uri)
+    return bool(uri) and (database is None or database.exists())
 
 
 def check_there(uri: str) -> None:
@@ -280,12 +328,9 @@ def current_champion(uri: str, home: Path) -> Champion | None:
     Raises: RegistryError.
     """
     with connected(uri, home, reading=True) as client, tempfile.TemporaryDirectory() as folder:
-        named = [
-            model for model in client.search_registered_models(f"name='{FLEET_MODEL}'") if CHAMPION in model.aliases
-        ]
-        if not named:
+        found = _champion_version(client)
+        if found is None:
             return None
-        found = str(named[0].aliases[CHAMPION])
         try:
             return Champion(found, fetch_fleet(found, Path(folder)))
         except FleetFormatError:

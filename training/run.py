@@ -20,7 +20,7 @@ from training.aside import aside
 from training.assemble import with_verdict
 from training.batched import BatchedEngine
 from training.engine import Engine
-from training.errors import DataError, TooManyFailuresError, WorkerLostError
+from training.errors import AliasMovedError, DataError, TooManyFailuresError, WorkerLostError
 from training.evaluate import Evaluation, evaluate
 from training.features import design_of
 from training.gate import Gate
@@ -117,28 +117,39 @@ def _train(run: Run) -> dict[str, Any]:
         contents = gate_stores.carry_over(run.champion.fleet, run.champion.version, contents, kept)
     _check_failures(result, options)
     _check_own_models(contents, options)
-    decided, rival = _gate(run, evaluated)
-    if rival and evaluated:
-        contents, result["held_back"] = _hold_back(run, contents, evaluated, rival)
-    if options.dry_run:
-        result["would_register"] = {"alias": decided.alias, "gate": asdict(decided)}
-    else:
-        result["registered"] = _plotted_and_registered(run, contents, result, decided, evaluated)
+    result |= _judged_and_registered(run, contents, result, evaluated)
     seconds = {name: round(spent, 3) for name, spent in gathered.seconds.items()}
     return {**result, "seconds": stages.seconds, "seconds_of_workers": seconds}
 
 
-def _plotted_and_registered(
-    run: Run, contents: FleetContents, result: dict[str, Any], decided: Gate, evaluated: Evaluation | None
+def _judged_and_registered(
+    run: Run, contents: FleetContents, result: dict[str, Any], evaluated: Evaluation | None
 ) -> dict[str, Any]:
+    """What the gates say, and what was registered by it, or would be; as parts of the result."""
     with tempfile.TemporaryDirectory() as folder:
-        if evaluated:
-            with run.stages.of("plots"):
-                from training.plots import plot  # noqa: PLC0415 - see `train`
+        while True:
+            decided, rival = _gate(run, evaluated)
+            ours, told = contents, {}
+            if rival and evaluated:
+                ours, told["held_back"] = _hold_back(run, contents, evaluated, rival)
+            if run.options.dry_run:
+                return {**told, "would_register": {"alias": decided.alias, "gate": asdict(decided)}}
+            if evaluated and not any(Path(folder).iterdir()):
+                _plot(run, evaluated, Path(folder))
+            try:
+                with run.stages.of("register"):
+                    return {**told, "registered": _register(run, ours, result, decided, Path(folder))}
+            except AliasMovedError:
+                # Another training came first: its fleet is the one to be judged against.
+                with run.stages.of("champion"):
+                    run = replace(run, champion=_champion(run.options))
 
-                plot(Path(folder), evaluated, run.prepared.store_ids.tolist())
-        with run.stages.of("register"):
-            return _register(run, contents, result, decided, Path(folder))
+
+def _plot(run: Run, evaluated: Evaluation, folder: Path) -> None:
+    with run.stages.of("plots"):
+        from training.plots import plot  # noqa: PLC0415 - see `train`
+
+        plot(folder, evaluated, run.prepared.store_ids.tolist())
 
 
 def _lessons(recipe: Recipe, prepared: Prepared, options: TrainingOptions) -> Lessons:
@@ -253,6 +264,7 @@ def _register(run: Run, contents: FleetContents, result: dict[str, Any], decided
         own_sales={store_id: _sales(run.prepared, store_id) for store_id in options.register_stores},
         alias=decided.alias,
         gate=decided.reason,
+        against=run.champion.version if run.champion else None,
         plots=plots,
     )
     uri = public_uri(options.tracking_uri)

@@ -17,6 +17,7 @@ from support.broken_documents import broken, rich_document
 
 from graph.spec import SeldonDeployment
 from graph.validate import problems
+from graph.volumes import OTHER_KINDS
 from graph.wire import Wire
 
 KINDS = {str: "string", int: "integer", bool: "boolean"}
@@ -79,6 +80,27 @@ def test_no_field_is_looser_than_in_the_crd(schema: dict[str, Any]) -> None:
     # The CRD stops at ten levels of children, which a rule of ours does, too.
     found = [each for each in looser(schema, SeldonDeployment, "") if ".children[].children[]" not in each]
     assert found == []
+
+
+def left_out(schema: dict[str, Any], kind: Any, path: str, depth: int = 0) -> Iterator[str]:  # noqa: ANN401 - a type
+    """The fields of the CRD that our types do not have."""
+    if path.endswith(NOT_OURS) or depth > 20 or ".children.children" in path:
+        return
+    for each in typing.get_args(kind):
+        yield from left_out(schema.get("items", schema), each, path, depth)
+    if isinstance(kind, type) and issubclass(kind, Wire) and "properties" in schema:
+        fields = {field.alias or name: field for name, field in kind.model_fields.items()}
+        yield from (f"{path}.{name}" for name in schema["properties"].keys() - fields.keys())
+        for name in fields.keys() & schema["properties"].keys():
+            yield from left_out(
+                schema["properties"][name], fields[name].rebuild_annotation(), f"{path}.{name}", depth + 1
+            )
+
+
+def test_what_our_types_leave_out_of_the_crd_is_said_to_be_not_supported(schema: dict[str, Any]) -> None:
+    pod = ".spec.predictors.componentSpecs.spec"
+    named = {f"{pod}.volumes.{kind}" for kind in OTHER_KINDS} | {f"{pod}.ephemeralContainers"}
+    assert set(left_out(schema, SeldonDeployment, "")) == named
 
 
 @given(document=broken())

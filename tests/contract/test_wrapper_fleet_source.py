@@ -308,7 +308,7 @@ def test_a_local_database_that_was_not_written_is_not_asked_again(own_registry: 
 
 
 def test_workers_of_a_machine_share_one_answer_also_a_failure(own_registry: Registry) -> None:
-    settings = own_registry.settings()
+    settings = own_registry.settings().model_copy(update={"reload_seconds": 600.0})
     first, second = (FleetSource(settings, own_registry.environ) for _ in range(2))
     served = first.open()
     own_registry.database.rename(own_registry.folder / "away.db")

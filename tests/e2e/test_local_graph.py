@@ -112,6 +112,24 @@ def test_what_components_leave_in_their_temporary_folder_goes_with_the_graph(tmp
     assert not asyncio.run(run()).parent.exists()
 
 
+def test_what_only_a_cluster_starts_is_said_when_the_rest_is_served(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    document = tiny_document()
+    pod = document["spec"]["predictors"][0]["componentSpecs"][0]["spec"]
+    pod["containers"].append({"name": "sidecar", "image": "sidecar:1"})
+    pod["initContainers"] = [{"name": "fetch", "image": "fetch:1"}]
+
+    async def run() -> None:
+        async with LocalGraph(SeldonDeployment.from_wire(document), tiny_options(tmp_path)):
+            pass
+
+    asyncio.run(run())
+    (said,) = [record for record in caplog.records if record.message == "graph.containers_not_run"]
+    assert said.levelname == "WARNING"
+    assert vars(said)["facts"]["not_run"] == ["sidecar", "fetch"]
+
+
 def test_a_killed_component_is_started_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def run() -> None:
         async with LocalGraph(tiny_deployment(), tiny_options(tmp_path)) as graph:

@@ -2,7 +2,9 @@
 
 import dataclasses
 import os
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -158,3 +160,19 @@ def test_nothing_registered_yet_says_so(tmp_path: Path) -> None:
         pass
     with pytest.raises(RegistryError, match=r"storecast-fleet.*train first"):
         registry.load_fleet(tracking_uri({}, tmp_path), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["CREATE TABLE experiments (name TEXT)", "CREATE TABLE alembic_version (version_num TEXT)"],
+)
+def test_a_database_that_is_not_mlflows_is_told_without_a_traceback(tmp_path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
+        connection.execute(statement)
+        if "alembic" in statement:
+            connection.execute("INSERT INTO alembic_version VALUES ('of another release')")
+        connection.commit()
+    with pytest.raises(RegistryError, match=r"did not do as asked: .*") as told:
+        registry.load_fleet(tracking_uri({}, tmp_path), tmp_path)
+
+    assert told.value.exit_code == 3

@@ -102,6 +102,18 @@ def test_a_sidecar_is_not_run() -> None:
     assert [each.name for each in here.components] == ["router", "forecaster", "fallback"]
 
 
+def test_all_that_only_a_cluster_starts_is_named() -> None:
+    document = tiny_document()
+    predictor = document["spec"]["predictors"][0]
+    predictor["componentSpecs"][0]["spec"]["initContainers"] = [{"name": "fetch", "image": "fetch:1"}]
+    predictor["componentSpecs"].append({"spec": {"containers": [{"name": "proxy", "image": "proxy:1"}]}})
+    predictor["graph"]["children"][0]["modelUri"] = "s3://models/one"
+    predictor["explainer"] = {"type": "KernelShap"}
+    assert planned(document).not_run == ["proxy", "fetch", "forecaster-model-initializer", "explainer"]
+    predictor["explainer"] = {}
+    assert "explainer" not in planned(document).not_run
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -13,6 +13,7 @@ from support.operator_cases import operator_case
 from graph.documents import load, validate_files
 from graph.errors import UsageError, ValidationError
 from graph.validate import problems, validate
+from graph.volumes import OTHER_KINDS
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -277,6 +278,37 @@ def test_what_breaks_later_is_refused_at_its_place(change: Change, place: str) -
 def test_a_graph_of_ten_levels_is_taken_and_of_eleven_refused() -> None:
     assert paths(lambda document: nest(document, 10)) == []
     assert paths(lambda document: nest(document, 11)) == [ROOT + ".children[0]" * 11]
+
+
+@pytest.mark.parametrize("kind", OTHER_KINDS)
+def test_a_volume_of_the_crd_that_is_not_modelled_is_said_to_be_not_supported(kind: str) -> None:
+    document = right_deployment()
+    mount({kind: {"readOnly": True}})(document)
+    (problem,) = problems(document)
+    assert problem.path == f"{POD}.spec.volumes[0].{kind}"
+    assert f"'{kind}', not supported here" in problem.got
+    assert "persistentVolumeClaim" in problem.todo
+
+
+def test_containers_of_a_debugger_are_said_to_be_not_supported() -> None:
+    document = right_deployment()
+    pod(document)["spec"]["ephemeralContainers"] = [{"name": "shell", "image": "shell:1"}]
+    (problem,) = problems(document)
+    assert problem.path == f"{POD}.spec.ephemeralContainers"
+    assert "not supported here" in problem.got
+    assert "containers, initContainers" in problem.todo
+
+
+def test_a_field_that_the_crd_does_not_have_either_is_unknown_wherever_it_stands() -> None:
+    for change in (
+        mount({"azurefile": {}}),
+        lambda d: container(d).update(azureFile={}),
+        lambda d: container(d).update(ephemeralContainers=[]),
+        lambda d: graph(d).update(ephemeralContainers=[]),
+    ):
+        document = right_deployment()
+        change(document)
+        assert [problem.got.startswith("the unknown field") for problem in problems(document)] == [True]
 
 
 def rename_first_node(document: dict[str, Any], name: str) -> None:

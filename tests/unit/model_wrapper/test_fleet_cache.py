@@ -9,7 +9,6 @@ import pytest
 from support.fleets import small_fleet
 
 from model_wrapper.errors import FleetUnavailableError
-from model_wrapper.fetch import _put
 from model_wrapper.fleet_cache import CachedVersion, FleetCache
 from model_wrapper.fleet_source import FleetSource
 from model_wrapper.registry_answer import Registry
@@ -63,7 +62,7 @@ def test_what_is_not_in_the_cache_is_never_deleted(tmp_path: Path, precious: Pat
 
 def test_a_fleet_that_takes_a_torn_ones_place_deletes_nothing_else(tmp_path: Path, precious: Path) -> None:
     with pytest.raises(OSError, match="precious"):
-        _put(FleetCache(tmp_path / "cache"), small_fleet(tmp_path / "new", 1), precious)
+        FleetCache(tmp_path / "cache").take_in(small_fleet(tmp_path / "new", 1), precious)
 
     assert (precious / "thesis.txt").exists()
 

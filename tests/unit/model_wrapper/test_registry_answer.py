@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,49 @@ def test_a_clock_that_was_set_back_does_not_end_the_looks(machine: Machine) -> N
     note = machine.cache.answer_of(URI)
     machine.cache.write(note, {**machine.cache.read(note), "asked_at": time.time() + 3600})
     machine.source().open()
+
+    assert machine.asked == 2
+
+
+def test_what_the_client_has_cost_is_believed_for_longer_also_a_failure(machine: Machine) -> None:
+    note = machine.cache.answer_of(URI)
+    said = machine.cache.read(note)
+    registry = Registry(URI, machine.cache, 5.0, {"MLFLOW_TRACKING_URI": "postgresql://nowhere"}, with_stores=True)
+
+    def asked(age_s: float, **more: object) -> int:
+        before = machine.asked
+        machine.cache.write(note, {**said, "asked_at": time.time() - age_s, **more})
+        with suppress(FleetUnavailableError):
+            registry.now(asked_after=time.time() - 1, wait_s=0)
+        return machine.asked - before
+
+    assert [asked(5, took_s=0.01), asked(5, took_s=4), asked(25, took_s=4), asked(35, took_s=400)] == [1, 0, 1, 1]
+    away: dict[str, object] = {"problem": "away", "told_at": time.time()}
+    assert [asked(5, took_s=0.01, **away), asked(5, took_s=4, **away), asked(31, took_s=30, **away)] == [1, 0, 1]
+
+
+def test_what_a_server_has_said_over_rest_is_not_believed_for_longer(machine: Machine) -> None:
+    note = machine.cache.answer_of(URI)
+    machine.cache.write(note, {**machine.cache.read(note), "asked_at": time.time() - 5, "took_s": 4.0})
+    Registry(URI, machine.cache, 5.0, ENVIRON, with_stores=True).now(asked_after=time.time() - 1, wait_s=0)
+
+    assert machine.asked == 2
+
+
+def test_a_local_database_that_was_written_is_asked_whatever_that_costs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine(tmp_path, monkeypatch)
+    database = tmp_path / "mlflow.db"
+    database.write_text("one")
+    registry = Registry(URI, machine.cache, 5.0, {"MLFLOW_TRACKING_URI": f"sqlite:///{database}"}, with_stores=True)
+    registry.now(asked_after=time.time(), wait_s=0)
+    note = machine.cache.answer_of(URI)
+    machine.cache.write(note, {**machine.cache.read(note), "took_s": 5.0})
+    registry.now(asked_after=time.time(), wait_s=0)
+    assert machine.asked == 1
+    database.write_text("more")
+    registry.now(asked_after=time.time(), wait_s=0)
 
     assert machine.asked == 2
 
