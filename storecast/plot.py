@@ -18,6 +18,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 
+mpl.rcParams["text.parse_math"] = False  # a store may be called $x^{$
+
 SALES, FORECAST = "#333333", "#0b6fa4"
 HEIGHT_INCHES, WIDTH_INCHES = 2.8, 11.0
 

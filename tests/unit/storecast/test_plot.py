@@ -31,3 +31,11 @@ def test_a_file_of_pages_shows_every_store(tmp_path: Path, n_stores: int, n_page
 
     assert plot(rows(n_stores), None, path, 0.8, 3) == n_stores
     assert f"/Count {n_pages} ".encode() in path.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["$x_1^{$", "50 % off $", "a_b^c", "\\frac{1}{2}"])
+def test_any_store_can_be_drawn_whatever_its_name(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "forecast.png"
+
+    assert plot(rows(1).assign(store_id=name), None, path, 0.8, 3) == 1
+    assert path.stat().st_size > 0
