@@ -121,10 +121,16 @@ def _fold(
     baseline = Fleet.from_contents(naive).fallback(history.store_ids, as_dates(days))
     columns = days - history.first_day
     was_open = history.judged_days()[:, columns]
-    counts = was_open | (history.closed_days()[:, columns] & ~baseline.closed)
+    was_open &= _known(known)[:, None]
+    counts = was_open | (history.closed_days()[:, columns] & ~baseline.closed & _known(known)[:, None])
     actual = np.where(was_open, history.sales[:, columns], 0.0)
     spreads = (naive.fallback_sigma, naive.fallback_level)
     return Fold(cutoff, centre, spread, baseline.value, *spreads, baseline.closed, was_open, actual, counts)
+
+
+def _known(history: History) -> BoolArray:
+    """(n_stores,): has a row. How a store is forecast that has none yet says nothing of how it will be answered."""
+    return np.asarray(np.isfinite(history.sales).any(axis=1))
 
 
 def _forecasts(

@@ -142,14 +142,20 @@ def ids_alike(store_ids: Sequence[str]) -> Notices:
     return Notices(tuple(Notice(LIKE_IDS, ids[0], "", "store_id", f"{', '.join(ids)} {what}") for ids in pairs))
 
 
-def calendar_end(last_day: int, through: int, horizon_days: int) -> Notices:
-    """A calendar that ends before the horizon, for every store. `through`: the last day that any table tells of."""
+def calendar_end(last_day: int, through: int, horizon_days: int, columns: Sequence[str] = ()) -> Notices:
+    """A calendar that ends before the horizon, for every store.
+
+    Args: through: the last day that any table tells of.  columns: what else than opening days is known of the past.
+    """
     wanted = last_day + horizon_days
     if through >= wanted:
         return Notices()
     known = f"is known through {date_of(through)}" if through > last_day else "has no day after the history"
     what = f"wanted through {date_of(wanted)}, the calendar {known}: later days are forecast with each store's usual "
     what += "opening"
+    if columns:
+        what += f" and none of {', '.join(columns)}, so that totals are off where there will be some: give what is "
+        what += "planned with --calendar"
     return Notices((Notice(CALENDAR_ENDS, "", date_of(max(through, last_day) + 1), "ds", what),))
 
 

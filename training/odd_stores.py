@@ -41,7 +41,7 @@ def notices_of_stores(history: History, horizon_days: int) -> Notices:
     ahead = told[:, has_row.shape[1] :]
     found = [_no_history(history, has_row), _no_sales(history, has_row), _gaps(history, has_row)]
     found += [_ended(history, has_row), _sales_ended(history, has_row)]
-    found += [_calendar_of_stores(history, has_row, ahead), _calendar_holes(history, ahead)]
+    found += [_calendar_of_stores(history, ahead), _calendar_holes(history, ahead)]
     columns = [column.name for column in history.calendar.columns]
     found += [_assumed(history, told, name) for name in columns if name != OPEN or history.open_told]
     return merged(found)
@@ -123,14 +123,14 @@ def _sales_ended(history: History, has_row: BoolArray) -> Notices:
     return _of((rows_since >= ENDED_DAYS) & ~told_closed, notice)
 
 
-def _calendar_of_stores(history: History, has_row: BoolArray, ahead: BoolArray) -> Notices:
+def _calendar_of_stores(history: History, ahead: BoolArray) -> Notices:
     """Stores of which the calendar says less than of others; what it says of nobody is the chain's notice."""
     if not ahead.any():
         return Notices()
-    none = ~ahead.any(axis=1) & has_row.any(axis=1)
+    none = ~ahead.any(axis=1)
     known = ahead.shape[1] - np.argmax(ahead[:, ::-1], axis=1)
     short = ahead.any(axis=1) & (known < ahead.shape[1])
-    usual = "is forecast with its usual opening by weekday, without promotions"
+    usual = "is forecast with its usual opening by weekday, without promotions and holidays"
     first = history.last_day + 1
 
     def without(row: int) -> Notice:

@@ -30,6 +30,8 @@ CERTAIN = math.log(1000)
 """Log odds against chance from which a weekday of a store that sells seldom is closed."""
 
 OPENED, TOLD, ABSENT = range(3)
+KNOWN = 2
+"""Place of the days known among those of a kind."""
 
 PROMO = "promo"
 """The flag whose days are never closed for want of a row: promotions are news, closures are not."""
@@ -43,8 +45,8 @@ class Habits:
     """Days of some stores that tell when they open. First axis: the store, or the group.
 
     `weekdays`: (n, 7, 3) days opened, days that a row tells of, and days without one in weeks with others; Monday
-    first.  Of weekdays on which the store opens: `kinds`: (n, 2) days opened and days known; `silent`: (n,) days
-    without a row of no known kind.
+    first.  Of weekdays on which the store opens: `kinds`: (n, 3) days opened, days that a row tells of, and all that are
+    known; `silent`: (n,) days without a row of no known kind.
     """
 
     weekdays: FloatArray
@@ -83,7 +85,7 @@ def joined(parts: Sequence[Habits]) -> Habits:
     return Habits(
         np.concatenate([part.weekdays for part in parts]),
         {
-            kind: np.concatenate([part.kinds.get(kind, np.zeros((len(part.weekdays), 2))) for part in parts])
+            kind: np.concatenate([part.kinds.get(kind, np.zeros((len(part.weekdays), 3))) for part in parts])
             for kind in kinds
         },
         np.concatenate([part.silent for part in parts]),
@@ -137,7 +139,9 @@ def habits_of(calendar: Calendar, sales: FloatArray, n_days: int, *, told: bool)
         known = on_day & counts
         if known.any():
             opened = known & (opening == 1)
-            kinds[name, label] = np.stack([opened.sum(axis=1), known.sum(axis=1)], axis=1).astype(np.float64)
+            told_days = known & (opening != UNKNOWN)
+            counts_of = [days.sum(axis=1) for days in (opened, told_days, known)]
+            kinds[name, label] = np.stack(counts_of, axis=1).astype(np.float64)
     silent = (absent & usual & ~explained).sum(axis=1).astype(np.float64)
     return Habits(days, kinds, silent)
 
@@ -166,26 +170,30 @@ def usually_closed(habits: Habits, of_group: Habits, calendar: Calendar) -> dict
     ever had a row of, though there were days without one that nothing explains, these are taken to be such days.
     """
     closed: dict[str, BoolArray] = {}
-    nothing = np.zeros((len(habits.weekdays), 2))
+    nothing = np.zeros((len(habits.weekdays), 3))
     without_a_row = of_group.silent >= MIN_KIND_DAYS
-    usual, usual_of_group = _usual_share(habits), _usual_share(of_group)
+    usual, usual_of_group = _usual_shares(habits), _usual_shares(of_group)
     for (name, label), code in _codes(calendar):
         own, its = habits.kinds.get((name, label), nothing), of_group.kinds.get((name, label), nothing)
-        tells = own[:, 1] >= MIN_KIND_DAYS
-        days, expected = np.where(tells[:, None], own, its), np.where(tells, usual, usual_of_group)
-        never_seen = without_a_row & (days[:, 1] == 0) & (name != PROMO)
-        shut = never_seen | _seldom(days[:, 0], days[:, 1], expected)[1]
+        tells = (own[:, KNOWN] >= MIN_KIND_DAYS)[:, None]
+        days, expected = np.where(tells, own, its), np.where(tells, usual, usual_of_group)
+        never_seen = without_a_row & (days[:, KNOWN] == 0) & (name != PROMO)
+        # One that sells on every other day is closed by what it lacks: sales, or rows.
+        shut = never_seen
+        for place in (OPENED, TOLD):
+            shut = shut | _seldom(days[:, place], days[:, KNOWN], expected[:, place])[1]
         if shut.any():
             n_codes = 2 if calendar.column(name).type == "flag" else len(calendar.column(name).labels)
             closed.setdefault(name, np.zeros((len(shut), n_codes), dtype=np.bool_))[:, code] = shut
     return closed
 
 
-def _usual_share(habits: Habits) -> FloatArray:
-    """(n,) share of its weekdays' days on which a store opened, of those weekdays on which it does."""
+def _usual_shares(habits: Habits) -> FloatArray:
+    """(n, 2) share of the days on which a store opened, and had a row, of those weekdays on which it opens."""
     opened, known = habits.weekdays[..., OPENED], habits.weekdays[..., TOLD] + habits.weekdays[..., ABSENT]
     on = opened * 2 * DAYS_A_WEEK > opened.sum(axis=-1, keepdims=True)  # at least half of an even share
-    return np.asarray(np.where(on, opened, 0.0).sum(axis=-1) / np.maximum(np.where(on, known, 0.0).sum(axis=-1), 1))
+    parts = [np.where(on, days, 0.0).sum(axis=-1) for days in (opened, habits.weekdays[..., TOLD], known)]
+    return np.stack([part / np.maximum(parts[2], 1) for part in parts[:2]], axis=-1)
 
 
 def _kind_columns(calendar: Calendar) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from fleet.calendar import OPEN
 from training.backtest import cutoffs_of
 from training.clean import LOST_SHARE
 from training.columns import read_words
@@ -114,6 +115,11 @@ def _of(part: Part, faulty: Mapping[str, Problem]) -> dict[str, Problem]:
     return {store_id: found for store_id, found in faulty.items() if partition_of(store_id, count) == part.index}
 
 
+def _told_ahead(chain: Chain) -> list[str]:
+    """What a calendar of the days ahead would tell, beside opening and numbers, for which there is a usual one."""
+    return [column.name for column in chain.columns if column.name != OPEN and column.type != "number"]
+
+
 def _prepared(
     parts: Sequence[Part], surveys: Sequence[Survey], chain: Chain, cutoffs: tuple[int, ...], horizon_days: int
 ) -> Prepared:
@@ -125,7 +131,7 @@ def _prepared(
     nones = {name: kind.none for name, kind in parts[0].partitions.mapped.kinds.items()}
     of_chain = [ids_alike(in_order), id_of_all(in_order), kinds_unknown([found.kinds for found in surveys], nones)]
     of_chain += [groups_unknown(in_order, groups[order].tolist(), UNKNOWN_WORD)]
-    of_chain += [calendar_end(chain.last_day, chain.through, horizon_days)]
+    of_chain += [calendar_end(chain.last_day, chain.through, horizon_days, _told_ahead(chain))]
     notices = merged([*(found.notices for found in surveys), *of_chain])
     count = parts[0].partitions.count
     filled = {partition_of(store_id, count) for store_id in ids.tolist()}

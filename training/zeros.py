@@ -23,6 +23,9 @@ MIN_ZEROS = 3
 LOW_QUANTILE, NEAR_ZERO = 0.02, 0.25
 """A store comes near zero where this quantile of its selling days is under that share of their median."""
 
+FEW_A_DAY = 10
+"""Median of a store that sells whole numbers up to which a day without sales is chance."""
+
 LONG_RUN_DAYS = 7
 """Open days in a row without sales that are left out when a store's usual share of them is counted."""
 
@@ -46,7 +49,12 @@ def _is_regular(n_zeros: int, positive: FloatArray) -> bool:
         return False
     often = n_zeros >= MIN_ZEROS and n_zeros >= REGULAR_SHARE * (n_zeros + len(positive))
     low, middle = np.quantile(positive, [LOW_QUANTILE, 0.5])
-    return bool(often or low < NEAR_ZERO * middle)
+    return bool(often or low < NEAR_ZERO * middle or sells_few(positive, FEW_A_DAY))
+
+
+def sells_few(positive: FloatArray, most: float) -> bool:
+    """Whether a store sells a few a day, whole numbers with a median of at most so many.  Args: its selling days."""
+    return bool(len(positive) and np.median(positive) <= most and (positive == np.round(positive)).all())
 
 
 def day_counts(sales: FloatArray, first_day: int) -> FloatArray:

@@ -132,6 +132,18 @@ def test_a_history_too_short_for_a_fold_says_how_many_days_it_wants(history: His
     assert cutoffs_of(history.first_day, history.last_day, 0, 3) == ()
 
 
+def test_a_store_that_nobody_knew_at_a_cutoff_is_not_judged_by_it() -> None:
+    sales = np.random.default_rng(1).normal(1000.0, 50.0, (6, 200))
+    sales[0, :170] = np.nan  # opened within the first fold's days
+    history = daily(sales)
+    cutoff = history.last_day - 42
+    design = retail_design(history.calendar)
+    (fold,) = roll(history, design, BatchedEngine(), VARIANTS, cutoffs=[cutoff], horizon_days=42, progress=quiet)
+    assert not fold.counts[0].any()
+    assert not fold.was_open[0].any()
+    assert fold.counts[1:].all()
+
+
 def test_a_closed_day_that_was_forecast_to_sell_is_judged() -> None:
     n_days, horizon = 200, 42
     sundays = np.arange(n_days) % 7 == 6

@@ -121,6 +121,16 @@ def test_the_mean_of_the_fitted_days_is_that_of_their_sales() -> None:
         assert forecast.mean() == pytest.approx(history.sales[row, on].mean(), rel=0.03)
 
 
+@pytest.mark.parametrize("rate", [4.0, 8.0, 20.0])
+def test_stores_that_sell_a_few_a_day_are_forecast_by_their_mean_though_they_never_sell_nothing(rate: float) -> None:
+    history = daily(np.random.default_rng(2).poisson(rate, (8, 500)).astype(float))
+    design = retail_design(history.calendar)
+    fits = unbiased(BatchedEngine().fit(history, design, Priors(), silent), history, design)
+    fleet = Fleet.from_contents(assemble(history, design, fits, engine="batched", settings={}))
+    ahead = fleet.predict(fleet.store_ids, as_dates(history.last_day + 1 + np.arange(28))).value
+    assert ahead.mean() == pytest.approx(rate, rel=0.04)
+
+
 def test_stores_that_never_sell_nothing_keep_their_fits_bit_for_bit() -> None:
     history = daily(np.random.default_rng(1).normal(1000.0, 50.0, (3, 200)))
     design: Design = retail_design(history.calendar)

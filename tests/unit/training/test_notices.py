@@ -214,6 +214,19 @@ def test_a_calendar_shorter_than_the_horizon_is_told_once() -> None:
     assert "wanted through 2015-04-12, the calendar is known through 2015-03-15" in str(notice["what"])
 
 
+def test_what_is_missing_without_a_calendar_is_named_with_what_comes_of_it() -> None:
+    (notice,) = calendar_end(FIRST, FIRST, 42, ["promo", "state_holiday"]).to_plain()
+    assert "none of promo, state_holiday, so that totals are off" in str(notice["what"])
+    assert "--calendar" in str(notice["what"])
+
+
+def test_a_store_without_history_that_the_calendar_forgets_is_told_so() -> None:
+    history = without_rows(chain(), 1, slice(None))
+    for name in (OPEN, "promo", "price"):
+        history = with_calendar(history, name, 1, slice(N_DAYS, None))
+    assert {"no-history", "no-calendar"} <= {entry["kind"] for entry in told(history)}
+
+
 def test_no_calendar_at_all_is_one_notice_not_one_a_store() -> None:
     (notice,) = told(chain(ahead=0), horizon_days=42)
     assert (notice["kind"], notice["date"]) == ("calendar-ends", "2015-03-02")

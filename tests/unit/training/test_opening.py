@@ -128,6 +128,15 @@ def test_a_kind_of_day_that_nobody_ever_had_a_row_of_is_closed_ahead(*, as_flag:
     assert open_ahead(new) == [True] * 7
 
 
+@pytest.mark.parametrize("rate", [0.4, 1.0])
+def test_a_slow_seller_that_has_no_row_of_a_holiday_is_closed_on_it(rate: float) -> None:
+    closed = np.zeros((6, N_DAYS), dtype=bool)
+    closed[:5, HOLIDAYS] = True
+    sold = np.random.default_rng(3).poisson(rate, (6, N_DAYS)).astype(float)
+    history = with_holidays("no rows", sold, closed, as_flag=False)
+    assert [open_ahead(history, row)[2] for row in range(6)] == [False] * 5 + [True]
+
+
 def test_a_promotion_is_no_reason_to_close() -> None:
     closed = np.zeros((3, N_DAYS), dtype=bool)
     closed[:, HOLIDAYS] = True

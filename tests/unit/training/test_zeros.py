@@ -26,7 +26,7 @@ def open_days(history: History) -> BoolArray:
     return np.asarray(history.calendar.values[OPEN][:, : history.sales.shape[1]] == 1)
 
 
-@pytest.mark.parametrize("rate", [0.3, 0.6, 1.0, 2.0])
+@pytest.mark.parametrize("rate", [0.3, 0.6, 1.0, 2.0, 4.0, 6.0, 8.0])
 @pytest.mark.parametrize("told", [True, False])
 def test_days_without_sales_of_a_slow_seller_are_open_and_fitted(rate: float, *, told: bool) -> None:
     sales = slow(rate)
