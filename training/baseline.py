@@ -74,7 +74,7 @@ def curves(history: History) -> Curves:
     own = np.divide(cells.sums, cells.days, out=np.full(cells.sums.shape, np.nan), where=cells.days > 0)
     curve = np.where(np.isnan(own), borrowed, own)
     drawn = (cells.sums + SPARSE_CELL_DAYS * borrowed) / (cells.days + SPARSE_CELL_DAYS)
-    curve = np.where(history.sells_zeros()[:, None], drawn, curve)
+    curve = np.where(history.sells_zeros[:, None], drawn, curve)
     noise, level = _spreads(of_group, cells)
     return Curves(curve.reshape(-1, DAYS_A_WEEK, 2), noise, level)
 
@@ -131,7 +131,7 @@ def _window(history: History) -> tuple[FloatArray, "np.typing.NDArray[np.intp]",
     counts = history.fitted_days()
     n_days = counts.shape[1]
     last = np.where(counts.any(axis=1), n_days - 1 - np.argmax(counts[:, ::-1], axis=1), 0)
-    length = np.where(history.sells_zeros(), SPARSE_WINDOW_DAYS, WINDOW_DAYS)
+    length = np.where(history.sells_zeros, SPARSE_WINDOW_DAYS, WINDOW_DAYS)
     counts &= np.arange(n_days)[None, :] > (last - length)[:, None]
     promo = np.zeros(counts.shape, dtype=np.intp)
     if PROMO in history.calendar.values:

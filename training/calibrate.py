@@ -23,6 +23,9 @@ WEIGHT_DAYS = 30.0
 MIN_DAYS_A_BUCKET = 200
 """Residuals of the chain below which a bucket is taken together with all others."""
 
+MOST_TIMES_MEDIAN = 10.0
+"""A residual counts in a scale as at most so many of the chain's median ones."""
+
 
 @dataclass(frozen=True)
 class Residuals:
@@ -87,7 +90,10 @@ def _conformal(parts: Sequence[FloatArray], level: float) -> float:
 
 def _scales(residuals: Residuals, groups: npt.NDArray[np.str_]) -> FloatArray:
     """Each store's typical residual, (n_stores,): its mean, drawn towards its group's by days."""
-    sums = np.where(residuals.counts, residuals.size, 0.0).sum(axis=(0, 2))
+    known = residuals.size[residuals.counts]
+    # A store that sold the same every day, and then did not, has residuals of any size; they are its own affair.
+    most = MOST_TIMES_MEDIAN * float(np.median(known)) if len(known) else 0.0
+    sums = np.where(residuals.counts, np.minimum(residuals.size, most), 0.0).sum(axis=(0, 2))
     days = residuals.counts.sum(axis=(0, 2)).astype(np.float64)
     whole = sums.sum() / max(days.sum(), 1.0) or 1.0
     scales = np.empty(len(sums))

@@ -53,7 +53,24 @@ def choose(folds: Sequence[Fold], design: Design, by_squares: BoolArray | None =
     # A fold in which a store was closed, or too young for a model, says nothing; the others do.
     both = np.isfinite(chosen) & np.isfinite(naive)
     own, its = (np.where(both, wapes, 0.0).sum(axis=0) for wapes in (chosen, naive))
-    return Choice(candidate, np.asarray(both.any(axis=0)), np.asarray(own < its), np.asarray(own > its))
+    fades = squares & _fades(folds[0], candidate, design)
+    return Choice(
+        candidate, np.asarray(both.any(axis=0)), np.asarray((own < its) & ~fades), np.asarray((own > its) | fades)
+    )
+
+
+def _fades(latest: Fold, candidate: IntArray, design: Design) -> BoolArray:
+    """(n_stores,): in the latest fold the model forecast less than half of what was sold, and the baseline did not.
+
+    A trend that falls towards nothing may fit what a store was, and would forecast nothing for ever.
+    """
+    centre = latest.centre[candidate, np.arange(len(candidate))]
+    judged = latest.counts & np.isfinite(centre)
+    sold, own, its = (
+        np.where(judged, sales, 0.0).sum(axis=1)
+        for sales in (latest.actual, np.where(latest.closed, 0.0, design.back(centre)), latest.naive)
+    )
+    return np.asarray((own < sold / 2) & (its >= sold / 2))
 
 
 def _scores(fold: Fold, design: Design, by_squares: BoolArray) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -119,12 +120,12 @@ class History:
 
         Open days without sales are among them where they belong to how the store sells; see `zeros.sells_zeros`.
         """
-        judged = self.judged_days()
-        return np.asarray(judged & ((self.sales > 0) | self.sells_zeros(judged)[:, None]))
+        return np.asarray(self.judged_days() & ((self.sales > 0) | self.sells_zeros[:, None]))
 
-    def sells_zeros(self, judged: BoolArray | None = None) -> BoolArray:
+    @cached_property
+    def sells_zeros(self) -> BoolArray:
         """(n_stores,): selling nothing on an open day belongs to how the store sells."""
-        return sells_zeros(self.sales, self.judged_days() if judged is None else judged)
+        return sells_zeros(self.sales, self.judged_days())
 
     def closed_days(self) -> BoolArray:
         """(n_stores, n_days): closed, by a row or by the lack of one on a day on which the store never opens."""

@@ -23,11 +23,11 @@ MIN_WEEKS = 8
 MIN_KIND_DAYS = 3
 """Days of a kind that a store must have lived through to tell by itself whether it opens on them."""
 
-OFTEN = 0.5
-"""Share of the other weekdays' days with sales, from which half of it is no chance."""
-
 CERTAIN = math.log(1000)
-"""Log odds against chance from which a weekday of a store that sells seldom is closed."""
+"""Log odds against chance from which few days opened are a habit."""
+
+LATELY_DAYS = 182
+"""Days at the end of a history in which a weekday's habit may have become another one."""
 
 OPENED, TOLD, ABSENT = range(3)
 KNOWN = 2
@@ -45,8 +45,8 @@ class Habits:
     """Days of some stores that tell when they open. First axis: the store, or the group.
 
     `weekdays`: (n, 7, 3) days opened, days that a row tells of, and days without one in weeks with others; Monday
-    first.  Of weekdays on which the store opens: `kinds`: (n, 3) days opened, days that a row tells of, and all that are
-    known; `silent`: (n,) days without a row of no known kind.
+    first.  Of weekdays on which the store opens: `kinds`: (n, 3) days opened, days that a row tells of, and all that
+    are known; `silent`: (n,) dates of no known kind on which most stores had no row, of a group those of one store.
     """
 
     weekdays: FloatArray
@@ -58,7 +58,7 @@ class Habits:
         return Habits(
             np.array([self.weekdays[rows].sum(axis=0) for rows in members]),
             {kind: np.array([days[rows].sum(axis=0) for rows in members]) for kind, days in self.kinds.items()},
-            np.array([self.silent[rows].sum() for rows in members]),
+            np.array([self.silent[rows].max(initial=0.0) for rows in members]),
         )
 
     def rows(self, rows: IntArray) -> "Habits":
@@ -125,11 +125,7 @@ def habits_of(calendar: Calendar, sales: FloatArray, n_days: int, *, told: bool)
     absent[:, : sales.shape[1]] = absent_days(sales, calendar.first_day)
     absent &= opening == UNKNOWN
     weekday = weekdays(np.arange(calendar.first_day, calendar.first_day + n_days))
-    days = np.zeros((len(opening), DAYS_A_WEEK, 3))
-    for day in range(DAYS_A_WEEK):
-        on = weekday == day
-        part = opening[:, on]
-        days[:, day] = np.stack([(part == 1).sum(1), (part != UNKNOWN).sum(1), absent[:, on].sum(1)], axis=1)
+    days = _of_today(_by_weekday(opening, absent, weekday), _by_weekday(*_lately(opening, absent, weekday)))
     usual = _verdict(days, told=told)[0][:, weekday]
     counts, explained, kinds = (absent | (opening != UNKNOWN)) & usual, np.zeros_like(absent), {}
     codes = {name: _with_absent(calendar.values[name][:, :n_days], absent) for name in _kind_columns(calendar)}
@@ -142,8 +138,40 @@ def habits_of(calendar: Calendar, sales: FloatArray, n_days: int, *, told: bool)
             told_days = known & (opening != UNKNOWN)
             counts_of = [days.sum(axis=1) for days in (opened, told_days, known)]
             kinds[name, label] = np.stack(counts_of, axis=1).astype(np.float64)
-    silent = (absent & usual & ~explained).sum(axis=1).astype(np.float64)
-    return Habits(days, kinds, silent)
+    unexplained = absent & usual & ~explained
+    # One store's lost row is no holiday.
+    together = unexplained.sum(axis=0) * 2 > counts.sum(axis=0)
+    return Habits(days, kinds, (unexplained & together).sum(axis=1).astype(np.float64))
+
+
+def _by_weekday(opening: AnyArray, absent: BoolArray, weekday: IntArray) -> FloatArray:
+    """(n_stores, 7, 3) as in `Habits.weekdays`."""
+    days = np.zeros((len(opening), DAYS_A_WEEK, 3))
+    for day in range(DAYS_A_WEEK):
+        on = weekday == day
+        part = opening[:, on]
+        days[:, day] = np.stack([(part == 1).sum(1), (part != UNKNOWN).sum(1), absent[:, on].sum(1)], axis=1)
+    return days
+
+
+def _lately(opening: AnyArray, absent: BoolArray, weekday: IntArray) -> tuple[AnyArray, BoolArray, IntArray]:
+    return opening[:, -LATELY_DAYS:], absent[:, -LATELY_DAYS:], weekday[-LATELY_DAYS:]
+
+
+def _of_today(whole: FloatArray, lately: FloatArray) -> FloatArray:
+    """The days of a whole life, or those of lately for a weekday that has become another one while others went on."""
+
+    def shares(days: FloatArray) -> tuple[FloatArray, FloatArray]:
+        known = days[..., TOLD] + days[..., ABSENT]
+        return days[..., OPENED] / np.maximum(known, 1), known
+
+    share, known = shares(lately)
+    before, _ = shares(whole)
+    differs = (share < before / 2) | (before < share / 2)
+    changed = differs & (known * divergence(share, before) > CERTAIN)
+    # A store that was shut, or that sells less than it did, has not changed its week.
+    goes_on = share.mean(axis=1) > before.mean(axis=1) / 2
+    return np.where((changed & goes_on[:, None])[..., None], lately, whole)
 
 
 def _with_absent(codes: AnyArray, absent: BoolArray) -> AnyArray:
@@ -177,7 +205,9 @@ def usually_closed(habits: Habits, of_group: Habits, calendar: Calendar) -> dict
         own, its = habits.kinds.get((name, label), nothing), of_group.kinds.get((name, label), nothing)
         tells = (own[:, KNOWN] >= MIN_KIND_DAYS)[:, None]
         days, expected = np.where(tells, own, its), np.where(tells, usual, usual_of_group)
-        never_seen = without_a_row & (days[:, KNOWN] == 0) & (name != PROMO)
+        # More days ahead than there were such dates are of another kind.
+        as_rare = (calendar.values[name] == code).sum(axis=1).max(initial=0) <= of_group.silent
+        never_seen = without_a_row & as_rare & (days[:, KNOWN] == 0) & (name != PROMO)
         # One that sells on every other day is closed by what it lacks: sales, or rows.
         shut = never_seen
         for place in (OPENED, TOLD):
@@ -221,15 +251,16 @@ def _verdict(days: AnyArray, *, told: bool) -> tuple[BoolArray, BoolArray]:
     # Where opening is told, or there is no row at all, a weekday never opened is no chance.
     never = (opened == 0) & (known > 0) & (told | (rows == 0))
     closed = never | seldom
-    return np.asarray(~closed & (opened > 0)), np.asarray((known > 0) & (closed | ~low))
+    # A day or two without opening may have had another reason; one that it opened on is an open one.
+    sure = np.where(closed, known >= MIN_KIND_DAYS, ~low & (known > 0))
+    return np.asarray(~closed & (opened > 0)), np.asarray(sure)
 
 
 def _seldom(opened: FloatArray, known: FloatArray, expected: FloatArray) -> tuple[BoolArray, BoolArray]:
     """Whether days were open less than half as often as expected; and whether that is no chance."""
     share = opened / np.maximum(known, 1)
     low = (share < expected / 2) & (known > 0)
-    by_chance = (expected < OFTEN) & (known * divergence(share, expected) < CERTAIN)
-    return np.asarray(low), np.asarray(low & ~by_chance)
+    return np.asarray(low), np.asarray(low & (known * divergence(share, expected) > CERTAIN))
 
 
 def divergence(share: FloatArray, expected: FloatArray) -> FloatArray:

@@ -70,6 +70,8 @@ def panel(tables: Sequence[Table], ids: NameArray, groups: NameArray, chain: Cha
     told = OPEN in tables[0].raw.column_names or any(
         table.name == OPENING and len(table) == len(tables[0]) for table in tables
     )
+    if chain.moments:  # what is told of all, so that it does not depend on who else is here
+        told = chain.open_told
     nothing = np.zeros((len(ids), DAYS_A_WEEK), dtype=np.bool_)
     calendar = Calendar(chain.first_day, chain.columns, values, nothing, numbers, open_told=told)
     habits = habits_of(calendar, sales, shape[1], told=told)

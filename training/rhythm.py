@@ -79,9 +79,11 @@ def _usual_step(steps: IntArray) -> int:
     """Days from row to row of a store that keeps to them; 0 for one that does not."""
     if len(steps) < MIN_STEPS:
         return 0
-    usual = max(int(np.median(steps)), 1)
-    off = np.abs(steps - np.maximum(np.round(steps / usual), 1) * usual)
-    return usual if np.mean(off <= int(usual * PLAY_SHARE)) >= REGULAR_SHARE else 0
+    for usual in (max(int(np.median(steps)), 1), max(round(float(steps.mean())), 1)):
+        off = np.abs(steps - np.maximum(np.round(steps / usual), 1) * usual)
+        if np.mean(off <= int(usual * PLAY_SHARE)) >= REGULAR_SHARE:
+            return usual
+    return 0
 
 
 def check(report: Report, rhythms: Iterable[Rhythm]) -> bool:

@@ -136,7 +136,7 @@ def _backtest(
     )
     for fold in folds:
         fold.centre[:, without_model] = np.nan
-    sells_zeros = history.sells_zeros()
+    sells_zeros = history.sells_zeros
     choice = choose(folds, recipe.design, sells_zeros)
     rows: dict[str, npt.NDArray[Any]] = {f"choice.{name}": getattr(choice, name) for name in _CHOICE}
     rows["seasonal_mae"] = metrics.seasonal_errors(history.sales, history.judged_days())

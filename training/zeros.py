@@ -27,7 +27,7 @@ FEW_A_DAY = 10
 """Median of a store that sells whole numbers up to which a day without sales is chance."""
 
 LONG_RUN_DAYS = 7
-"""Open days in a row without sales that are left out when a store's usual share of them is counted."""
+"""Open days in a row without sales from which they may be a closure."""
 
 
 def sells_zeros(sales: FloatArray, is_open: BoolArray) -> BoolArray:
@@ -95,12 +95,14 @@ def open_without_sales(sales: FloatArray, usually_open: BoolArray) -> BoolArray:
 
 def _in_long_run(nothing: BoolArray) -> BoolArray:
     """(n_days,) of a store's open days: in a run without sales longer than chance makes one anywhere in its history."""
-    length = run_lengths(nothing)
-    ordinary = length < LONG_RUN_DAYS
-    n_days = max(int(ordinary.sum()), 1)
-    # The chance of a day without sales, outside of long runs.
-    chance = (float(nothing[ordinary].sum()) + 1 / 2) / (n_days + 1)
-    return np.asarray(length * -math.log(chance) > math.log(len(nothing)) + CERTAIN)
+    length, ordinary = run_lengths(nothing), np.ones(len(nothing), dtype=np.bool_)
+    for _ in range(len(nothing)):  # with every closure that is found, a day without sales is less usual
+        chance = (float(nothing[ordinary].sum()) + 1 / 2) / (ordinary.sum() + 1)
+        by_chance = (length < LONG_RUN_DAYS) | (length * -math.log(chance) <= math.log(len(nothing)) + CERTAIN)
+        if (by_chance == ordinary).all():
+            break
+        ordinary = by_chance
+    return ~ordinary
 
 
 def run_lengths(days: npt.NDArray[np.bool_]) -> IntArray:

@@ -48,7 +48,7 @@ def test_three_small_pictures_are_written_whatever_the_names_of_stores_and_group
         VARIANTS,
         groups=groups,
         seasonal_mae=seasonal_mae,
-        sells_zeros=history.sells_zeros(),
+        sells_zeros=history.sells_zeros,
     )
     plot(tmp_path, evaluated, [f"{name} {store_id}" for store_id in history.store_ids])
     pictures = sorted(tmp_path.glob("*.png"))

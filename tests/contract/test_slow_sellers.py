@@ -52,7 +52,7 @@ def trained(history: History) -> Fleet:
     design = retail_design(history.calendar)
     cutoffs = cutoffs_of(history.first_day, history.last_day, AHEAD, 3)
     folds = roll(history, design, BatchedEngine(), VARIANTS, cutoffs=cutoffs, horizon_days=AHEAD, progress=silent)
-    choice = choose(folds, design, history.sells_zeros())
+    choice = choose(folds, design, history.sells_zeros)
     fits = combine(fit_variants(BatchedEngine(), history, design, VARIANTS, silent), choice.candidate)
     verdict = evaluate(
         [settle(fold, choice.candidate) for fold in folds],
@@ -61,7 +61,7 @@ def trained(history: History) -> Fleet:
         VARIANTS,
         groups=history.groups,
         seasonal_mae=metrics.seasonal_errors(history.sales, history.judged_days()),
-        sells_zeros=history.sells_zeros(),
+        sells_zeros=history.sells_zeros,
     ).verdict
     return Fleet.from_contents(with_verdict(assemble(history, design, fits, engine="batched", settings={}), verdict))
 
@@ -119,6 +119,41 @@ def test_the_mean_of_the_fitted_days_is_that_of_their_sales() -> None:
         forecast = fleet.predict([store_id], as_dates(history.days[on])).value[0]
         # What is forecast below zero is shown as zero.
         assert forecast.mean() == pytest.approx(history.sales[row, on].mean(), rel=0.03)
+
+
+def test_one_mistyped_cell_does_not_lift_all_days_of_its_store() -> None:
+    sold = np.random.default_rng(2).poisson(0.5, (6, 800)).astype(float)
+    sold[:, -50] = 1e6
+    fleet = trained(daily(sold))
+    dates = as_dates(int(fleet.trained_through.astype(int)) + 1 + np.arange(28))
+    for row, store_id in enumerate(fleet.store_ids):
+        ask = fleet.predict if fleet.has_model[row] else fleet.fallback
+        assert ask([store_id], dates).value.mean() < 5.0
+
+
+def test_a_store_that_sells_ever_less_is_not_forecast_to_sell_nothing_for_ever() -> None:
+    rng = np.random.default_rng(3)
+    sold = 1000.0 * np.exp(rng.normal(0.0, 0.1, (12, 800)))
+    sold[:4, -200:] = rng.poisson(0.5, (4, 200))
+    fleet = trained(daily(sold))
+    dates = as_dates(int(fleet.trained_through.astype(int)) + 1 + np.arange(42))
+    for row in range(4):
+        ask = fleet.predict if fleet.has_model[row] else fleet.fallback
+        forecast = ask([fleet.store_ids[row]], dates)
+        assert forecast.value.mean() > 0.1
+        assert forecast.upper.min() > 0
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.05, 0.1])
+def test_a_store_that_sells_something_once_a_month_is_forecast_so(rate: float) -> None:
+    sold = np.random.default_rng(4).poisson(rate, (20, 800)).astype(float)
+    fleet = trained(daily(sold))
+    dates = as_dates(int(fleet.trained_through.astype(int)) + 1 + np.arange(42))
+    asked = [
+        (fleet.predict if has else fleet.fallback)([name], dates)
+        for name, has in zip(fleet.store_ids, fleet.has_model, strict=True)
+    ]
+    assert np.mean([one.value.mean() for one in asked]) == pytest.approx(rate, rel=0.6)
 
 
 @pytest.mark.parametrize("rate", [4.0, 8.0, 20.0])

@@ -64,7 +64,7 @@ def test_where_no_store_can_be_measured_half_is_assumed(tmp_path: Path) -> None:
 def test_a_store_that_often_sells_nothing_has_its_cells_drawn_towards_its_level() -> None:
     rng = np.random.default_rng(4)
     history = daily(rng.poisson(0.4, (3, 400)).astype(float))
-    assert history.sells_zeros().all()
+    assert history.sells_zeros.all()
     curves = baseline.curves(history)
     assert curves.sales.mean() == pytest.approx(0.4, rel=0.15)
     assert curves.sales.std() < 0.1

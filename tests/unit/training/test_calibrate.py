@@ -73,6 +73,16 @@ def test_a_forecast_that_gets_harder_has_intervals_that_get_wider() -> None:
     assert (table[:, -1] == table[:, -2]).all()  # of what nobody measured
 
 
+def test_one_store_with_residuals_of_any_size_widens_no_other() -> None:
+    plain = scripted(3, np.ones(N_STORES))
+    size = plain.size.copy()
+    size[:, 5] *= 1e200
+    odd, usual = quantiles(Residuals(size, plain.counts), GROUPS), quantiles(plain, GROUPS)
+    assert np.isfinite(odd).all()
+    others = np.arange(N_STORES) != 5
+    np.testing.assert_allclose(odd[others][:, :, LEVELS.index(0.8)], usual[others][:, :, LEVELS.index(0.8)], rtol=0.15)
+
+
 def test_without_residuals_an_interval_is_the_normals() -> None:
     nothing = Residuals(np.zeros((1, N_STORES, 5)), np.zeros((1, N_STORES, 5), np.bool_))
     assert quantiles(nothing, GROUPS)[0, 0].tolist() == pytest.approx([normal_quantile(level) for level in LEVELS])

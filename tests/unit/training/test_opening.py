@@ -192,3 +192,59 @@ def test_where_nobody_says_when_stores_open_their_habit_is_no_assumption() -> No
     for history, assumed in ((plain, False), (told, True)):
         window = history.calendar.window(np.arange(3), history.last_day + 1, history.last_day + 7)
         assert (window.assumed == assumed).all()
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("began", [True, False])
+def test_a_store_that_changed_its_week_half_a_year_ago_opens_as_it_does_now(how: str, *, began: bool) -> None:
+    n_days = 1094
+    days = np.arange(n_days)
+    closed = np.tile((days % 7 == 6) & ((days < n_days - 180) == began), (3, 1))
+    history = written(RNG.uniform(900.0, 1100.0, closed.shape), closed, how)
+    assert open_ahead(history) == ([True] * 7 if began else WEEK_WITHOUT_SUNDAY)
+
+
+@pytest.mark.parametrize("how", ["zero rows", "told"])
+def test_a_store_that_was_shut_for_half_a_year_has_not_changed_its_week(how: str) -> None:
+    n_days = 800
+    closed = np.zeros((3, n_days), dtype=bool)
+    closed[0, -180:] = True
+    closed[:, np.arange(n_days) % 7 == 6] = True
+    assert open_ahead(written(RNG.uniform(900.0, 1100.0, closed.shape), closed, how)) == WEEK_WITHOUT_SUNDAY
+
+
+@pytest.mark.parametrize("n_days", [10, 30, 60, 90])
+@pytest.mark.parametrize("rate", [0.8, 1.0, 2.0])
+def test_chance_closes_no_weekday_of_a_young_slow_seller(n_days: int, rate: float) -> None:
+    sold = np.random.default_rng(30).poisson(rate, (200, n_days)).astype(float)
+    assert (~daily(sold).calendar.usual_open).mean() < 0.03
+
+
+@pytest.mark.parametrize("how", ["zero rows", "told"])
+def test_one_odd_day_of_a_young_store_closes_no_weekday(how: str) -> None:
+    part, closed = sales(10), np.zeros((10, N_DAYS), dtype=bool)
+    part[0, :-10] = np.nan
+    closed[0, -4] = True
+    assert open_ahead(written(part, closed, how)) == [True] * 7
+
+
+@pytest.mark.parametrize("as_flag", [True, False])
+def test_a_few_lost_rows_are_no_reason_to_close_on_days_of_a_new_kind(*, as_flag: bool) -> None:
+    lost = np.zeros((60, N_DAYS), dtype=bool)
+    lost[[3, 17, 40], [20, 71, 111]] = True
+    part = np.where(lost, np.nan, sales(60))
+    mapped = replace(PLAIN, flags={"school": "school"}) if as_flag else WITH_HOLIDAYS
+    name, words = ("school", np.array([0, 1])) if as_flag else ("holiday", np.array(["none", "public"]))
+    columns, ahead = np.zeros(part.shape, dtype=int), np.zeros((60, 14), dtype=int)
+    ahead[:, 2:4] = 1
+    history = daily(part, mapped=mapped, columns={name: words[columns]}, ahead={name: words[ahead]})
+    assert open_ahead(history) == [True] * 7
+
+
+def test_more_days_of_a_new_kind_than_there_were_closures_are_something_else() -> None:
+    closed = np.zeros((3, N_DAYS), dtype=bool)
+    closed[:, HOLIDAYS] = True
+    part = np.where(closed, np.nan, sales())
+    mapped = replace(PLAIN, flags={"school": "school"})
+    ahead = {"school": np.ones((3, 14))}
+    assert open_ahead(daily(part, mapped=mapped, columns={"school": np.zeros(part.shape)}, ahead=ahead)) == [True] * 7

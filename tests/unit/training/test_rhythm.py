@@ -51,6 +51,12 @@ def test_the_first_the_eleventh_and_the_twenty_first_of_a_month_are_ten_days_apa
     assert "10-day rows" in found(rhythm([dates]))
 
 
+@pytest.mark.parametrize("day", [15, 16])
+def test_two_days_of_a_month_are_half_a_month_apart(day: int) -> None:
+    dates = [f"2015-{month:02}-{one:02}" for month in range(1, 13) for one in (1, day)]
+    assert "15-day rows" in found(rhythm([dates]))
+
+
 def test_missing_weeks_leave_a_weekly_series_weekly() -> None:
     dates = pd.date_range("2015-01-05", periods=60, freq="W-MON")
     kept = dates[np.random.default_rng(1).random(60) > 0.3]
