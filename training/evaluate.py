@@ -49,23 +49,23 @@ def evaluate(
     scores = {name: by_store[name] for name in SCORES}
     ratios = ratios_of(trials, design, choice.loses, groups, sells_zeros) if sells_zeros.any() else None
     verdict = Verdict(scores, chosen, choice.loses, interval_quantiles, fallback_quantiles, ratios)
-    has_model = judged.modelled.any(axis=1)
-
-    def scores_of(members: BoolArray) -> dict[str, float | int]:
-        return {**_rounded(scores_of_chain(judged, members, seasonal_mae)), **_days(judged, members)}
-
+    of_model = chosen[judged.modelled.any(axis=1)]
     summary = {
         "horizon_days": trials[0].actual.shape[1],
         "cutoffs": [str(as_dates(np.array([trial.cutoff]))[0]) for trial in trials],
-        **scores_of(np.ones(len(groups), dtype=np.bool_)),
+        **_scores_of(judged, np.ones(len(groups), dtype=np.bool_), seasonal_mae),
         "mase_median_store": round(_median(by_store["mase"]), 5),
         "stores_judged": int(choice.judged.sum()),
         "stores_better_than_baseline": int(choice.wins.sum()),
         "stores_left_to_baseline": int(choice.loses.sum()),
-        "variants": {str(name): int((chosen[has_model] == name).sum()) for name in names},
-        "groups": {group: scores_of(groups == group) for group in sorted(set(groups.tolist()))},
+        "variants": {str(name): int((of_model == name).sum()) for name in names},
+        "groups": {group: _scores_of(judged, groups == group, seasonal_mae) for group in sorted(set(groups.tolist()))},
     }
     return Evaluation(judged, verdict, {"backtest": summary})
+
+
+def _scores_of(judged: Judged, members: BoolArray, seasonal_mae: FloatArray) -> dict[str, float | int]:
+    return {**_rounded(scores_of_chain(judged, members, seasonal_mae)), **_days(judged, members)}
 
 
 def _days(judged: Judged, members: BoolArray) -> dict[str, int]:

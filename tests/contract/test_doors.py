@@ -191,7 +191,7 @@ def wanted(name: str) -> AnyArray:
     return whole.pivot_table(index="shop", columns="day", values=name, dropna=False).to_numpy(dtype=np.float64)
 
 
-def check(found: History) -> None:
+def assert_same_panel(found: History) -> None:
     assert found.store_ids == ("1", "2", "10")
     assert found.groups.tolist() == ["7", "7", "8"]
     assert found.sales.tobytes() == np.ascontiguousarray(wanted("sales")[:, :N_PAST]).tobytes()
@@ -209,10 +209,10 @@ def test_text_says_the_same_in_every_spelling_through_every_door(
     tmp_path: Path, door: str, spelling: str, url: str
 ) -> None:
     tables = {name: SPELLINGS[spelling].of(table) for name, table in frames().items()}
-    check(panel_of(tmp_path, DOORS[door](tmp_path, tables, url)))
+    assert_same_panel(panel_of(tmp_path, DOORS[door](tmp_path, tables, url)))
 
 
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("typed", TYPED)
 def test_types_say_the_same_through_every_door(tmp_path: Path, door: str, typed: str, url: str) -> None:
-    check(panel_of(tmp_path, DOORS[door](tmp_path, TYPED[typed](frames()), url)))
+    assert_same_panel(panel_of(tmp_path, DOORS[door](tmp_path, TYPED[typed](frames()), url)))

@@ -46,7 +46,7 @@ def remote(chain: dict[str, Path], tmp_path: Path) -> Iterator[TrainingOptions]:
         yield options_of(chain, tmp_path / "home", url)
 
 
-def check(options: TrainingOptions, first: dict[str, Any], second: dict[str, Any]) -> None:
+def assert_first_and_second(options: TrainingOptions, first: dict[str, Any], second: dict[str, Any]) -> None:
     assert first["gate"]["reason"] == "there was no champion before it"
     assert f"the champion, version {first['version']}, is of the same recipe" in second["gate"]["reason"]
     client = MlflowClient(options.tracking_uri)
@@ -61,7 +61,7 @@ def test_two_that_come_to_a_new_home_at_once_are_first_and_second(local: Trainin
             each.go.set()
         first, second = sorted((one.registered(), other.registered()), key=lambda result: int(result["version"]))
 
-    check(local, first, second)
+    assert_first_and_second(local, first, second)
 
 
 def test_one_that_registers_is_waited_for(local: TrainingOptions) -> None:
@@ -70,7 +70,7 @@ def test_one_that_registers_is_waited_for(local: TrainingOptions) -> None:
         one.go.set()
         first, second = one.registered(), other.registered()
 
-    check(local, first, second)
+    assert_first_and_second(local, first, second)
 
 
 @pytest.mark.parametrize("moment", ["register", "made"])
@@ -82,7 +82,7 @@ def test_one_that_finishes_on_a_server_meanwhile_is_the_champion_that_the_other_
         held.go.set()
         second = held.registered()
 
-    check(remote, first, second)
+    assert_first_and_second(remote, first, second)
     left = MlflowClient(remote.tracking_uri).search_model_versions(f"name='{FLEET_MODEL}'")
     judged_before = [
         made.tags[registry.GATE_TAG] for made in left if made.version not in (first["version"], second["version"])
