@@ -27,6 +27,10 @@ class ForecastUsageError(StorecastError):
     exit_code = 2
 
 
+FEW = 100
+"""Sales a day under which tenths are shown."""
+
+
 def add(verbs: Verbs) -> None:
     """Add the verb."""
     parser = verb(
@@ -114,9 +118,14 @@ def write(rows: pd.DataFrame, path: Path) -> None:
 
 
 def table(rows: pd.DataFrame) -> str:
-    """The rows as text, whole sales and the day of the week."""
+    """The rows as text, with the day of the week; sales are rounded, a few a day to tenths."""
     weekday = pd.to_datetime(rows["timestamp"]).dt.day_name().str[:3]
-    numbers = {name: rows[name].map("{:,.0f}".format) for name in ("value", "lower", "upper")}
+    # In whole numbers a store that sells something on every other day would look closed.
+    by_store = rows.groupby("store_id")["upper"].transform("max")
+    numbers = {
+        name: [f"{sales:,.{0 if most >= FEW else 1}f}" for sales, most in zip(rows[name], by_store, strict=True)]
+        for name in ("value", "lower", "upper")
+    }
     shown = rows.assign(day=weekday, **numbers)[
         ["store_id", "timestamp", "day", "value", "lower", "upper", "source", "note"]
     ]

@@ -59,7 +59,8 @@ def _page(
         axis.set_ylim(bottom=0)
         axis.grid(alpha=0.25)
         axis.spines[["top", "right"]].set_visible(False)
-    axes[0, 0].legend(loc="upper left", ncols=4, fontsize=8, frameon=False)
+    # Beside the title: inside it would lie on the data.
+    axes[0, 0].legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4, fontsize=8, frameon=False)
     days = axes[-1, 0].xaxis
     days.set_major_formatter(mdates.ConciseDateFormatter(days.get_major_locator()))  # type: ignore[no-untyped-call]
     figure.tight_layout()
@@ -87,6 +88,10 @@ def _forecast(axis: Axes, rows: pd.DataFrame, level: float) -> None:
     for part in (value, lower, upper):
         part[closed] = np.nan
     axis.fill_between(days, lower, upper, color=FORECAST, alpha=0.2, linewidth=0, label=f"{level:.0%} interval")
+    # A band needs two days; one open day between closed ones has a bar.
+    known = np.isfinite(value)
+    alone = known & ~np.append(False, known[:-1]) & ~np.append(known[1:], False)
+    axis.vlines(days[alone], lower[alone], upper[alone], color=FORECAST, alpha=0.3, linewidth=3)
     axis.plot(days, value, color=FORECAST, linewidth=1.4, marker=".", markersize=4, label="forecast")
     if closed.any():
         axis.plot(
