@@ -244,10 +244,11 @@ def _verdict(days: AnyArray, *, told: bool) -> tuple[BoolArray, BoolArray]:
     """(n, 7) whether a weekday is an open one, and whether its days say so with certainty."""
     opened, rows, absent = (np.asarray(days[..., place], dtype=np.float64) for place in (OPENED, TOLD, ABSENT))
     known = rows + np.where((rows > 0) | (absent >= MIN_WEEKS), absent, 0.0)
-    others_known = known.sum(axis=-1, keepdims=True) - known
-    others = (opened.sum(axis=-1, keepdims=True) - opened) / np.maximum(others_known, 1)
-    others = np.where(others_known > 0, others, 1.0)
-    low, seldom = _seldom(opened, known, others)
+    share = opened / np.maximum(known, 1)
+    # Of the weekdays on which it opens: one more closed weekday makes no other one more likely to be open.
+    usual = (known > 0) & (share >= share.max(axis=-1, keepdims=True) / 2)
+    of_usual = [np.where(usual, part, 0.0).sum(axis=-1, keepdims=True) for part in (opened, known)]
+    low, seldom = _seldom(opened, known, np.broadcast_to(of_usual[0] / np.maximum(of_usual[1], 1), known.shape))
     # Where opening is told, or there is no row at all, a weekday never opened is no chance.
     never = (opened == 0) & (known > 0) & (told | (rows == 0))
     closed = never | seldom

@@ -76,10 +76,15 @@ def test_what_a_store_of_a_few_weeks_cannot_tell_its_group_tells(how: str) -> No
         assert open_ahead(written(part, others_open & np.isfinite(part), how)) == [True] * 7
 
 
-def test_a_kiosk_that_opens_at_the_weekend_opens_at_the_weekend() -> None:
-    part = sales(1)
-    part[:, np.arange(N_DAYS) % 7 < 5] = np.nan
-    assert open_ahead(daily(part)) == [False] * 5 + [True] * 2
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("n_weeks", [9, 14, 20])
+def test_a_kiosk_that_opens_at_the_weekend_opens_at_the_weekend(how: str, n_weeks: int) -> None:
+    part = sales(5)[:, : 7 * n_weeks]
+    closed = np.zeros(part.shape, dtype=bool)
+    closed[0] = np.arange(7 * n_weeks) % 7 < 5  # the others of its group open every day
+    history = written(part, closed, how)
+    assert open_ahead(history) == [False] * 5 + [True] * 2
+    assert open_ahead(history, 1) == [True] * 7
 
 
 @pytest.mark.parametrize("rate", [0.3, 0.5, 1.0, 6.0])
