@@ -23,6 +23,8 @@ from training.validate import ID_RULES, MISSING, Problem, Report
 
 UNKNOWN_WORD = "?"
 
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -56,11 +58,22 @@ def open_inputs(
     for name, source in inputs.tables().items():
         for ours, theirs in wanted_columns(name, mapped).items():
             # A calendar may be the only one to say when stores open, of past days too.
-            told = name == TRAIN and ours == OPEN and inputs.ahead is not None and theirs in inputs.ahead.column_names
-            if theirs not in source.column_names and not told:
-                came = f"columns {', '.join(source.column_names)}"
+            in_calendar = name == TRAIN and inputs.ahead is not None and theirs in inputs.ahead.column_names
+            if theirs not in source.column_names and not (in_calendar and ours == OPEN):
+                came = _columns(source)
+                if in_calendar:
+                    came += "; the calendar has it, and the history needs it too: join it by store and day"
                 report.table(name, ours, f"{MISSING} {theirs!r}", came)
     return inputs
+
+
+def _columns(source: Source) -> str:
+    """What a source has in place of a column."""
+    names = source.column_names
+    for mark, word in _SEPARATORS.items():
+        if len(names) == 1 and mark in names[0]:
+            return f"one column {names[0]!r}: the file is separated by {word}, save it with commas"
+    return f"columns {', '.join(names)}"
 
 
 def _opened(paths: Mapping[str, Path | None], environ: Mapping[str, str]) -> dict[str, Source]:

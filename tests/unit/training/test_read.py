@@ -279,3 +279,14 @@ def test_opening_that_was_read_off_the_sales_is_not_known_before_them(tmp_path: 
     opening = history.until(history.last_day - 10).calendar.values["open"]
     assert (opening[:, :20] != UNKNOWN).all()
     assert (opening[:, 20:] == UNKNOWN).all()
+
+
+@pytest.mark.parametrize(("mark", "word"), [(";", "semicolons"), ("\t", "tabs"), ("|", "bars")])
+def test_a_file_with_another_separator_is_told_so(tmp_path: Path, mark: str, word: str) -> None:
+    with pytest.raises(DataError, match=f"separated by {word}, save it with commas"):
+        read(tmp_path, train=TRAIN.replace(",", mark))
+
+
+def test_a_column_that_only_the_calendar_has_is_asked_for_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="the calendar has it, and the history needs it too: join it by store and day"):
+        read(tmp_path, train=TRAIN.replace("Promo", "Offer"))
