@@ -121,9 +121,9 @@ def table(rows: pd.DataFrame) -> str:
     """The rows as text, with the day of the week; sales are rounded, a few a day to tenths."""
     weekday = pd.to_datetime(rows["timestamp"]).dt.day_name().str[:3]
     # In whole numbers a store that sells something on every other day would look closed.
-    by_store = rows.groupby("store_id")["upper"].transform("max")
+    most = rows[["value", "upper"]].max(axis=1).groupby(rows["store_id"]).transform("max")
     numbers = {
-        name: [f"{sales:,.{0 if most >= FEW else 1}f}" for sales, most in zip(rows[name], by_store, strict=True)]
+        name: [f"{sales:,.0f}" if top >= FEW else f"{sales:,.1f}" for sales, top in zip(rows[name], most, strict=True)]
         for name in ("value", "lower", "upper")
     }
     shown = rows.assign(day=weekday, **numbers)[

@@ -19,7 +19,7 @@ from training.opening import (
     usual_weekdays,
     usually_closed,
 )
-from training.zeros import sells_zeros
+from training.zeros import sells_zeros, settled
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ class History:
     """What is known of a chain, or of a part of it, `chain` then telling of the rest.
 
     `sales`: (n_stores, n_days), from `first_day` to `last_day`, NaN where there is no row.  `groups`: (n_stores,) store
-    attributes in one word.  `calendar` begins on `first_day` too and goes on into the days ahead.
+    attributes in one word.  `calendar` begins on `first_day` too and goes on into the days ahead.  `quiet`: of `Chain`.
+    `opening_said`: (n_stores, n_days) somebody says whether the store was open, beside the table of sales.
     """
 
     store_ids: tuple[str, ...]
@@ -79,6 +80,8 @@ class History:
     sales: FloatArray
     calendar: Calendar
     chain: Chain | None = None
+    quiet: Mapping[str, BoolArray] = field(default_factory=dict)
+    opening_said: BoolArray | None = None
 
     @property
     def open_told(self) -> bool:
@@ -142,7 +145,19 @@ class History:
             groups=self.groups[rows],
             sales=self.sales[rows],
             calendar=self.calendar.rows(rows),
+            opening_said=None if self.opening_said is None else self.opening_said[rows],
         )
+
+    def settled(self) -> "History":
+        """The same, `open` of past days that nobody tells of decided by the patterns of all that is known here."""
+        if not self.quiet:
+            return self
+        n_days = self.sales.shape[1]
+        quiet = np.array([self.quiet[str(group)][:n_days] for group in self.groups])
+        found, opening = settled(self.calendar, self.sales, quiet), self.calendar.values[OPEN].copy()
+        said = np.zeros(found.shape, dtype=np.bool_) if self.opening_said is None else self.opening_said[:, :n_days]
+        opening[:, :n_days] = np.where(said, opening[:, :n_days], found)
+        return replace(self, calendar=replace(self.calendar, values={**self.calendar.values, OPEN: opening}))
 
     def until(self, cutoff: int) -> "History":
         """The same chain as it was known at the end of day `cutoff`: later sales gone, the calendar as it was then.
@@ -159,7 +174,9 @@ class History:
         # The days ahead tell of habits, too; a backtest does not go by them.
         habits = habits_of(calendar, cut.sales, cut.sales.shape[1], told=self.open_told)
         of_groups = None if cut.moment is None else cut.moment.habits
-        return replace(cut, calendar=with_habits(calendar, self.groups, habits, of_groups))
+        known = replace(cut, calendar=with_habits(calendar, self.groups, habits, of_groups))
+        # Where opening is read off the sales, later ones have had their say in it.
+        return known if self.open_told else known.settled()
 
 
 def with_habits(

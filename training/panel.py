@@ -1,7 +1,6 @@
 """Checked tables -> the panel of a chain, or of a part of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -11,9 +10,9 @@ from fleet.calendar import OPEN, UNKNOWN
 from training.errors import DataError
 from training.history import Chain, History, natural_order, number_of_chain, usual_number, with_habits
 from training.mapping import Mapped
-from training.opening import absent_days, habits_of
+from training.opening import habits_of
 from training.tables import OPENING, TRAIN, NameArray, Table
-from training.zeros import day_counts, open_without_sales, quiet_days
+from training.zeros import day_counts, quiet_days
 
 NO_GROUP = "all"
 MAX_LABELS = 200  # a kind is a code of one byte
@@ -77,30 +76,19 @@ def panel(tables: Sequence[Table], ids: NameArray, groups: NameArray, chain: Cha
     habits = habits_of(calendar, sales, shape[1], told=told)
     of_groups = chain.moments[chain.last_day].habits if chain.moments else None
     calendar = with_habits(calendar, groups, habits, of_groups)
-    history = History(tuple(ids.tolist()), groups, sales, calendar, chain if chain.moments else None)
-    _settle(history, chain.quiet or quiet_of_groups(groups, sales, chain.first_day))
+    said = np.zeros(sales.shape, dtype=np.bool_)
     for table, place in zip(tables, places, strict=True):
         if table.name == OPENING:
-            values[OPEN][place] = table.numbers[OPEN].cells
-    return history
+            said[place] = np.isfinite(table.numbers[OPEN].cells)
+    quiet = chain.quiet or quiet_of_groups(groups, sales, chain.first_day)
+    history = History(tuple(ids.tolist()), groups, sales, calendar, chain if chain.moments else None, quiet, said)
+    return history.settled()
 
 
 def quiet_of_groups(groups: NameArray, sales: FloatArray, first_day: int) -> dict[str, BoolArray]:
     """Group -> (n_days,) days on which hardly anybody of it sold."""
     names = np.unique(groups).tolist()
     return {name: quiet_days(day_counts(sales[groups == name], first_day), first_day) for name in names}
-
-
-def _settle(history: History, quiet: Mapping[str, BoolArray]) -> None:
-    """Say of days that no row tells of, or that were read off the sales, whether they were closed; in place."""
-    opening = history.calendar.values[OPEN][:, : history.sales.shape[1]]
-    silent = np.array([quiet[str(group)] for group in history.groups])
-    opening[absent_days(history.sales, history.first_day) & silent & (opening == UNKNOWN)] = 0
-    if not history.open_told and (opening == 0).any():
-        # As if nobody had said: what is closed then is closed by a pattern.
-        usual = replace(history.calendar, values={**history.calendar.values, OPEN: np.full_like(opening, UNKNOWN)})
-        window = usual.window(np.arange(len(opening)), history.first_day, history.last_day)
-        opening[open_without_sales(history.sales, window.is_open & ~silent)] = 1
 
 
 def _filled(usual: FloatArray, default: float | None) -> FloatArray:

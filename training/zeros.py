@@ -7,11 +7,14 @@ comes near zero.
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from fleet.arrays import DAYS_A_WEEK, BoolArray, FloatArray, IntArray, weekdays
+from fleet import Calendar
+from fleet.arrays import DAYS_A_WEEK, AnyArray, BoolArray, FloatArray, IntArray, weekdays
+from fleet.calendar import OPEN, UNKNOWN
 from training.opening import CERTAIN, absent_days, divergence
 
 REGULAR_SHARE = 0.05
@@ -75,6 +78,23 @@ def quiet_days(counts: FloatArray, first_day: int) -> BoolArray:
         usual[day] = (sold[on].sum() + 1 / 2) / (known[on].sum() + 1)
     expected = usual[weekday]
     return np.asarray((share < expected / 2) & (known * divergence(share, expected) > CERTAIN))
+
+
+def settled(calendar: Calendar, sales: FloatArray, quiet: BoolArray) -> AnyArray:
+    """(n_stores, n_days) `open` of the past, where neither a word nor sales say it: by the patterns of store and group.
+
+    Args: quiet: (n_stores, n_days) hardly anybody of the store's group sold.
+    """
+    opening = calendar.values[OPEN][:, : sales.shape[1]].copy()
+    opening[absent_days(sales, calendar.first_day) & quiet & (opening == UNKNOWN)] = 0
+    zero = sales == 0
+    if not calendar.open_told and zero.any():
+        # As if nobody had said: what is closed then is closed by a pattern.
+        usual = replace(calendar, values={**calendar.values, OPEN: np.full_like(opening, UNKNOWN)})
+        last = calendar.first_day + sales.shape[1] - 1
+        window = usual.window(np.arange(len(sales)), calendar.first_day, last)
+        opening[zero] = open_without_sales(sales, window.is_open & ~quiet)[zero]
+    return opening
 
 
 def open_without_sales(sales: FloatArray, usually_open: BoolArray) -> BoolArray:

@@ -94,3 +94,16 @@ def test_a_kind_of_day_is_not_closed_because_a_slow_seller_sells_on_few_of_its_d
     history = daily(sales, mapped=mapped, columns={"promo": promo, "school": 1 - promo})
     assert not history.calendar.usually_closed
     assert open_days(history).mean() > 0.99
+
+
+def test_what_was_closed_at_a_cutoff_does_not_depend_on_what_came_after() -> None:
+    sales = slow(0.5, n_stores=3)
+    sales[0, 500:540] = 0.0  # a closure, of which ten days are not enough to tell
+    sales[1, 200:260] = 0.0
+    whole, cut = daily(sales), daily(sales[:, :510])
+    known = whole.until(whole.first_day + 509)
+    assert open_days(known).tolist() == open_days(cut).tolist()
+    assert known.fitted_days().tolist() == cut.fitted_days().tolist()
+    assert not open_days(whole)[0, 500:540].any()
+    assert open_days(known)[0, 500:510].all()
+    assert not open_days(known)[1, 200:260].any()
