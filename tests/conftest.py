@@ -6,10 +6,23 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from model_wrapper.reloading import Watch
+
 # Quick by default, so that the unit tests stay a habit; HYPOTHESIS_PROFILE=thorough looks longer.
 settings.register_profile("quick", max_examples=60, deadline=None)
 settings.register_profile("thorough", max_examples=2000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_watch() -> Iterator[None]:
+    """No component of a test's own process looks for another fleet behind its back.
+
+    Its thread would go on after the test, and log into the next ones that its folder is gone.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Watch, "start", lambda _watch, _every_s: None)
+        yield
 
 
 @pytest.fixture(scope="session")
