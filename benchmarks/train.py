@@ -27,7 +27,7 @@ from pathlib import Path
 from benchmarks.memory import PeakMemory
 from fleet.names import store_model_name
 from fleet.prophet_io import to_prophet
-from graph.free_ports import free_ports
+from graph.local.free_ports import free_ports
 from training import registry
 from training.synth import write_chain
 from training.tracking import tracking_uri

@@ -6,16 +6,16 @@
 
 from typing import TYPE_CHECKING, Any
 
-from graph.documents import load, problems_of_files, validate_files
 from graph.errors import ComponentError, GraphError, UsageError, ValidationError
-from graph.problem import Problem
 from graph.render import GraphOptions, render, to_yaml
-from graph.spec import SeldonDeployment
-from graph.validate import problems, validate
+from graph.spec.deployment import SeldonDeployment
+from graph.validation.documents import load, problems_of_files, validate_files
+from graph.validation.problem import Problem
+from graph.validation.validate import problems, validate
 
 if TYPE_CHECKING:
-    from graph.local import LocalGraph, serve
-    from graph.plan import LocalOptions
+    from graph.local.plan import LocalOptions
+    from graph.local.runner import LocalGraph, serve
 
 __all__ = [
     "ComponentError",
@@ -41,7 +41,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
     """The runner, imported when it is asked for: reading and rendering need no HTTP library."""
     if name in {"LocalGraph", "LocalOptions", "serve"}:
-        from graph import local  # noqa: PLC0415 - see above
+        from graph.local import runner  # noqa: PLC0415 - see above
 
-        return getattr(local, name)
+        return getattr(runner, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,8 +18,18 @@ from typing import Any
 
 import yaml
 
-from graph.deployment_rules import REST_TIMEOUT
-from graph.pod import (
+from graph.seldon import API_VERSION, KIND, REST_TIMEOUT
+from graph.spec.base import ObjectMeta
+from graph.spec.deployment import (
+    ComponentSpec,
+    DeploymentSpec,
+    Logger,
+    PredictiveUnit,
+    Predictor,
+    SeldonDeployment,
+    SvcOrchSpec,
+)
+from graph.spec.pod import (
     Capabilities,
     Container,
     ContainerSecurityContext,
@@ -35,20 +45,8 @@ from graph.pod import (
     Volume,
     VolumeMount,
 )
-from graph.scaling import HpaSpec, Metric, MetricTarget, PdbSpec, ResourceMetric
-from graph.spec import (
-    API_VERSION,
-    KIND,
-    ComponentSpec,
-    DeploymentSpec,
-    Logger,
-    PredictiveUnit,
-    Predictor,
-    SeldonDeployment,
-    SvcOrchSpec,
-)
-from graph.volumes import ClaimVolume, EmptyDir
-from graph.wire import ObjectMeta
+from graph.spec.scaling import HpaSpec, Metric, MetricTarget, PdbSpec, ResourceMetric
+from graph.spec.volumes import ClaimVolume, EmptyDir
 
 ROUTER = "router"
 FORECASTER = "forecaster"

@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from graph import SeldonDeployment
-from graph.local import LocalGraph, serve
-from graph.plan import LocalOptions
+from graph.local.plan import LocalOptions
+from graph.local.runner import LocalGraph, serve
 from model_wrapper.contract.requests import DEFAULT_DAYS, DEFAULT_LEVEL
 from storecast import exit_codes
 from storecast.arguments import DEFAULT_HOME, HOME_VARIABLE, Verbs, port, positive, verb

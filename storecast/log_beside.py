@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from graph.component import Plan
-from graph.free_ports import LOOPBACK, free_ports
-from graph.plan import INHERITED, INHERITED_PREFIX, LocalOptions
+from graph.local.free_ports import LOOPBACK, free_ports
+from graph.local.plan import INHERITED, INHERITED_PREFIX, LocalOptions
+from graph.local.process import Plan
 from model_wrapper.settings import variable_of
 from monitoring.request_log.database import RequestLogDatabase
 from monitoring.request_log.settings import PREFIX, RequestLogSettings

@@ -12,12 +12,12 @@ from pathlib import Path
 import requests
 
 from graph import GraphOptions, SeldonDeployment, render, validate
-from graph.documents import load
 from graph.errors import UsageError
-from graph.free_ports import LOOPBACK
-from graph.local import LocalGraph, serve
-from graph.plan import LocalOptions
-from graph.scrape import scrape_config
+from graph.local.free_ports import LOOPBACK
+from graph.local.plan import LocalOptions
+from graph.local.runner import LocalGraph, serve
+from graph.local.scrape import scrape_config
+from graph.validation.documents import load
 from model_wrapper.settings import Settings, variable_of
 from storecast import log_beside
 from storecast.arguments import Verbs, add_home, port, verb

@@ -5,8 +5,7 @@ import re
 from collections.abc import Mapping
 
 from graph.errors import UsageError
-
-REST_TIMEOUT = "seldon.io/rest-timeout"
+from graph.seldon import REST_TIMEOUT
 
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _INT32_LIMIT = 1 << 31

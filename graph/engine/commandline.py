@@ -13,13 +13,12 @@ from typing import Any, NoReturn
 
 import pydantic
 
-from graph.container_rules import ROUTING_INJECTION
-from graph.documents import load
 from graph.engine.config import DEFAULT_CORS_HEADERS, EngineConfig
-from graph.engine.tracing import Tracing
+from graph.engine.telemetry.tracing import Tracing
 from graph.errors import UsageError
-from graph.executor_container import DEFAULT_LOG_URL, PREDICTOR
-from graph.spec import Predictor, SeldonDeployment
+from graph.seldon import DEFAULT_LOG_URL, PREDICTOR, ROUTING_INJECTION
+from graph.spec.deployment import Predictor, SeldonDeployment
+from graph.validation.documents import load
 
 _NAMES = ("sdep", "namespace", "predictor")
 # Only what is spoken here; the executor also knows tensorflow, v2 and kfserving, grpc, and kafka.

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from graph.engine.tracing import Tracing
-from graph.spec import Predictor
+from graph.engine.telemetry.tracing import Tracing
+from graph.spec.deployment import Predictor
 
 DEFAULT_CORS_HEADERS = "Accept, Accept-Encoding, Authorization, Content-Length, Content-Type, X-CSRF-Token"
 

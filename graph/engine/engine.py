@@ -4,16 +4,16 @@ import asyncio
 import logging
 from contextlib import AsyncExitStack
 
-from graph.engine import header_bytes
 from graph.engine.annotations import call_timeout_s
-from graph.engine.client import NodeClient, open_session
 from graph.engine.config import EngineConfig
-from graph.engine.events import EventLog, EventSource
-from graph.engine.listener import Listener
-from graph.engine.metrics import Metrics
-from graph.engine.nodes import compile_graph
+from graph.engine.core.nodes import compile_graph
+from graph.engine.http import header_bytes
+from graph.engine.http.client import NodeClient, open_session
+from graph.engine.http.listener import Listener
 from graph.engine.server import Server
-from graph.engine.tracing import Tracer
+from graph.engine.telemetry.events import EventLog, EventSource
+from graph.engine.telemetry.metrics import Metrics
+from graph.engine.telemetry.tracing import Tracer
 from graph.errors import UsageError
 
 _LOG_FLUSH_TIMEOUT_S = 2.0

@@ -8,23 +8,24 @@ from http import HTTPStatus
 from aiohttp import HttpVersion11, web
 from multidict import CIMultiDict
 
-from graph.engine import goerrors, openapi, replies
-from graph.engine import metrics as metric_page
-from graph.engine.client import NodeClient
 from graph.engine.config import EngineConfig
-from graph.engine.errors import CallFailedError, ExecutorPanicError
-from graph.engine.events import EventLog
-from graph.engine.feedback import FeedbackWalk
-from graph.engine.headers import forwarded
-from graph.engine.health import is_ready
-from graph.engine.metadata import graph_metadata
-from graph.engine.metrics import Metrics
-from graph.engine.nodes import METADATA, STATUS, Node
-from graph.engine.payload import Payload
-from graph.engine.replies import CommonHeaders, ReplyHeaders
-from graph.engine.routes import Action, NotFound, Redirect, Route, Routes
-from graph.engine.tracing import Tracer
-from graph.engine.walk import Context, GraphWalk
+from graph.engine.core.errors import CallFailedError, ExecutorPanicError
+from graph.engine.core.headers import forwarded
+from graph.engine.core.nodes import METADATA, STATUS, Node
+from graph.engine.core.payload import Payload
+from graph.engine.go import errors as goerrors
+from graph.engine.http import openapi, replies
+from graph.engine.http.client import NodeClient
+from graph.engine.http.replies import CommonHeaders, ReplyHeaders
+from graph.engine.http.routes import Action, NotFound, Redirect, Route, Routes
+from graph.engine.telemetry import metrics as metric_page
+from graph.engine.telemetry.events import EventLog
+from graph.engine.telemetry.metrics import Metrics
+from graph.engine.telemetry.tracing import Tracer
+from graph.engine.walk.feedback import FeedbackWalk
+from graph.engine.walk.health import is_ready
+from graph.engine.walk.metadata import graph_metadata
+from graph.engine.walk.predict import Context, GraphWalk
 
 _SKIPS_LOGGING = frozenset({"true", "on", "1"})
 _OPENAPI_FILE = "seldon.json"

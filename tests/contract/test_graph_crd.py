@@ -15,10 +15,10 @@ import yaml
 from hypothesis import given
 from support.broken_documents import broken, rich_document
 
-from graph.spec import SeldonDeployment
-from graph.validate import problems
-from graph.volumes import OTHER_KINDS
-from graph.wire import Wire
+from graph.spec.base import Wire
+from graph.spec.deployment import SeldonDeployment
+from graph.spec.volumes import OTHER_KINDS
+from graph.validation.validate import problems
 
 KINDS = {str: "string", int: "integer", bool: "boolean"}
 NUMBER_OR_TEXT = {int, str}

@@ -9,10 +9,11 @@ import pytest
 from support.operator_cases import operator_cases
 
 from graph.engine.commandline import engine_config
-from graph.executor_container import PREDICTOR, encoded, executor_annotations, executor_arguments, executor_env
-from graph.operator import assign_ports, container_env, with_defaults
-from graph.plan import LocalOptions, plan
-from graph.spec import Predictor, SeldonDeployment
+from graph.local.plan import LocalOptions, plan
+from graph.operator.defaults import assign_ports, container_env, with_defaults
+from graph.operator.executor_container import encoded, executor_annotations, executor_arguments, executor_env
+from graph.seldon import PREDICTOR
+from graph.spec.deployment import Predictor, SeldonDeployment
 
 PORT_VARIABLES = {
     "PREDICTIVE_UNIT_SERVICE_PORT",

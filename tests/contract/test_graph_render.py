@@ -10,10 +10,10 @@ import jsonschema
 import pytest
 import yaml
 
-from graph.documents import load
 from graph.render import CACHE, CACHE_PATH, GraphOptions, Resources, render, to_yaml
-from graph.spec import SeldonDeployment
-from graph.validate import problems
+from graph.spec.deployment import SeldonDeployment
+from graph.validation.documents import load
+from graph.validation.validate import problems
 
 FOLDER = Path(__file__).parents[2] / "manifests" / "graphs"
 COMMITTED = {

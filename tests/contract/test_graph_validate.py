@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from support.operator_cases import operator_cases
 
-from graph.validate import problems
+from graph.validation.validate import problems
 
 # Taken by the CRD and the webhook, even strictly; refused by us, for the reason given.
 STRICTER = {

@@ -18,8 +18,8 @@ from support.raw_http import Message, ask
 from support.stand_in_executor import executable
 
 from graph import GraphOptions, render
-from graph.local import LocalGraph
-from graph.plan import LocalOptions
+from graph.local.plan import LocalOptions
+from graph.local.runner import LocalGraph
 from storecast.serve import local_options
 
 JSON = {"Content-Type": "application/json"}

@@ -17,8 +17,8 @@ from support.processes import request
 from support.stand_in_executor import executable
 
 from graph.errors import ComponentError, UsageError
-from graph.local import LocalGraph
-from graph.spec import SeldonDeployment
+from graph.local.runner import LocalGraph
+from graph.spec.deployment import SeldonDeployment
 
 ROOT = Path(__file__).parents[2]
 WAIT_S = 30.0

@@ -15,7 +15,7 @@ from support.fleets import small_fleet
 from support.processes import component
 
 from graph import GraphOptions, render
-from graph.local import LocalGraph
+from graph.local.runner import LocalGraph
 from model_wrapper.sharding import Layout
 from storecast.serve import local_options
 

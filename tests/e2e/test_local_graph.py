@@ -17,8 +17,8 @@ from support.local_graphs import tiny_deployment, tiny_document, tiny_options
 from support.processes import Reply, request
 
 from graph.errors import ComponentError, UsageError
-from graph.local import LocalGraph
-from graph.spec import SeldonDeployment
+from graph.local.runner import LocalGraph
+from graph.spec.deployment import SeldonDeployment
 
 ROOT = Path(__file__).parents[2]
 WAIT_S = 30.0

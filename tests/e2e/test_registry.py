@@ -18,7 +18,7 @@ from support.mlflow_server import mlflow_server
 
 from fleet import Fleet
 from fleet.names import CHAMPION, FLEET_ARTIFACT, FLEET_MODEL, PREVIOUS, alias_uri, store_model_name
-from graph.free_ports import free_ports
+from graph.local.free_ports import free_ports
 from training import registry, stan
 from training.batched import BatchedEngine
 from training.errors import DataError, RegistryError, TooManyFailuresError

@@ -14,7 +14,7 @@ from support.fleets import small_fleet
 from support.processes import RunningComponent, component
 
 from fleet.names import CHAMPION, FLEET_MODEL, alias_uri
-from graph.free_ports import free_ports
+from graph.local.free_ports import free_ports
 from model_wrapper.fleet_cache import FleetCache
 
 if TYPE_CHECKING:

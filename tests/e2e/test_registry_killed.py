@@ -13,7 +13,7 @@ from support.registered_fleets import STORES, Registry
 from support.served_graphs import ServedGraph, served_graph, until
 
 from fleet.names import CHAMPION, FLEET_MODEL, alias_uri
-from graph.free_ports import free_ports
+from graph.local.free_ports import free_ports
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,7 +19,7 @@ import pytest
 from support.mlflow_server import mlflow_server
 from support.registered_fleets import STORES, Registry
 
-from graph.local import LocalGraph
+from graph.local.runner import LocalGraph
 from graph.render import GraphOptions, render
 from storecast.serve import local_options
 

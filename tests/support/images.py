@@ -18,7 +18,7 @@ from typing import Any
 
 from support.processes import ROOT, Reply, request
 
-from graph.free_ports import free_ports
+from graph.local.free_ports import free_ports
 
 TOOLS_SCRIPT = ".ci/install-image-tools"
 BUILD_TIMEOUT_S = 540

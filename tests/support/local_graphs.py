@@ -7,9 +7,9 @@ from typing import Any
 
 from support import tiny_component
 
-from graph.component import Restarts
-from graph.plan import LocalOptions
-from graph.spec import SeldonDeployment
+from graph.local.plan import LocalOptions
+from graph.local.process import Restarts
+from graph.spec.deployment import SeldonDeployment
 
 SCRIPT = tiny_component.__file__
 

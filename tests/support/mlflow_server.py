@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from graph.free_ports import free_ports
+from graph.local.free_ports import free_ports
 
 
 @contextmanager

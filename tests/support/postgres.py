@@ -17,7 +17,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from graph.free_ports import free_ports
+from graph.local.free_ports import free_ports
 
 INSTALLED_IN = Path("/usr/lib/postgresql")
 REQUIRED = "STORECAST_REQUIRE_POSTGRES"

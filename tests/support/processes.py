@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.memory import family
-from graph.free_ports import free_ports
+from graph.local.free_ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

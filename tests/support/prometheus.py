@@ -18,7 +18,7 @@ import pytest
 import yaml
 from support.processes import stop
 
-from graph.free_ports import free_ports
+from graph.local.free_ports import free_ports
 
 REQUIRED = "STORECAST_REQUIRE_PROMETHEUS"
 START_TIMEOUT_S = 30

@@ -8,7 +8,7 @@ from typing import Any
 from support.scripted_nodes import ScriptedNodes
 
 from graph.engine import Engine, EngineConfig
-from graph.spec import Predictor
+from graph.spec.deployment import Predictor
 
 PREDICTIONS = "/api/v1.0/predictions"
 # Generous: everything here answers within milliseconds, or never.

@@ -18,7 +18,8 @@ from support.vectors import Case
 from graph.engine import Engine, EngineConfig
 from graph.engine.annotations import parse
 from graph.engine.commandline import engine_config
-from graph.executor_container import PREDICTOR, encoded
+from graph.operator.executor_container import encoded
+from graph.seldon import PREDICTOR
 
 ROOT = Path(__file__).parents[2]
 # Generous: a start takes half a second, an end no longer than the case's own timeouts.

@@ -7,9 +7,10 @@ import pytest
 from graph.engine.annotations import parse
 from graph.engine.commandline import engine_config
 from graph.engine.config import EngineConfig
-from graph.engine.tracing import Tracing
+from graph.engine.telemetry.tracing import Tracing
 from graph.errors import UsageError
-from graph.executor_container import PREDICTOR, encoded
+from graph.operator.executor_container import encoded
+from graph.seldon import PREDICTOR
 
 NAMES = ["--sdep", "d", "--namespace", "n", "--predictor", "main"]
 GRAPH = {PREDICTOR: encoded({"name": "main", "graph": {"name": "m", "type": "MODEL"}})}

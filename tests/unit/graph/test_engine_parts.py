@@ -8,15 +8,15 @@ import pytest
 from multidict import CIMultiDict
 from yarl import URL
 
-from graph.engine import goerrors
 from graph.engine.annotations import call_timeout_s
-from graph.engine.gourl import url_error
-from graph.engine.headers import canonical, for_call, forwarded
-from graph.engine.nodes import Ratio, compile_graph
-from graph.engine.redirects import Hop, RedirectError, next_hop
-from graph.engine.routes import Action, NotFound, Redirect, Route, Routes
+from graph.engine.core.headers import canonical, for_call, forwarded
+from graph.engine.core.nodes import Ratio, compile_graph
+from graph.engine.go import errors as goerrors
+from graph.engine.go.url import url_error
+from graph.engine.http.redirects import Hop, RedirectError, next_hop
+from graph.engine.http.routes import Action, NotFound, Redirect, Route, Routes
 from graph.errors import UsageError
-from graph.spec import Predictor
+from graph.spec.deployment import Predictor
 
 
 def predictor(unit: dict[str, object], images: dict[str, str] | None = None) -> Predictor:

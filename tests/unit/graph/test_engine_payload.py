@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph.engine import gojson, goscan, sniff
-from graph.engine.payload import Payload, client_body, error_body, html_escaped
+from graph.engine.core.payload import Payload, client_body, error_body, html_escaped
+from graph.engine.go import json as gojson
+from graph.engine.go import json_scan as goscan
+from graph.engine.go import sniff
 
 json_texts = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from graph.engine.errors import CallFailedError, ExecutorPanicError
-from graph.engine.feedback import routing_of
-from graph.engine.route_reply import ALL_CHILDREN, NO_CHILD, route_index
+from graph.engine.core.errors import CallFailedError, ExecutorPanicError
+from graph.engine.walk.feedback import routing_of
+from graph.engine.walk.route_reply import ALL_CHILDREN, NO_CHILD, route_index
 
 MIN_INT64 = -(2**63)
 

@@ -5,8 +5,8 @@ import re
 import pytest
 from multidict import CIMultiDict
 
-from graph.engine.headers import Headers
-from graph.engine.tracing import Tracer, Tracing
+from graph.engine.core.headers import Headers
+from graph.engine.telemetry.tracing import Tracer, Tracing
 
 JAEGER = "Uber-Trace-Id"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from graph.engine.gourl import GoUrl, UrlError, escaped, quoted, unescaped, url_error
+from graph.engine.go.url import GoUrl, UrlError, escaped, quoted, unescaped, url_error
 
 BASE = GoUrl.parse("http://n:9/a/b?q=1")
 

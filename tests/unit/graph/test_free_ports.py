@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from graph import free_ports as ports
-from graph.free_ports import free_ports
+from graph.local import free_ports as ports
+from graph.local.free_ports import free_ports
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ import pytest
 from support.local_graphs import tiny_document, tiny_options
 
 from graph import errors
-from graph.component import Plan, Restarts
 from graph.errors import GraphError, UsageError
-from graph.plan import GraphPlan, plan
+from graph.local.plan import GraphPlan, plan
+from graph.local.process import Plan, Restarts
 from graph.render import GraphOptions, render
-from graph.spec import SeldonDeployment
+from graph.spec.deployment import SeldonDeployment
 
 
 def planned(document: Mapping[str, Any], **options: Any) -> GraphPlan:  # noqa: ANN401 - any option

@@ -10,10 +10,10 @@ from hypothesis import given
 from support.broken_documents import broken
 from support.operator_cases import operator_case
 
-from graph.documents import load, validate_files
 from graph.errors import UsageError, ValidationError
-from graph.validate import problems, validate
-from graph.volumes import OTHER_KINDS
+from graph.spec.volumes import OTHER_KINDS
+from graph.validation.documents import load, validate_files
+from graph.validation.validate import problems, validate
 
 Change = Callable[[dict[str, Any]], object]
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from support.operator_cases import operator_case
 
-from graph.validate import problems
+from graph.validation.validate import problems
 
 Change = Callable[[dict[str, Any]], object]
 

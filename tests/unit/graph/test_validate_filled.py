@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from graph.node_rules import SERVERS, V2_SERVERS
-from graph.operator import Ports, assign_ports
-from graph.spec import SeldonDeployment
-from graph.validate import problems
+from graph.operator.defaults import Ports, assign_ports
+from graph.spec.deployment import SeldonDeployment
+from graph.validation.node_rules import SERVERS, V2_SERVERS
+from graph.validation.validate import problems
 
 PREDICTOR = "spec.predictors[0]"
 CONTAINERS = f"{PREDICTOR}.componentSpecs[0].spec.containers"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from graph import GraphOptions, render
-from graph.plan import plan
+from graph.local.plan import plan
 from monitoring.request_log.errors import RequestLogUsageError
 from storecast.log_beside import where, with_request_log
 from storecast.serve import local_options

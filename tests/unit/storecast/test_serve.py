@@ -6,8 +6,8 @@ import pytest
 
 from graph import GraphOptions, render, to_yaml
 from graph.errors import UsageError
-from graph.free_ports import free_ports
-from graph.plan import plan
+from graph.local.free_ports import free_ports
+from graph.local.plan import plan
 from storecast.serve import deployment_of, first_store, local_options
 
 

@@ -1,0 +1,1 @@
+"""What the engine works on: nodes, payloads, headers and errors."""

@@ -1,0 +1,1 @@
+"""Metrics, request log events and traces of the engine."""

@@ -1,0 +1,1 @@
+"""What the Seldon operator adds to a SeldonDeployment before it runs."""

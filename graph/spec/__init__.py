@@ -1,0 +1,1 @@
+"""The SeldonDeployment as typed data, with the Kubernetes types that it contains."""
