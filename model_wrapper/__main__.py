@@ -3,7 +3,7 @@
 import os
 import sys
 
-from model_wrapper.entry import main
+from model_wrapper.seldon.start import main
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:], os.environ))

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, TypedDict
+from typing import ClassVar
 
 from fleet import StorecastError
-
-
-class Problem(TypedDict):
-    """One problem of a request: where it is, what was wanted there, and what came."""
-
-    path: str
-    wanted: str
-    got: str
 
 
 class ConfigError(StorecastError):
@@ -20,21 +12,6 @@ class ConfigError(StorecastError):
 
     http_status: ClassVar[int] = 500
     exit_code: ClassVar[int] = 2
-
-
-class BadRequestError(StorecastError):
-    """A request cannot be read: a sentence, and beside it every problem as path, wanted, got."""
-
-    http_status: ClassVar[int] = 400
-    exit_code: ClassVar[int] = 2
-
-    @property
-    def problems(self) -> list[Problem]:
-        """Every problem, in the order of the request."""
-        return list(self.args[1]) if len(self.args) > 1 else []
-
-    def __str__(self) -> str:
-        return str(self.args[0]) if self.args else ""
 
 
 class FleetUnavailableError(StorecastError):
@@ -49,7 +26,7 @@ class FleetRefusedError(FleetUnavailableError):
 
     @property
     def reason(self) -> str:
-        """One of the reasons of `model_wrapper.checking`."""
+        """One of the reasons of `model_wrapper.fleets.acceptance`."""
         return str(self.args[1]) if len(self.args) > 1 else "refused"
 
     def __str__(self) -> str:

@@ -12,17 +12,18 @@ import requests
 
 from fleet import Fleet, StorecastError
 from fleet.names import CHAMPION
-from model_wrapper.answering import entries_of, solve
+from model_wrapper.answering.encode import entries_of
+from model_wrapper.answering.forecast import solve
+from model_wrapper.answering.plan import read_and_plan
 from model_wrapper.contract.answers import ROW_NAMES
 from model_wrapper.contract.days import plus_days
 from model_wrapper.contract.problems import shortened
 from model_wrapper.contract.requests import DEFAULT_DAYS
-from model_wrapper.fetch_stores import fetch_stores
-from model_wrapper.fleet_cache import FleetCache
-from model_wrapper.planning import read_and_plan
-from model_wrapper.served_fleet import ServedFleet
+from model_wrapper.fleets.served import ServedFleet
+from model_wrapper.fleets.store_models import NO_STORE_MODELS, StoreModels
+from model_wrapper.registry.cache import FleetCache
+from model_wrapper.registry.fetch_stores import fetch_stores
 from model_wrapper.settings import Settings
-from model_wrapper.store_models import NO_STORE_MODELS, StoreModels
 from training.registry import connected, load_fleet
 
 COLUMNS = (*ROW_NAMES, "note")

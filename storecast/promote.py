@@ -88,7 +88,7 @@ def _tell(result: Mapping[str, Any], *, as_json: bool) -> int:
 
 
 def warnings(changes: Mapping[str, Any], least_share: float) -> list[str]:
-    """Why a graph that serves the old fleet would not take up the new one; see `model_wrapper.checking`."""
+    """Why a graph that serves the old fleet would not take up the new one; see `model_wrapper.fleets.acceptance`."""
     told = []
     for name, what in (("stores", "stores"), ("with_model", "models")):
         old, new = (int(changes[side][name]) if changes else 0 for side in ("from", "to"))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from model_wrapper.reloading import Watch
+from model_wrapper.fleets.hot_reload import Watch
 
 # Quick by default, so that the unit tests stay a habit; HYPOTHESIS_PROFILE=thorough looks longer.
 settings.register_profile("quick", max_examples=60, deadline=None)

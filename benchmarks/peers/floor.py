@@ -36,7 +36,7 @@ class Model:
 
 def main() -> None:
     """Start Seldon's own microservice, with its own JSON, metrics and defaults."""
-    from model_wrapper import protobuf_bridge  # noqa: PLC0415 - not in the components that our entry point starts
+    from model_wrapper.seldon import protobuf_bridge  # noqa: PLC0415 - not in the components that our entry point starts
 
     protobuf_bridge.install()
     from gunicorn import config  # noqa: PLC0415

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-    from model_wrapper.errors import Problem
+    from model_wrapper.contract.errors import Problem
 
 READ_FEEDBACK: Final = "storecast_feedback"
 """Name by which the front door hands a feedback on that it has read."""

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from model_wrapper.errors import BadRequestError, Problem
+from model_wrapper.contract.errors import BadRequestError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-    from model_wrapper.errors import Problem
+    from model_wrapper.contract.errors import Problem
 
 _ITEMS: Final = TypeAdapter(tuple[ForecastItem, ...])
 _FIELDS: Final = tuple(dict.fromkeys(SPELLINGS.values()))

@@ -12,9 +12,9 @@ import pytest
 from support.fleets import small_fleet
 
 from model_wrapper.errors import FleetUnavailableError
-from model_wrapper.fleet_cache import FleetCache
-from model_wrapper.registry_files import bring_fleet, download, tags_of
-from model_wrapper.registry_rest import NamedModel, Server
+from model_wrapper.registry.cache import FleetCache
+from model_wrapper.registry.mlflow_rest import NamedModel, Server
+from model_wrapper.registry.rest_files import bring_fleet, download, tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ import pytest
 
 from fleet import NameSyntaxError
 from model_wrapper.errors import FleetUnavailableError
-from model_wrapper.registry_rest import Look, NamedModel, look
+from model_wrapper.registry.mlflow_rest import Look, NamedModel, look
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from seldon_core import metrics as stock
 from seldon_core.metrics import SeldonMetrics
 
-from model_wrapper.shared_metrics import SharedMetrics
+from model_wrapper.metrics.shared_metrics import SharedMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -174,7 +174,7 @@ def test_many_series_grow_the_file_and_all_of_them_are_read(store: SharedMetrics
 
 
 def test_the_folder_goes_with_the_process_that_made_it_and_with_no_fork(store: SharedMetrics) -> None:
-    from model_wrapper.shared_metrics import _remove  # noqa: PLC0415 - called when a process ends
+    from model_wrapper.metrics.shared_metrics import _remove  # noqa: PLC0415 - called when a process ends
 
     count(store)
     _remove(store._folder, os.getppid())

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from support.fleets import small_fleet
 from support.hostile_messages import MESSAGES
 
-from model_wrapper import StoreRouter, protobuf_bridge
+from model_wrapper import StoreRouter
+from model_wrapper.seldon import protobuf_bridge
 from model_wrapper.settings import Settings
 
 if TYPE_CHECKING:

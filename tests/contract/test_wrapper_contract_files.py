@@ -14,11 +14,11 @@ from support.malformed import MALFORMED
 
 from model_wrapper import FallbackForecaster, StoreForecaster
 from model_wrapper.contract import parse_request
+from model_wrapper.contract.errors import BadRequestError
 from model_wrapper.contract.feedback import parse_feedback
 from model_wrapper.contract.openapi import openapi
 from model_wrapper.contract.publish import files
 from model_wrapper.contract.schema import answer_schema, feedback_schema, request_schema
-from model_wrapper.errors import BadRequestError
 from model_wrapper.settings import Settings
 
 if TYPE_CHECKING:

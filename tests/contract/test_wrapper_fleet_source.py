@@ -19,10 +19,10 @@ from support.fleets import small_fleet
 from support.processes import RunningComponent, component, pids_that_name
 
 from fleet import Fleet
-from model_wrapper.checking import DAMAGED, REGISTRY
 from model_wrapper.errors import FleetRefusedError, FleetUnavailableError
-from model_wrapper.fleet_cache import CachedVersion, FleetCache
-from model_wrapper.fleet_source import FleetSource
+from model_wrapper.fleets.acceptance import DAMAGED, REGISTRY
+from model_wrapper.fleets.source import FleetSource
+from model_wrapper.registry.cache import CachedVersion, FleetCache
 from model_wrapper.settings import Settings
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def test_a_version_is_served_whatever_the_alias_says(registry: Registry) -> None
 
 def test_the_registrys_client_stays_out_of_the_worker(registry: Registry) -> None:
     code = (
-        "import os, sys; from model_wrapper.fleet_source import FleetSource; "
+        "import os, sys; from model_wrapper.fleets.source import FleetSource; "
         "from model_wrapper.settings import Settings; "
         "FleetSource(Settings.from_env(os.environ), os.environ).open(); print('mlflow' in sys.modules)"
     )
@@ -132,7 +132,7 @@ def test_the_registrys_client_stays_out_of_the_worker(registry: Registry) -> Non
 
 
 def test_two_workers_may_fetch_at_once(registry: Registry, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "model_wrapper.fetch", CHAMPION, str(tmp_path / "cache")]
+    command = [sys.executable, "-m", "model_wrapper.registry.fetch", CHAMPION, str(tmp_path / "cache")]
     running = [
         subprocess.Popen(command, env=registry.environ, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         for _ in range(2)
@@ -217,7 +217,7 @@ def test_a_worker_that_replaces_a_dead_one_does_not_wait_for_the_registry(tmp_pa
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's death")
 def test_fetching_ends_with_a_worker_that_is_killed(silent_port: int, tmp_path: Path) -> None:
-    code = "import os, sys; from model_wrapper.fleet_source import FleetSource; "
+    code = "import os, sys; from model_wrapper.fleets.source import FleetSource; "
     code += "from model_wrapper.settings import Settings; FleetSource(Settings.from_env(os.environ), os.environ).open()"
     own = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{silent_port}", "STORECAST_CACHE_DIR": str(tmp_path), **BY_CLIENT}
     worker = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, **own}, cwd=ROOT)

@@ -15,7 +15,7 @@ from support.processes import RunningComponent, component
 
 from fleet.names import CHAMPION, FLEET_MODEL, alias_uri
 from graph.local.free_ports import free_ports
-from model_wrapper.fleet_cache import FleetCache
+from model_wrapper.registry.cache import FleetCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -20,7 +20,7 @@ from fleet.errors import RegistryFileError
 from fleet.local_registry import SQLITE
 from fleet.names import CHAMPION, EXPERIMENT, PREVIOUS, alias_uri, store_model_name
 from model_wrapper.errors import FleetUnavailableError
-from model_wrapper.fleet_source import FleetSource
+from model_wrapper.fleets.source import FleetSource
 from model_wrapper.settings import Settings
 from storecast.asking import Question, ask_registry
 from training import promotion, registry

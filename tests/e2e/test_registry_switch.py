@@ -13,7 +13,7 @@ from support import fleets
 from support.mlflow_server import mlflow_server
 
 from fleet import Fleet
-from model_wrapper.fleet_source import FleetSource
+from model_wrapper.fleets.source import FleetSource
 from model_wrapper.settings import Settings
 from training import registry
 

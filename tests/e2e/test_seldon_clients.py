@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 DAYS = {"beginDate": "2015-06-20", "endDate": "2015-06-21"}
 # The clients' generated code is of protobuf 3; the bridge lets it run beside the protobuf of this environment.
-BRIDGED = "from model_wrapper import protobuf_bridge; protobuf_bridge.install()"
+BRIDGED = "from model_wrapper.seldon import protobuf_bridge; protobuf_bridge.install()"
 BATCH = f"{BRIDGED}; from seldon_core.batch_processor import run_cli; run_cli()"
 ASK = f"""
 {BRIDGED}

@@ -18,9 +18,9 @@ from support import chains
 from fleet import Fleet
 from fleet.names import CHAMPION, store_model_name
 from fleet.prophet_io import future_frame, to_prophet
-from model_wrapper.fleet_source import FleetSource
-from model_wrapper.forecasters import FallbackForecaster, StoreForecaster
-from model_wrapper.router import StoreRouter
+from model_wrapper.components.forecasters import FallbackForecaster, StoreForecaster
+from model_wrapper.components.router import StoreRouter
+from model_wrapper.fleets.source import FleetSource
 from model_wrapper.settings import Settings
 from training import registry
 from training.batched import BatchedEngine
@@ -204,7 +204,7 @@ def test_an_alias_that_moves_away_gives_the_store_back_to_the_fleet(home: Home) 
 
 def test_serving_needs_neither_prophet_nor_mlflow(home: Home) -> None:
     code = (
-        "import json, os, sys; from model_wrapper.forecasters import StoreForecaster; "
+        "import json, os, sys; from model_wrapper.components.forecasters import StoreForecaster; "
         "component = StoreForecaster(); component.load(); "
         f"answer = component.predict_raw({{'jsonData': {{'storeId': '{TUNED}', 'beginDate': '2014-03-29'}}}}); "
         "source = answer['jsonData'][0]['model']['source']; "

@@ -11,7 +11,7 @@ import pytest
 from support.fleets import small_fleet
 from support.processes import component
 
-from model_wrapper.forecasters import StoreForecaster
+from model_wrapper.components.forecasters import StoreForecaster
 from model_wrapper.settings import Settings
 
 if TYPE_CHECKING:

@@ -14,13 +14,14 @@ from support.fleets import small_fleet
 from support.hostile_messages import MESSAGES
 
 from model_wrapper import FallbackForecaster, StoreForecaster, StoreRouter
-from model_wrapper.errors import BadRequestError, FleetUnavailableError
+from model_wrapper.contract.errors import BadRequestError
+from model_wrapper.errors import FleetUnavailableError
 from model_wrapper.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from model_wrapper.component import Component
+    from model_wrapper.components.base import Component
 
 C = TypeVar("C", bound="Component")
 ITEM = {"storeId": "4", "beginDate": "2015-06-20", "endDate": "2015-06-21"}

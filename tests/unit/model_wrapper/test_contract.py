@@ -25,9 +25,9 @@ from model_wrapper.contract import (
 )
 from model_wrapper.contract.answers import ROW_NAMES
 from model_wrapper.contract.days import day_of
+from model_wrapper.contract.errors import BadRequestError
 from model_wrapper.contract.feedback import parse_feedback
 from model_wrapper.contract.problems import HINTS, MAX_PROBLEMS
-from model_wrapper.errors import BadRequestError
 
 DAYS = st.dates(date(1700, 1, 1), date(2200, 12, 31))
 NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)

@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from model_wrapper.entry import DEFAULTS, interface_of
 from model_wrapper.errors import ConfigError
 from model_wrapper.logs import JsonLines, event_of, keeps_payloads_out
+from model_wrapper.seldon.start import DEFAULTS, interface_of
 
 
 @pytest.mark.parametrize(
@@ -54,12 +54,12 @@ def test_seldons_records_that_quote_requests_lose_the_quote() -> None:
     assert event_of(record("seldon_core.wrapper", logging.ERROR, "{'info': 'payload'}")) == "seldon.error"
     assert not keeps_payloads_out(record("seldon_core.wrapper", logging.DEBUG, "REST Response: payload"))
     assert not keeps_payloads_out(record("seldon_core.wrapper", logging.INFO, "App Config: ..."))
-    assert keeps_payloads_out(record("model_wrapper.router", logging.DEBUG, "wrapper.anything"))
+    assert keeps_payloads_out(record("model_wrapper.components.router", logging.DEBUG, "wrapper.anything"))
 
 
 def test_the_bridge_makes_seldons_messages_work_and_changes_no_file() -> None:
     code = (
-        "from model_wrapper import protobuf_bridge; protobuf_bridge.install(); protobuf_bridge.install(); "
+        "from model_wrapper.seldon import protobuf_bridge; protobuf_bridge.install(); protobuf_bridge.install(); "
         "from seldon_core.proto import prediction_pb2 as p; from google.protobuf.json_format import MessageToDict; "
         "m = p.SeldonMessage.FromString(p.SeldonMessage(strData='x', meta=p.Meta(puid='1')).SerializeToString()); "
         "print(MessageToDict(m), p.SeldonMessage.__module__)"

@@ -11,12 +11,12 @@ from support.fleets import small_fleet
 from support.hostile_messages import MESSAGES
 
 from fleet import Fleet
+from model_wrapper.answering.plan import read_and_plan
 from model_wrapper.contract import Limits
+from model_wrapper.contract.errors import BadRequestError
 from model_wrapper.contract.feedback import parse_feedback
 from model_wrapper.contract.problems import MAX_PROBLEMS
-from model_wrapper.errors import BadRequestError
-from model_wrapper.planning import read_and_plan
-from model_wrapper.served_fleet import ServedFleet
+from model_wrapper.fleets.served import ServedFleet
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,7 @@ from model_wrapper.sharding import Layout
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from model_wrapper.component import Component
+    from model_wrapper.components.base import Component
 
 N_STORES = 40
 WEEK = {"beginDate": "2015-06-20", "endDate": "2015-06-22"}

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from support.hostile_messages import MESSAGES
 
 import model_wrapper.contract.feedback
-from model_wrapper import StoreForecaster, protobuf_bridge
+from model_wrapper import StoreForecaster
+from model_wrapper.components.live_error import Recent, child_that_answered, count
+from model_wrapper.contract.errors import BadRequestError
 from model_wrapper.contract.feedback import Feedback, JudgedDay, parse_feedback
 from model_wrapper.contract.problems import MAX_PROBLEMS
-from model_wrapper.counters import Counters
-from model_wrapper.errors import BadRequestError
-from model_wrapper.feedback import Recent, child_that_answered, count
+from model_wrapper.metrics.counters import Counters
+from model_wrapper.seldon import protobuf_bridge
 from model_wrapper.settings import Settings
 from model_wrapper.sharding import Layout
 

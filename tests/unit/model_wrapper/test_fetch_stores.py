@@ -14,8 +14,8 @@ import pytest
 from support.own_models import small_own_model
 
 from fleet import ConversionError
-from model_wrapper import fetch_stores
-from model_wrapper.fleet_cache import CachedStore, FleetCache, refusal_of
+from model_wrapper.registry import fetch_stores
+from model_wrapper.registry.cache import CachedStore, FleetCache, refusal_of
 
 NAME = "prophet-retail-forecaster-store-4"
 

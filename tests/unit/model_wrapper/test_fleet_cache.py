@@ -9,9 +9,9 @@ import pytest
 from support.fleets import small_fleet
 
 from model_wrapper.errors import FleetUnavailableError
-from model_wrapper.fleet_cache import CachedVersion, FleetCache
-from model_wrapper.fleet_source import FleetSource
-from model_wrapper.registry_answer import Registry
+from model_wrapper.fleets.source import FleetSource
+from model_wrapper.registry.cache import CachedVersion, FleetCache
+from model_wrapper.registry.lookup import Registry
 from model_wrapper.settings import Settings
 
 URI = "models:/storecast-fleet@champion"

@@ -9,9 +9,9 @@ import pytest
 from support.fleets import small_fleet
 
 from fleet import Fleet
-from model_wrapper.counters import FLEET_VERSION
-from model_wrapper.measures import fleet_gauges
-from model_wrapper.served_fleet import ServedFleet
+from model_wrapper.components.request_metrics import fleet_gauges
+from model_wrapper.fleets.served import ServedFleet
+from model_wrapper.metrics.counters import FLEET_VERSION
 
 if TYPE_CHECKING:
     from pathlib import Path

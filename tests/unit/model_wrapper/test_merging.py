@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_wrapper.merging import EVERY_CHILD, Helper, OwnAnswer, merge
+from model_wrapper.answering.aggregate import EVERY_CHILD, Helper, OwnAnswer, merge
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from model_wrapper.merging import Key
+    from model_wrapper.answering.aggregate import Key
 
 NAMES = ["store_id", "timestamp", "value", "lower", "upper", "source"]
 

@@ -12,18 +12,18 @@ from support.fleets import small_fleet
 from support.own_models import small_own_model
 
 from fleet import Fleet
+from model_wrapper.answering.plan import faults_of, plan
 from model_wrapper.contract import Limits, parse_request
+from model_wrapper.contract.errors import BadRequestError
 from model_wrapper.contract.problems import HINTS
-from model_wrapper.errors import BadRequestError
-from model_wrapper.fleet_cache import CachedStore
-from model_wrapper.planning import faults_of, plan
-from model_wrapper.served_fleet import ServedFleet
-from model_wrapper.store_models import StoreModels
+from model_wrapper.fleets.served import ServedFleet
+from model_wrapper.fleets.store_models import StoreModels
+from model_wrapper.registry.cache import CachedStore
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from model_wrapper.planning import Line
+    from model_wrapper.answering.plan import Line
 
 TODAY = date(2015, 6, 22)
 LONG_AGO, LONG_AFTER = date(2001, 1, 1), date(2026, 11, 20)
@@ -139,7 +139,7 @@ def test_an_unknown_group_is_told_the_nearest_one_only_at_first(
     served: ServedFleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nearest = Mock(return_value="")
-    monkeypatch.setattr("model_wrapper.planning.nearest", nearest)
+    monkeypatch.setattr("model_wrapper.answering.plan.nearest", nearest)
     items = [{"storeId": "1", "expectedSales": 1, "group": f"g{each}"} for each in range(100)]
     with pytest.raises(BadRequestError) as caught:
         plan(parse_request({"jsonData": items}), served, Limits(), TODAY)

@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 from support.fleets import contents, small_fleet
 
-from model_wrapper.checking import DAMAGED, NEWER_FORMAT, REGISTRY, SELF_FORECAST, TOO_FEW_STORES
-from model_wrapper.counters import Counters
 from model_wrapper.errors import FleetRefusedError
-from model_wrapper.fleet_source import FleetSource
-from model_wrapper.reloading import Watch
+from model_wrapper.fleets.acceptance import DAMAGED, NEWER_FORMAT, REGISTRY, SELF_FORECAST, TOO_FEW_STORES
+from model_wrapper.fleets.hot_reload import Watch
+from model_wrapper.fleets.source import FleetSource
+from model_wrapper.metrics.counters import Counters
 from model_wrapper.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from model_wrapper.served_fleet import ServedFleet
+    from model_wrapper.fleets.served import ServedFleet
 
 STORES = 4
 

@@ -6,7 +6,7 @@ import errno
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from model_wrapper import reporting
+from model_wrapper.metrics import reporter
 
 if TYPE_CHECKING:
     import pytest
@@ -24,10 +24,10 @@ class FullForAMoment:
         self.asked += 1
         if self.asked <= 2:
             raise OSError(errno.ENOSPC, "No space left on device")
-        assert method == reporting.METHOD
+        assert method == reporter.METHOD
         self.taken += custom_metrics
         if self.asked == 4:
-            reporting._Pages.current = None
+            reporter._Pages.current = None
             self.enough.set()
 
 
@@ -35,10 +35,10 @@ def test_a_report_that_failed_is_told_once_and_made_again(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     page = FullForAMoment()
-    monkeypatch.setattr(reporting._Pages, "current", page)
+    monkeypatch.setattr(reporter._Pages, "current", page)
     counted = iter(range(100))
 
-    assert reporting.report(lambda: [{"value": next(counted)}], 0.001)
+    assert reporter.report(lambda: [{"value": next(counted)}], 0.001)
     assert page.enough.wait(WAIT_S)
     assert page.taken == [{"value": 0}, {"value": 1}]
     assert [record.getMessage() for record in caplog.records] == ["wrapper.report_failed"]

@@ -12,11 +12,11 @@ from support.fleets import small_fleet
 from support.own_models import small_own_model
 
 from fleet import Fleet
-from model_wrapper.counters import STORE_MODELS
-from model_wrapper.fleet_cache import CachedStore
-from model_wrapper.measures import fleet_gauges
-from model_wrapper.served_fleet import ServedFleet
-from model_wrapper.store_models import StoreModels
+from model_wrapper.components.request_metrics import fleet_gauges
+from model_wrapper.fleets.served import ServedFleet
+from model_wrapper.fleets.store_models import StoreModels
+from model_wrapper.metrics.counters import STORE_MODELS
+from model_wrapper.registry.cache import CachedStore
 
 FILES = Path("/proc/self/fd")
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.malformed import JSON, UNREADABLE
 
-from model_wrapper.unreadable import meta_before_the_break, why_unreadable
+from model_wrapper.http.json_errors import meta_before_the_break, why_unreadable
 
 BODIES = [(body, said) for _, body, kind, said in UNREADABLE if kind == JSON]
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from support.logged_events import ISSUED_AT, answer, entry, error_entry, event, recorded, rows_of, table
 
+from model_wrapper.answering.messages import MARKS
 from model_wrapper.contract import decode_answer, encode_answer
-from model_wrapper.messages import MARKS
 from monitoring.request_log.answers import PART_TAG
 from monitoring.request_log.errors import NotAForecastError
 from monitoring.request_log.events import Event, Kind, read_head

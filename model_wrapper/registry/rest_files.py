@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from model_wrapper.errors import FleetUnavailableError
-from model_wrapper.fleet_cache import FLEET_FILE
-from model_wrapper.registry_rest import AskTheClientError, Server
+from model_wrapper.registry.cache import FLEET_FILE
+from model_wrapper.registry.mlflow_rest import AskTheClientError, Server
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from model_wrapper.fleet_cache import FleetCache
-    from model_wrapper.registry_rest import NamedModel
+    from model_wrapper.registry.cache import FleetCache
+    from model_wrapper.registry.mlflow_rest import NamedModel
 
 _MOST_FOLDERS: Final = 200
 _HANDED_OUT: Final = "/api/2.0/mlflow-artifacts/artifacts/"

@@ -8,17 +8,18 @@ from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
-from model_wrapper.booting import REPLACES
+from model_wrapper.components.live_error import Recent, count, reply_to
+from model_wrapper.components.request_metrics import begin_at_zero, fleet_gauges
 from model_wrapper.contract.answers import refusal_message
+from model_wrapper.contract.errors import BadRequestError
 from model_wrapper.contract.feedback import READ_FEEDBACK, parse_feedback
 from model_wrapper.contract.problems import REASON
-from model_wrapper.counters import FEEDBACK, REFUSED, REQUESTS, Counters
-from model_wrapper.errors import BadRequestError, FleetUnavailableError
-from model_wrapper.feedback import Recent, count, reply_to
-from model_wrapper.fleet_source import FleetSource
-from model_wrapper.measures import begin_at_zero, fleet_gauges
-from model_wrapper.reloading import Watch
-from model_wrapper.reporting import report
+from model_wrapper.errors import FleetUnavailableError
+from model_wrapper.fleets.hot_reload import Watch
+from model_wrapper.fleets.source import FleetSource
+from model_wrapper.metrics.counters import FEEDBACK, REFUSED, REQUESTS, Counters
+from model_wrapper.metrics.reporter import report
+from model_wrapper.seldon.worker_start import REPLACES
 from model_wrapper.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from fleet import StorecastError
     from model_wrapper.contract.feedback import Feedback, JudgedDay
-    from model_wrapper.served_fleet import ServedFleet
+    from model_wrapper.fleets.served import ServedFleet
 
 _logger: Final = logging.getLogger(__name__)
 
@@ -104,7 +105,7 @@ class Component:
     @cached_property
     def model_error_handler(self) -> Blueprint:
         """The front door, under the name by which Seldon's wrapper registers it."""
-        from model_wrapper.http_door import door  # noqa: PLC0415 (Flask only where there is HTTP)
+        from model_wrapper.http.request_filter import door  # noqa: PLC0415 (Flask only where there is HTTP)
 
         return door(self.paths, self.counters, self.settings.max_cells)
 
@@ -209,6 +210,6 @@ class Component:
 
     @staticmethod
     def _raise_to_seldon(error: StorecastError, reason: str, meta: dict[str, Any] | None = None) -> NoReturn:
-        from model_wrapper.seldon_refusal import SeldonRefusal  # noqa: PLC0415 (as above)
+        from model_wrapper.seldon.refusal import SeldonRefusal  # noqa: PLC0415 (as above)
 
         raise SeldonRefusal(str(error), status_code=error.http_status, payload=meta, reason=reason) from error

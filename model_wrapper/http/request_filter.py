@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Blueprint, Response, current_app, g, jsonify, make_response, request
 from werkzeug.exceptions import HTTPException
 
+from model_wrapper.answering.messages import echoed
 from model_wrapper.contract.answers import refusal_message
+from model_wrapper.contract.errors import BadRequestError
 from model_wrapper.contract.feedback import READ_FEEDBACK, parse_feedback
 from model_wrapper.contract.problems import MAX_PROBLEMS, refusal, told
-from model_wrapper.counters import REFUSED, UNREADABLE, Counters
-from model_wrapper.envelope import envelope_problems
-from model_wrapper.errors import BadRequestError
-from model_wrapper.fast_json import FastJson
-from model_wrapper.messages import echoed
-from model_wrapper.unreadable import meta_before_the_break, why_unreadable
+from model_wrapper.http.fast_json import FastJson
+from model_wrapper.http.feedback_envelope import envelope_problems
+from model_wrapper.http.json_errors import meta_before_the_break, why_unreadable
+from model_wrapper.metrics.counters import REFUSED, UNREADABLE, Counters
 
 if TYPE_CHECKING:
     from flask.blueprints import BlueprintSetupState
 
-    from model_wrapper.errors import Problem
+    from model_wrapper.contract.errors import Problem
 
 PREDICT_PATHS: Final = frozenset({"/predict", "/api/v1.0/predictions", "/api/v0.1/predictions"})
 FEEDBACK_PATHS: Final = frozenset({"/send-feedback", "/api/v1.0/feedback", "/api/v0.1/feedback"})

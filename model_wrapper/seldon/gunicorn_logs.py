@@ -9,7 +9,7 @@ from gunicorn.glogging import Logger
 if TYPE_CHECKING:
     from gunicorn.config import Config
 
-CLASS_PATH: Final = "model_wrapper.gunicorn_logs.RootLogger"
+CLASS_PATH: Final = "model_wrapper.seldon.gunicorn_logs.RootLogger"
 
 
 class RootLogger(Logger):  # type: ignore[misc]  # gunicorn publishes no types

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-    from model_wrapper.errors import Problem
+    from model_wrapper.contract.errors import Problem
 
 _KINDS: Final = {
     "google.protobuf.Value": "JSON nested less than 90 deep, its numbers within 64 bits",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from model_wrapper.checking import REASONS
 from model_wrapper.contract.answers import SOURCES
 from model_wrapper.contract.days import days_between
-from model_wrapper.counters import (
+from model_wrapper.fleets.acceptance import REASONS
+from model_wrapper.metrics.counters import (
     ASSUMED,
     CLIPPED,
     FLEET_AGE,
@@ -36,9 +36,9 @@ from model_wrapper.counters import (
 if TYPE_CHECKING:
     from datetime import date
 
-    from model_wrapper.answering import Solved
-    from model_wrapper.counters import Counters
-    from model_wrapper.served_fleet import ServedFleet
+    from model_wrapper.answering.forecast import Solved
+    from model_wrapper.fleets.served import ServedFleet
+    from model_wrapper.metrics.counters import Counters
 
 OUTCOMES: Final = ("answered", "refused", "unavailable", "failed")
 REFUSALS: Final = ("bad_request", "over_limit", "bad_feedback", UNREADABLE)

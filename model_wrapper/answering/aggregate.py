@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fleet.names import CHALLENGER
+from model_wrapper.answering.messages import ERRORS_TAG, MARKS, readable
 from model_wrapper.contract.answers import ERROR_PREFIX, NOT_ANSWERED, ROW_NAMES
-from model_wrapper.messages import ERRORS_TAG, MARKS, readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from model_wrapper.contract.days import plus_days
+from model_wrapper.fleets.store_models import NO_STORE_MODELS, StoreModels
 from model_wrapper.sharding import shard_of
-from model_wrapper.store_models import NO_STORE_MODELS, StoreModels
 
 if TYPE_CHECKING:
     from datetime import date

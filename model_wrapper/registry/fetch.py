@@ -1,6 +1,8 @@
-"""Fetches a fleet from a registry into the cache: ``python -m model_wrapper.fetch URI CACHE``; prints where it is.
+"""Fetches a fleet from a registry into the cache, and prints where it is.
 
-Run as a process of its own by `model_wrapper.fleet_source`, so that the registry's client leaves with it.
+    python -m model_wrapper.registry.fetch URI CACHE
+
+Run as a process of its own by `model_wrapper.fleets.source`, so that the registry's client leaves with it.
 """
 
 from __future__ import annotations
@@ -20,10 +22,10 @@ from typing import Any, Final
 from fleet.local_registry import database_of, opening
 from fleet.names import parse_model_uri
 from model_wrapper.errors import FleetUnavailableError
-from model_wrapper.fetch_stores import PROPHET_FILE, OwnFiles, fetch_each, fetch_stores
-from model_wrapper.fleet_cache import FLEET_FILE, CachedVersion, FleetCache, fleet_inside
-from model_wrapper.registry_files import bring_fleet, download, tags_of
-from model_wrapper.registry_rest import AskTheClientError, NamedModel, Server, look
+from model_wrapper.registry.cache import FLEET_FILE, CachedVersion, FleetCache, fleet_inside
+from model_wrapper.registry.fetch_stores import PROPHET_FILE, OwnFiles, fetch_each, fetch_stores
+from model_wrapper.registry.mlflow_rest import AskTheClientError, NamedModel, Server, look
+from model_wrapper.registry.rest_files import bring_fleet, download, tags_of
 
 _PR_SET_PDEATHSIG: Final = 1
 _REST_S: Final = 3600.0  # who waits for this process ends it much earlier
@@ -101,7 +103,7 @@ def _download(cache: FleetCache, name: str, version: str, place: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Fetch and print one JSON line; on a problem print one line on stderr and return its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m model_wrapper.fetch", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m model_wrapper.registry.fetch", description=__doc__)
     parser.add_argument("uri", help="models:/NAME@ALIAS or models:/NAME/VERSION")
     parser.add_argument("cache", type=Path, help="folder of the cache")
     parser.add_argument("--parent", type=int, help="process id of the worker that waits; without it, nobody does")

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from fleet import Fleet, StorecastError
-from model_wrapper.checking import DAMAGED, REGISTRY, Size, check_forecast, check_size, open_whole
 from model_wrapper.errors import FleetRefusedError, FleetUnavailableError
-from model_wrapper.fleet_cache import FLEET_FILE, CachedVersion, FleetCache, is_registry_uri
-from model_wrapper.registry_answer import Registry
-from model_wrapper.served_fleet import ServedFleet
-from model_wrapper.store_models import NO_STORE_MODELS, StoreModels
+from model_wrapper.fleets.acceptance import DAMAGED, REGISTRY, Size, check_forecast, check_size, open_whole
+from model_wrapper.fleets.served import ServedFleet
+from model_wrapper.fleets.store_models import NO_STORE_MODELS, StoreModels
+from model_wrapper.registry.cache import FLEET_FILE, CachedVersion, FleetCache, is_registry_uri
+from model_wrapper.registry.lookup import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

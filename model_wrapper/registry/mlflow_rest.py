@@ -14,8 +14,8 @@ from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
 
 from fleet.errors import NameSyntaxError
 from fleet.names import CHAMPION, parse_model_uri, store_id_of, store_model_name
-from model_wrapper.bounded_http import BoundedHttp
 from model_wrapper.errors import FleetUnavailableError
+from model_wrapper.registry.http_get import BoundedHttp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,16 +8,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from fleet.names import CHALLENGER, CHAMPION
-from model_wrapper.answering import solve
-from model_wrapper.component import Component, today_utc
+from model_wrapper.answering.forecast import solve
+from model_wrapper.answering.messages import Behind, answer_message, left_message, payload_of, readable, with_meta
+from model_wrapper.answering.plan import read_and_plan
+from model_wrapper.components.base import Component, today_utc
+from model_wrapper.components.live_error import begin_at_zero, child_that_answered
+from model_wrapper.components.request_metrics import count_answer
 from model_wrapper.contract.answers import SOURCE_FALLBACK, SOURCE_FLEET, SOURCE_STORE, SOURCES
-from model_wrapper.counters import LEFT
-from model_wrapper.errors import BadRequestError, FleetUnavailableError, WrapperError
-from model_wrapper.feedback import begin_at_zero, child_that_answered
-from model_wrapper.http_door import FEEDBACK_PATHS, PREDICT_PATHS
-from model_wrapper.measures import count_answer
-from model_wrapper.messages import Behind, answer_message, left_message, payload_of, readable, with_meta
-from model_wrapper.planning import read_and_plan
+from model_wrapper.contract.errors import BadRequestError
+from model_wrapper.errors import FleetUnavailableError, WrapperError
+from model_wrapper.http.request_filter import FEEDBACK_PATHS, PREDICT_PATHS
+from model_wrapper.metrics.counters import LEFT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from model_wrapper.answering import Solved
+    from model_wrapper.answering.forecast import Solved
+    from model_wrapper.answering.plan import Line
     from model_wrapper.contract.feedback import Feedback, JudgedDay
-    from model_wrapper.planning import Line
-    from model_wrapper.served_fleet import ServedFleet
+    from model_wrapper.fleets.served import ServedFleet
     from model_wrapper.settings import Settings
     from model_wrapper.sharding import Layout
 

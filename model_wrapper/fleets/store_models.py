@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from fleet import Fleet
-    from model_wrapper.fleet_cache import CachedStore
+    from model_wrapper.registry.cache import CachedStore
 
 _logger: Final = logging.getLogger(__name__)
 

@@ -6,8 +6,10 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Final
 
-from model_wrapper import booting, gunicorn_logs, logs, protobuf_bridge, reporting
+from model_wrapper import logs
 from model_wrapper.errors import ConfigError
+from model_wrapper.metrics import reporter
+from model_wrapper.seldon import gunicorn_logs, protobuf_bridge, worker_start
 from model_wrapper.settings import EVERY_ADDRESS, Settings
 
 if TYPE_CHECKING:
@@ -62,13 +64,13 @@ def calm_gunicorn(bind_host: str) -> None:
     """
     from gunicorn import config  # noqa: PLC0415
 
-    from model_wrapper import keeping_worker  # noqa: PLC0415
+    from model_wrapper.seldon import keep_alive_worker  # noqa: PLC0415
 
     # The socket would be opened under $HOME, which a read-only container does not have.
     config.ControlSocketDisable.default = True
     config.LoggerClass.default = gunicorn_logs.CLASS_PATH
-    config.WorkerClass.default = keeping_worker.CLASS_PATH
-    config.Postfork.default = staticmethod(booting.watch)
+    config.WorkerClass.default = keep_alive_worker.CLASS_PATH
+    config.Postfork.default = staticmethod(worker_start.watch)
     accept = config.Bind.validator
     config.Bind.validator = staticmethod(
         lambda bind: [address.replace(EVERY_ADDRESS, bind_host) for address in accept(bind)]
@@ -84,14 +86,14 @@ def main(arguments: Sequence[str], environ: MutableMapping[str, str]) -> int:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     calm_gunicorn(settings.bind_host)
-    booting.give_memory_back()
+    worker_start.give_memory_back()
     _logger.info("wrapper.starting", extra={"facts": {"component": interface, "fleet": settings.fleet_uri}})
     from seldon_core import microservice  # noqa: PLC0415 (after everything above)
 
-    from model_wrapper import shared_metrics  # noqa: PLC0415 (as above)
+    from model_wrapper.metrics import shared_metrics  # noqa: PLC0415 (as above)
 
     shared_metrics.install()
-    reporting.install()
+    reporter.install()
     sys.argv = ["seldon-core-microservice", interface, *rest]
     microservice.main()
     return 0

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from datetime import date
 
+    from model_wrapper.contract.errors import Problem
     from model_wrapper.contract.requests import Overrides
     from model_wrapper.contract.salvaging import Doubt
-    from model_wrapper.errors import Problem
-    from model_wrapper.served_fleet import ServedFleet
+    from model_wrapper.fleets.served import ServedFleet
 
 _NEWCOMER: Final = "give expectedSales, its mean sales of an open day, for a store that is new"
 _GROUPS_NAMED: Final = 30

@@ -2,8 +2,9 @@
 
 A file lock lets one worker ask; the others read what it noted, also that it failed. A plain MLflow server is asked over
 REST, and gives the fleet that way where it hands out its artifacts itself. Any other registry, and stores' own models,
-cost a process (`model_wrapper.fetch`), because the registry's client and Prophet are large and may hang; an answer that
-wanted the client is believed the longer. A local database that was not written since then has nothing new to say.
+cost a process (`model_wrapper.registry.fetch`), because the registry's client and Prophet are large and may hang; an
+answer that wanted the client is believed the longer. A local database that was not written since then has nothing new
+to say.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from fleet import StorecastError
 from fleet.local_registry import database_of
 from model_wrapper.errors import FleetUnavailableError
-from model_wrapper.fleet_cache import FLEET_FILE, CachedVersion, FleetCache
-from model_wrapper.registry_files import bring_fleet
-from model_wrapper.registry_rest import Look, Server, look
+from model_wrapper.registry.cache import FLEET_FILE, CachedVersion, FleetCache
+from model_wrapper.registry.mlflow_rest import Look, Server, look
+from model_wrapper.registry.rest_files import bring_fleet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -142,7 +143,7 @@ class Registry(NamedTuple):
 
     def _fetch(self) -> CachedVersion:
         self._sweep()
-        command = [sys.executable, "-m", "model_wrapper.fetch", self.uri, str(self.cache.root)]
+        command = [sys.executable, "-m", "model_wrapper.registry.fetch", self.uri, str(self.cache.root)]
         command += ["--parent", str(os.getpid())]
         if self.with_stores:
             command += ["--stores", str(self.timeout_s * _SHARE_FOR_STORES)]
@@ -217,7 +218,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _fetching_env(environ: Mapping[str, str]) -> dict[str, str]:
     # The process must find this package wherever the worker found it.
-    ours = str(Path(__file__).resolve().parents[1])
+    ours = str(Path(__file__).resolve().parents[2])
     before = environ.get("PYTHONPATH", "")
     return {**_PATIENCE, **environ, "PYTHONPATH": f"{ours}{os.pathsep}{before}" if before else ours}
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fleet.names import CHALLENGER
 from model_wrapper.contract.answers import SOURCE_FALLBACK
 from model_wrapper.contract.feedback import FEEDBACK_REPLY_NAMES
-from model_wrapper.counters import (
+from model_wrapper.metrics.counters import (
     FEEDBACK_ABSOLUTE_ERROR,
     FEEDBACK_CLOSED_DAYS,
     FEEDBACK_COVERED_DAYS,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from model_wrapper.contract.feedback import Feedback, JudgedDay
-    from model_wrapper.counters import Counters
+    from model_wrapper.metrics.counters import Counters
     from model_wrapper.sharding import Layout
 
 

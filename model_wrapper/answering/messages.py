@@ -13,13 +13,13 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fleet.names import CHALLENGER, CHAMPION
-from model_wrapper.answering import entries_of, rows_of
+from model_wrapper.answering.encode import entries_of, rows_of
 from model_wrapper.contract.answers import ROW_NAMES
 
 if TYPE_CHECKING:
-    from model_wrapper.answering import Solved
+    from model_wrapper.answering.forecast import Solved
     from model_wrapper.contract.requests import ForecastRequest
-    from model_wrapper.served_fleet import ServedFleet
+    from model_wrapper.fleets.served import ServedFleet
     from model_wrapper.settings import Settings
 
 MARKS: Final = "storecast"

@@ -13,14 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fleet import StorecastError
 from fleet.own_model import write_own_model
-from model_wrapper.fleet_cache import FLEET_FILE, CachedStore, FleetCache, refusal_of
-from model_wrapper.registry_rest import (
-    STORES_A_PAGE,
-    STORES_FILTER,
-    AskTheClientError,
-    NamedModel,
-    own_champion,
-)
+from model_wrapper.registry.cache import FLEET_FILE, CachedStore, FleetCache, refusal_of
+from model_wrapper.registry.mlflow_rest import STORES_A_PAGE, STORES_FILTER, AskTheClientError, NamedModel, own_champion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -8,15 +8,15 @@ import re
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Final
 
-from model_wrapper.checking import INTERNAL
-from model_wrapper.counters import RELOAD_FAILURES, RELOADS, Counters
 from model_wrapper.errors import FleetRefusedError
+from model_wrapper.fleets.acceptance import INTERNAL
+from model_wrapper.metrics.counters import RELOAD_FAILURES, RELOADS, Counters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from model_wrapper.fleet_source import FleetSource
-    from model_wrapper.served_fleet import ServedFleet
+    from model_wrapper.fleets.served import ServedFleet
+    from model_wrapper.fleets.source import FleetSource
 
 _logger: Final = logging.getLogger(__name__)
 _JITTER: Final = 0.25

@@ -5,24 +5,24 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from model_wrapper.answering import solve
-from model_wrapper.component import Component
+from model_wrapper.answering.aggregate import EVERY_CHILD, Helper, OwnAnswer, merge
+from model_wrapper.answering.forecast import solve
+from model_wrapper.answering.messages import MARKS, Behind, answer_message, echoed, with_meta
+from model_wrapper.answering.plan import plan
+from model_wrapper.components.base import Component
+from model_wrapper.components.request_metrics import count_items
+from model_wrapper.contract.errors import BadRequestError
 from model_wrapper.contract.feedback import ROUTER
 from model_wrapper.contract.reading import parse_request
-from model_wrapper.counters import LOST, MENDED, MISMATCHES, ROUTED
-from model_wrapper.errors import BadRequestError
-from model_wrapper.http_door import FEEDBACK_PATHS, ROUTE_PATHS, route_message
-from model_wrapper.measures import count_items
-from model_wrapper.merging import EVERY_CHILD, Helper, OwnAnswer, merge
-from model_wrapper.messages import MARKS, Behind, answer_message, echoed, with_meta
-from model_wrapper.planning import plan
+from model_wrapper.http.request_filter import FEEDBACK_PATHS, ROUTE_PATHS, route_message
+from model_wrapper.metrics.counters import LOST, MENDED, MISMATCHES, ROUTED
 from model_wrapper.sharding import FIRST_CHILD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from model_wrapper.merging import Key
-    from model_wrapper.served_fleet import ServedFleet
+    from model_wrapper.answering.aggregate import Key
+    from model_wrapper.fleets.served import ServedFleet
 
 _STRANGE: Final = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, StopIteration, RuntimeError)
 """What taking a stranger's messages apart may raise; a generator makes a RuntimeError of a StopIteration."""

@@ -1,0 +1,1 @@
+"""The Seldon classes: the router and the forecasters."""

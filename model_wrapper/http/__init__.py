@@ -1,0 +1,1 @@
+"""HTTP requests before Seldon's code sees them, and JSON."""

@@ -1,0 +1,1 @@
+"""Counters of all workers, on one metrics page."""
