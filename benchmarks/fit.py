@@ -32,13 +32,13 @@ from joblib.externals.loky import get_reusable_executor
 from fleet import Design, Parameters
 from fleet.arrays import FloatArray, as_dates
 from fleet.prophet_io import from_prophet
-from training.batched import BatchedEngine
-from training.engine import CHANGEPOINTS, Engine, Priors, empty_parameters, put
-from training.features import retail_design
-from training.history import History
-from training.layout import Layout, layouts
-from training.read import read_history
-from training.stan import StanEngine
+from training.chain.read import read_history
+from training.engines.batched import BatchedEngine
+from training.engines.design_groups import Layout, layouts
+from training.engines.engine import CHANGEPOINTS, Engine, Priors, empty_parameters, put
+from training.engines.features import retail_design
+from training.engines.stan import StanEngine
+from training.history.history import History
 from training.synth import write_chain
 
 FIRST_DAY, N_DAYS, SEED = dt.date(2013, 1, 1), 942, 1

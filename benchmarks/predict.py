@@ -20,11 +20,11 @@ import numpy as np
 
 from fleet import Fleet
 from fleet.prophet_io import future_frame, to_prophet
-from training.assemble import assemble
-from training.batched import BatchedEngine
-from training.engine import Priors
-from training.features import retail_design
-from training.read import read_history
+from training.backtest.assemble import assemble
+from training.chain.read import read_history
+from training.engines.batched import BatchedEngine
+from training.engines.engine import Priors
+from training.engines.features import retail_design
 from training.synth import AHEAD_DAYS, write_chain
 
 REPEATS = 5

@@ -23,14 +23,14 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.memory import PeakMemory
-from training.batched import BatchedEngine
-from training.mapping import ROSSMANN
+from training.chain.partitions import MAX_PARTITIONS, STORES_A_PARTITION, PartitionWriter
+from training.engines.batched import BatchedEngine
 from training.options import Quiet, TrainingOptions
-from training.partitions import MAX_PARTITIONS, STORES_A_PARTITION, PartitionWriter
+from training.pooling.variants import LIVELY
 from training.run import train
-from training.runners import RUNNERS, runner_of
-from training.tables import TRAIN
-from training.variants import LIVELY
+from training.sources.mapping import ROSSMANN
+from training.sources.tables import TRAIN
+from training.workers.runners import RUNNERS, runner_of
 
 FIRST_DAY = int(np.datetime64("2013-01-01").astype(np.int64))
 SUNDAY, SATURDAY = 6, 5
@@ -41,7 +41,7 @@ BYTES_A_ROW = 16
 
 @dataclass(frozen=True)
 class MadeUp:
-    """A `training.sources.Source` of seeded series."""
+    """A `training.sources.base.Source` of seeded series."""
 
     n_series: int
     n_days: int

@@ -33,9 +33,9 @@ from benchmarks.memory import pss_mb
 from benchmarks.peers.raw_client import Connection, latencies_s, percentile_ms, request, requests_a_second
 from benchmarks.peers.servers import Served, book, floor_deployment, graph
 from fleet import Fleet
-from training import registry
+from training.registry import runs
+from training.registry.tracking_uri import tracking_uri
 from training.synth import write_chain
-from training.tracking import tracking_uri
 
 FIRST_DAY = dt.date(2013, 1, 1)
 PREDICTIONS = "/api/v1.0/predictions"
@@ -126,7 +126,7 @@ def trained(folder: Path, n_stores: int, rossmann: Path | None) -> Chain:
     subprocess.run(
         [*command, *(word for pair in options for word in pair)], check=True, capture_output=True, env=environ
     )
-    return Chain(home, registry.load_fleet(tracking_uri({}, home), home)[0])
+    return Chain(home, runs.load_fleet(tracking_uri({}, home), home)[0])
 
 
 def first_requests_ms(served: Served, chain: Chain) -> tuple[float, float]:

@@ -20,16 +20,16 @@ from fleet import Design, Fleet, formula
 from fleet.arrays import AnyArray, BoolArray, FloatArray, IntArray, as_dates
 from fleet.calendar import UNKNOWN
 from fleet.features import CLOSURE_REACH_DAYS, padded_window
-from training import metrics
-from training.assemble import assemble
-from training.batched import BatchedEngine
-from training.engine import Fits
-from training.features import retail_design
-from training.history import History
-from training.lending import Lessons, lend, lessons_of
-from training.read import read_history
+from training.backtest import metrics
+from training.backtest.assemble import assemble
+from training.chain.read import read_history
+from training.engines.batched import BatchedEngine
+from training.engines.engine import Fits
+from training.engines.features import retail_design
+from training.history.history import History
+from training.pooling.collect import Lessons, lend, lessons_of
+from training.pooling.variants import VARIANTS, blend, fit_variants
 from training.synth import write_chain
-from training.variants import VARIANTS, blend, fit_variants
 
 HORIZON_DAYS = 42
 LENGTHS_DAYS = (35, 60, 120, 240, 365, 450, 600)

@@ -28,9 +28,9 @@ from benchmarks.memory import PeakMemory
 from fleet.names import store_model_name
 from fleet.prophet_io import to_prophet
 from graph.local.free_ports import free_ports
-from training import registry
+from training.registry import runs
+from training.registry.tracking_uri import tracking_uri
 from training.synth import write_chain
-from training.tracking import tracking_uri
 
 FIRST_DAY = dt.date(2013, 1, 1)
 
@@ -54,7 +54,7 @@ def train(
 ) -> tuple[dict[str, object], float, float]:
     """One run of the command line that fits every store: its result, its wall seconds from start to end, its peak MB.
 
-    Args: uri: another registry.  watch_every_s: how often to look at its memory; None: not at all.
+    Args: uri: another runs.  watch_every_s: how often to look at its memory; None: not at all.
     """
     command = [sys.executable, "-m", "storecast", "train", "--home", str(home), "--refit", "all", *words]
     environ = environment() | ({"MLFLOW_TRACKING_URI": uri} if uri else {})
@@ -125,9 +125,9 @@ def one_by_one_s(home: Path, n_stores: int) -> float:
     import mlflow  # noqa: PLC0415 - not before the trainings, whose memory is measured beside it
 
     uri = tracking_uri({}, home)
-    fleet, _ = registry.load_fleet(uri, home)
+    fleet, _ = runs.load_fleet(uri, home)
     ids = [store_id for store_id, on in zip(fleet.store_ids, fleet.has_model, strict=True) if on][:n_stores]
-    with registry.connected(uri, home), contextlib.redirect_stderr(io.StringIO()):  # MLflow tells of each
+    with runs.connected(uri, home), contextlib.redirect_stderr(io.StringIO()):  # MLflow tells of each
         begun = time.perf_counter()
         for store_id in ids:
             mlflow.prophet.log_model(

@@ -24,7 +24,7 @@ from model_wrapper.fleets.store_models import NO_STORE_MODELS, StoreModels
 from model_wrapper.registry.cache import FleetCache
 from model_wrapper.registry.fetch_stores import fetch_stores
 from model_wrapper.settings import Settings
-from training.registry import connected, load_fleet
+from training.registry.runs import connected, load_fleet
 
 COLUMNS = (*ROW_NAMES, "note")
 PREDICTIONS = "/api/v1.0/predictions"

@@ -24,11 +24,11 @@ from storecast.forecast import MAX_STORES, table
 from storecast.progress import Progress
 from storecast.serve import deployment_of, local_options
 from storecast.verbs import VERBS
-from training.batched import BatchedEngine
-from training.registry import load_fleet
+from training.engines.batched import BatchedEngine
+from training.registry.runs import load_fleet
+from training.registry.tracking_uri import tracking_uri
 from training.run import TrainingOptions, train
 from training.synth import write_chain
-from training.tracking import tracking_uri
 
 PLOT_DAYS = 42
 FIRST_DAY = dt.date(2013, 1, 1)

@@ -15,7 +15,7 @@ from storecast.arguments import Verbs, add_home, date, level, positive, verb
 from storecast.asking import COLUMNS, Answer, Question, ask_graph, ask_registry
 from storecast.output import writing
 from storecast.verbs import VERBS
-from training.tracking import tracking_uri
+from training.registry.tracking_uri import tracking_uri
 
 MAX_STORES = 6
 """Stores that one picture can show; a file of pages has so many a page."""

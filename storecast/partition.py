@@ -8,10 +8,10 @@ from pathlib import Path
 from storecast import exit_codes
 from storecast.arguments import Verbs, verb
 from storecast.verbs import VERBS
+from training.checks.validate import Report
 from training.errors import DataError
-from training.mapping import ROSSMANN, read_mapping
 from training.prepare import write_partitions
-from training.validate import Report
+from training.sources.mapping import ROSSMANN, read_mapping
 
 
 def add(verbs: Verbs) -> None:

@@ -6,7 +6,7 @@ import sys
 
 from tqdm import tqdm
 
-from training.machine_code import is_kept
+from training.engines.machine_code import is_kept
 
 logger = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from model_wrapper.settings import Settings
 from storecast import exit_codes
 from storecast.arguments import Verbs, add_home, positive, verb
 from storecast.verbs import VERBS
-from training import promotion
-from training.tracking import tracking_uri
+from training.registry import promotion
+from training.registry.tracking_uri import tracking_uri
 
 _ROWS = {
     "version": "version",

@@ -23,7 +23,7 @@ from storecast import log_beside
 from storecast.arguments import Verbs, add_home, port, verb
 from storecast.graph_verbs import COMMITTED
 from storecast.verbs import VERBS
-from training.tracking import tracking_uri
+from training.registry.tracking_uri import tracking_uri
 
 # Of Prometheus, for all pages of the running graph: prometheus --config.file=...
 SCRAPE_FILE = "prometheus.yaml"

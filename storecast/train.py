@@ -13,19 +13,19 @@ from storecast import exit_codes
 from storecast.arguments import Verbs, add_home, not_negative, positive, share, share_or_none, verb
 from storecast.progress import Progress
 from storecast.verbs import VERBS
-from training import mapping
-from training.batched import BatchedEngine
-from training.engine import Engine
+from training.champion.fleet_gate import MARGIN
+from training.checks.returns import NEGATIVES
+from training.engines.batched import BatchedEngine
+from training.engines.engine import Engine
+from training.engines.stan import StanEngine
 from training.errors import DataError, TooManyFailuresError
-from training.gate import MARGIN
-from training.mapping import ROSSMANN, read_mapping
-from training.returns import NEGATIVES
+from training.pooling.variants import STEADY, VARIANTS
+from training.registry.tracking_uri import tracking_uri
 from training.run import TrainingOptions
 from training.run import train as train_chain
-from training.runners import RUNNERS, Runner, runner_of
-from training.stan import StanEngine
-from training.tracking import tracking_uri
-from training.variants import STEADY, VARIANTS
+from training.sources import mapping
+from training.sources.mapping import ROSSMANN, read_mapping
+from training.workers.runners import RUNNERS, Runner, runner_of
 
 ENGINES: dict[str, Callable[[int | None], Engine]] = {"batched": BatchedEngine, "stan": StanEngine}
 

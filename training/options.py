@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from fleet.design import Growth, Transform
-from training import lending
-from training.gate import MARGIN
-from training.mapping import ROSSMANN, Mapped
-from training.returns import Negatives
-from training.runners import InProcess, Runner
-from training.variants import VARIANTS, Variant
+from training.champion.fleet_gate import MARGIN
+from training.checks.returns import Negatives
+from training.pooling import collect
+from training.pooling.variants import VARIANTS, Variant
+from training.sources.mapping import ROSSMANN, Mapped
+from training.workers.runners import InProcess, Runner
 
 HORIZON_DAYS = 42
 """Days ahead that a chain plans for, where no backtest says how many."""
@@ -58,7 +58,7 @@ class TrainingOptions:
             "variants": [asdict(variant) for variant in self.variants],
             "test_days": self.test_days,
             "n_folds": self.n_folds,
-            "borrowing": lending.SETTINGS,
+            "borrowing": collect.SETTINGS,
         }
 
 

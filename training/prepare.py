@@ -11,16 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from fleet.calendar import OPEN
-from training.backtest import cutoffs_of
-from training.clean import LOST_SHARE
-from training.columns import read_words
-from training.errors import DataError
-from training.history import Chain, natural_order
-from training.mapping import ROSSMANN, Mapped
-from training.notices import Notices, calendar_end, groups_unknown, ids_alike, merged
-from training.notices_of_rows import id_of_all, kinds_unknown
-from training.options import HORIZON_DAYS, Stages, TrainingOptions
-from training.partitions import (
+from training.backtest.folds import cutoffs_of
+from training.chain.partitions import (
     MANIFEST,
     MAX_PARTITIONS,
     STORES_A_PARTITION,
@@ -29,12 +21,21 @@ from training.partitions import (
     open_partitions,
     partition_of,
 )
-from training.read import UNKNOWN_WORD, check_sold, check_surveys, open_inputs, placeable, read_groups
-from training.returns import Negatives
-from training.sources import Source, open_source
-from training.survey import Part, Survey, chain_of, days_of, survey
-from training.tables import TRAIN, NameArray
-from training.validate import Problem, Report
+from training.chain.read import UNKNOWN_WORD, check_sold, check_surveys, open_inputs, placeable, read_groups
+from training.chain.survey import Part, Survey, chain_of, days_of, survey
+from training.checks.clean import LOST_SHARE
+from training.checks.notices import Notices, calendar_end, groups_unknown, ids_alike, merged
+from training.checks.returns import Negatives
+from training.checks.row_notices import id_of_all, kinds_unknown
+from training.checks.validate import Problem, Report
+from training.errors import DataError
+from training.history.history import Chain, natural_order
+from training.options import HORIZON_DAYS, Stages, TrainingOptions
+from training.sources.arrow_columns import read_words
+from training.sources.base import Source
+from training.sources.mapping import ROSSMANN, Mapped
+from training.sources.open import open_source
+from training.sources.tables import TRAIN, NameArray
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,16 @@ from support.daily import daily
 
 from fleet import Design, Fleet
 from fleet.arrays import as_dates
-from training import metrics
-from training.assemble import LOST, assemble, with_verdict
-from training.backtest import MIN_HISTORY_DAYS, Fold, cutoffs_of, roll, settle
-from training.batched import BatchedEngine
-from training.choose import choose
+from training.backtest import metrics
+from training.backtest.assemble import LOST, assemble, with_verdict
+from training.backtest.choose import choose
+from training.backtest.evaluate import Evaluation, evaluate
+from training.backtest.folds import MIN_HISTORY_DAYS, Fold, cutoffs_of, roll, settle
+from training.engines.batched import BatchedEngine
+from training.engines.features import retail_design
 from training.errors import DataError
-from training.evaluate import Evaluation, evaluate
-from training.features import retail_design
-from training.history import History
-from training.variants import LIVELY, SMOOTH, combine, fit_variants
+from training.history.history import History
+from training.pooling.variants import LIVELY, SMOOTH, combine, fit_variants
 
 VARIANTS = (LIVELY, SMOOTH)
 

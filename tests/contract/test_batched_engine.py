@@ -16,13 +16,13 @@ from fleet.arrays import FloatArray, as_dates, weekdays
 from fleet.features import Regressor, padded_window
 from fleet.formula import SCALARS
 from fleet.prophet_io import future_frame, to_prophet
-from training.batched import CONSTANT_SIGMA, BatchedEngine
-from training.engine import Fits, Priors
+from training.chain.read import read_history
+from training.engines.batched import CONSTANT_SIGMA, BatchedEngine
+from training.engines.engine import Fits, Priors
+from training.engines.features import retail_design
+from training.engines.stan import StanEngine
 from training.errors import DataError
-from training.features import retail_design
-from training.history import History
-from training.read import read_history
-from training.stan import StanEngine
+from training.history.history import History
 
 PRIORS = Priors()
 AHEAD_DAYS = 42

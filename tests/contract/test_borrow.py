@@ -13,8 +13,12 @@ from fleet.arrays import BoolArray, FloatArray, as_dates
 from fleet.features import CLOSURE_REACH_DAYS, padded_window
 from fleet.formula import SCALARS
 from fleet.prophet_io import future_frame, to_prophet
-from training.batched import BatchedEngine, fit_expecting
-from training.borrow import (
+from training.engines.batched import BatchedEngine, fit_expecting
+from training.engines.engine import Fits, Priors, Way
+from training.engines.features import retail_design
+from training.engines.priors import LEAST_SCALE, Expectation
+from training.history.history import History
+from training.pooling.group_effects import (
     BORROWING_DAYS,
     CONSTANT_NOISE,
     Profile,
@@ -25,10 +29,6 @@ from training.borrow import (
     refit,
     with_group_noise,
 )
-from training.engine import Fits, Priors, Way
-from training.expectation import LEAST_SCALE, Expectation
-from training.features import retail_design
-from training.history import History
 
 PRIORS = Priors()
 AHEAD_DAYS = 42

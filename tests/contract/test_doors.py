@@ -13,9 +13,9 @@ import pytest
 import sqlalchemy
 
 from fleet.arrays import AnyArray
-from training.history import History
-from training.mapping import read_mapping
-from training.read import read_history
+from training.chain.read import read_history
+from training.history.history import History
+from training.sources.mapping import read_mapping
 
 MAPPING = """[columns]
 store_id = "shop"

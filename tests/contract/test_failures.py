@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from support.edge_chains import edge_chain
 
-from training.batched import BatchedEngine
-from training.engine import Priors
-from training.failures import failures_of
-from training.features import retail_design
+from training.engines.batched import BatchedEngine
+from training.engines.engine import Priors
+from training.engines.features import retail_design
+from training.workers.diagnose import failures_of
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

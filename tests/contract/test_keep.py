@@ -9,13 +9,13 @@ import pytest
 from support import chains
 
 from fleet import Design, Fleet, Parameters
-from training.assemble import LOST, assemble
-from training.batched import BatchedEngine
-from training.engine import Fits, Priors
-from training.features import retail_design
-from training.history import History
-from training.keep import Kept, fit_changed, known_to
-from training.variants import Variant
+from training.backtest.assemble import LOST, assemble
+from training.champion.reuse import Kept, fit_changed, known_to
+from training.engines.batched import BatchedEngine
+from training.engines.engine import Fits, Priors
+from training.engines.features import retail_design
+from training.history.history import History
+from training.pooling.variants import Variant
 
 ONLY = (Variant("only", Priors()),)
 SETTINGS = {"variants": "only"}

@@ -10,14 +10,14 @@ from support import chains, parts
 from support.edge_chains import some_stores
 
 from fleet import Fleet
-from training.assemble import assemble
-from training.batched import BatchedEngine
-from training.borrow import BORROWING_DAYS, borrowers
-from training.features import retail_design
-from training.history import History
-from training.lending import Lessons, lend, lessons_of, marked
-from training.variants import RECENT, SMOOTH, fit_variants
-from training.work import LendJob, lend_part
+from training.backtest.assemble import assemble
+from training.engines.batched import BatchedEngine
+from training.engines.features import retail_design
+from training.history.history import History
+from training.pooling.collect import Lessons, lend, lessons_of, marked
+from training.pooling.group_effects import BORROWING_DAYS, borrowers
+from training.pooling.variants import RECENT, SMOOTH, fit_variants
+from training.workers.partition_job import LendJob, lend_part
 
 VARIANTS = (RECENT, SMOOTH)
 SHORT = 3

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from support import chains
 
-from training import metrics
-from training.backtest import roll, settle
-from training.batched import BatchedEngine
-from training.choose import choose
-from training.evaluate import evaluate
-from training.features import retail_design
-from training.judge import Judged
-from training.plots import coverage_by_day, extremes, plot
-from training.variants import VARIANTS
+from training.backtest import metrics
+from training.backtest.choose import choose
+from training.backtest.evaluate import evaluate
+from training.backtest.folds import roll, settle
+from training.backtest.judge import Judged
+from training.backtest.plots import coverage_by_day, extremes, plot
+from training.engines.batched import BatchedEngine
+from training.engines.features import retail_design
+from training.pooling.variants import VARIANTS
 
 
 def test_the_best_and_the_worst_stores_are_those_that_were_judged() -> None:

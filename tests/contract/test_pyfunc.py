@@ -15,8 +15,8 @@ from support import fleets
 from fleet import Fleet
 from fleet.errors import StorecastError
 from fleet.names import CHAMPION, FLEET_MODEL, alias_uri
-from training import registry
-from training.tracking import tracking_uri
+from training.registry import runs
+from training.registry.tracking_uri import tracking_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PyFuncModel]:
     home = tmp_path_factory.mktemp("home")
     before = mlflow.get_tracking_uri()
     contents = fleets.contents(N_STORES, without_model=[2])
-    registry.register(tracking_uri({}, home), home, contents, parameters={}, metrics={})
+    runs.register(tracking_uri({}, home), home, contents, parameters={}, metrics={})
     yield mlflow.pyfunc.load_model(alias_uri(FLEET_MODEL, CHAMPION))
     mlflow.set_tracking_uri(before)
 

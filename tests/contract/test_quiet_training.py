@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from fleet.design import Transform
-from training.batched import BatchedEngine
-from training.mapping import Mapped
+from training.engines.batched import BatchedEngine
 from training.options import Quiet, TrainingOptions
 from training.run import train
+from training.sources.mapping import Mapped
 
 N_DAYS = 90
 HUGE, TINY = 1e15, 1e-300

@@ -8,8 +8,8 @@ from support import parts
 from support.fragile_work import Fragile, always_dies, dies_if_odd, dies_once, refuses
 
 from training.errors import DataError, WorkerLostError
-from training.runners import InProcess, Joblib, Ray, runner_of
-from training.work import work
+from training.workers.partition_job import work
+from training.workers.runners import InProcess, Joblib, Ray, runner_of
 
 
 def test_workers_and_their_order_change_no_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

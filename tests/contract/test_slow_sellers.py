@@ -8,17 +8,17 @@ from support.daily import PLAIN, daily
 
 from fleet import Design, Fleet
 from fleet.arrays import BoolArray, FloatArray, as_dates
-from training import metrics
-from training.assemble import assemble, with_verdict
-from training.backtest import cutoffs_of, roll, settle
-from training.batched import BatchedEngine
-from training.choose import choose
-from training.engine import Fits, Priors
-from training.evaluate import evaluate
-from training.features import retail_design
-from training.history import History
-from training.unbiased import unbiased
-from training.variants import VARIANTS, combine, fit_variants
+from training.backtest import metrics
+from training.backtest.assemble import assemble, with_verdict
+from training.backtest.choose import choose
+from training.backtest.evaluate import evaluate
+from training.backtest.folds import cutoffs_of, roll, settle
+from training.engines.batched import BatchedEngine
+from training.engines.bias_correction import unbiased
+from training.engines.engine import Fits, Priors
+from training.engines.features import retail_design
+from training.history.history import History
+from training.pooling.variants import VARIANTS, combine, fit_variants
 
 RATES = np.array([0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0])
 N_DAYS, AHEAD = 540, 42

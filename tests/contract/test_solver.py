@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize  # type: ignore[import-untyped]
 
 from fleet.arrays import FloatArray, IntArray
-from training import gram, solver
+from training.engines import products as gram
+from training.engines import solver
 
 PENALTY_SCALES = st.sampled_from([0.005, 0.05, 0.5])
 

@@ -9,8 +9,8 @@ import sqlalchemy
 from support import chains, parts
 
 from training.errors import DataError
-from training.runners import InProcess
-from training.work import work
+from training.workers.partition_job import work
+from training.workers.runners import InProcess
 
 TABLES = {"train": "sales", "store": "stores", "calendar": "days_ahead"}
 

@@ -10,8 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from training.errors import DataError, HistoryUnreachableError
-from training.sources import Source, open_source
-from training.sql import BATCH_ROWS, HISTORY_URL
+from training.sources.base import Source
+from training.sources.open import open_source
+from training.sources.sql import BATCH_ROWS, HISTORY_URL
 
 N_LATE = BATCH_ROWS + 10
 

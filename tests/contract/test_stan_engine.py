@@ -13,13 +13,13 @@ from support import chains
 
 from fleet import Fleet
 from fleet.arrays import as_dates
-from training import stan
-from training.assemble import assemble
-from training.engine import Priors
+from training.backtest.assemble import assemble
+from training.engines import stan
+from training.engines.engine import Priors
+from training.engines.features import regressor_table, retail_design
+from training.engines.stan import StanEngine
 from training.errors import DataError
-from training.features import regressor_table, retail_design
-from training.history import History
-from training.stan import StanEngine
+from training.history.history import History
 
 
 @pytest.fixture(scope="module")

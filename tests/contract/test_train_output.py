@@ -9,7 +9,7 @@ import pytest
 from support import chains
 
 from storecast import __main__ as command_line
-from training import stan
+from training.engines import stan
 
 
 def strict(text: str) -> Any:  # noqa: ANN401 - any plain value

@@ -15,14 +15,15 @@ from support.mlflow_server import mlflow_server
 
 from fleet import Fleet
 from fleet.names import FLEET_MODEL
-from training import aliases, gate_stores, registry
-from training.batched import BatchedEngine
-from training.engine import Priors
-from training.promotion import promote
+from training.champion import store_gate
+from training.engines.batched import BatchedEngine
+from training.engines.engine import Priors
+from training.engines.stan import StanEngine
+from training.pooling.variants import STEADY, Variant
+from training.registry import aliases, runs
+from training.registry.promotion import promote
+from training.registry.tracking_uri import tracking_uri
 from training.run import Quiet, TrainingOptions, train
-from training.stan import StanEngine
-from training.tracking import tracking_uri
-from training.variants import STEADY, Variant
 
 BLUNT = Variant("blunt", Priors(seasonality=0.003, regressor=0.003))
 
@@ -61,7 +62,7 @@ def test_a_worse_recipe_is_only_a_challenger_until_somebody_promotes_it(
     assert worse["gate"]["wape"] > 1.02 * worse["gate"]["champion_wape"]
     assert worse["gate"]["champion_wape"] == again["gate"]["wape"]
     client = MlflowClient(options.tracking_uri)
-    assert client.get_model_version(FLEET_MODEL, "3").tags[registry.GATE_TAG] == worse["gate"]["reason"]
+    assert client.get_model_version(FLEET_MODEL, "3").tags[runs.GATE_TAG] == worse["gate"]["reason"]
     assert aliases.aliases_of(client) == {"champion": "2", "previous": "1", "challenger": "3"}
     assert set(client.get_registered_model(next(iter(worse["store_models"]))).aliases) == {"challenger"}
 
@@ -101,16 +102,16 @@ def test_a_store_that_the_new_recipe_makes_clearly_worse_keeps_its_champion_row(
     options: TrainingOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registered(options)
-    before, _ = registry.load_fleet(options.tracking_uri, options.home)
+    before, _ = runs.load_fleet(options.tracking_uri, options.home)
     # Which stores these are is judged elsewhere; here, every second one.
-    monkeypatch.setattr(gate_stores, "clearly_worse", lambda wape, _: np.arange(wape.shape[1]) % 2 == 0)
+    monkeypatch.setattr(store_gate, "clearly_worse", lambda wape, _: np.arange(wape.shape[1]) % 2 == 0)
     result = train(dataclasses.replace(options, variants=(BLUNT,), gate_margin=1.0), BatchedEngine(), Quiet())
     assert result["registered"]["alias"] == "champion"
     assert [one["store"] for one in result["held_back"]] == list(before.store_ids[::2])
     kept = [one["store"] for one in result["held_back"] if one["kept"]]
     assert kept == [store_id for store_id in before.store_ids[::2] if before.has_model[before.position(store_id)]]
     assert all("version 1 is clearly better for it" in one["reason"] for one in result["held_back"])
-    after, _ = registry.load_fleet(options.tracking_uri, options.home)
+    after, _ = runs.load_fleet(options.tracking_uri, options.home)
     for store_id, variant in zip(after.store_ids, after.facts["variant"].tolist(), strict=True):
         same = after.parameters.rows(_place(after, store_id)), before.parameters.rows(_place(before, store_id))
         assert (same[0].beta.tobytes() == same[1].beta.tobytes()) == (store_id in kept)

@@ -1,4 +1,4 @@
-"""Stores' own models go with the fleet that brought them: trainings, promotions and rollbacks in a real registry."""
+"""Stores' own models go with the fleet that brought them: trainings, promotions and rollbacks in a real runs."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from support import fleets
 
 from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, PREVIOUS, store_model_name
 from storecast import __main__ as command_line
-from training import registry
 from training.errors import RegistryError
-from training.own_models import OWN_MODELS_TAG
-from training.promotion import promote, rollback
-from training.tracking import tracking_uri
+from training.registry import runs
+from training.registry.promotion import promote, rollback
+from training.registry.store_models import OWN_MODELS_TAG
+from training.registry.tracking_uri import tracking_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from training.registry import Registered
+    from training.registry.runs import Registered
 
 State = dict[str, dict[str, str]]
 DAYS = np.arange("2015-01-01", "2015-03-01", dtype="datetime64[D]").astype("datetime64[ns]")
@@ -53,7 +53,7 @@ class Registry:
     def train(self, *stores: str, alias: str = CHAMPION) -> Registered:
         own = dict.fromkeys(stores, SALES)
         contents = fleets.contents(4)
-        return registry.register(self.uri, self.home, contents, parameters={}, metrics={}, own_sales=own, alias=alias)
+        return runs.register(self.uri, self.home, contents, parameters={}, metrics={}, own_sales=own, alias=alias)
 
     def by_hand(self, store: str) -> str:
         """A version of a store's own model that no training made."""

@@ -12,12 +12,12 @@ from support.mlflow_server import mlflow_server
 from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, PREVIOUS
 from storecast import __main__ as command_line
 from storecast import exit_codes
-from training import aliases
-from training.batched import BatchedEngine
+from training.engines.batched import BatchedEngine
 from training.errors import MissingAliasError, RegistryError, UnknownVersionError
-from training.promotion import promote, rollback
+from training.registry import aliases
+from training.registry.promotion import promote, rollback
+from training.registry.tracking_uri import tracking_uri
 from training.run import Quiet, TrainingOptions, train
-from training.tracking import tracking_uri
 
 
 @pytest.fixture(params=["sqlite", "server"], scope="module")

@@ -18,8 +18,8 @@ from support.ray_drivers import (
     run_alone,
 )
 
-from training import registry
-from training.tracking import tracking_uri
+from training.registry import runs
+from training.registry.tracking_uri import tracking_uri
 
 pytestmark = pytest.mark.timeout(LIMIT_S + 40)
 
@@ -53,11 +53,11 @@ def test_the_command_line_trains_the_same_fleet_on_ray(tmp_path: Path) -> None:
     for home in homes:
         words = ("train", *map(str, tables), "--runner", home.name, "--test-days", "28", "--home", str(home))
         command = [sys.executable, "-m", "storecast", *words]
-        # A test before may have named another registry.
+        # A test before may have named another runs.
         environ = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=LIMIT_S, check=False, cwd=ROOT, env=environ
         )
         assert done.returncode == 0, done.stderr
-    fleets = [registry.load_fleet(tracking_uri({}, home), home)[0] for home in homes]
+    fleets = [runs.load_fleet(tracking_uri({}, home), home)[0] for home in homes]
     assert fleets[0].version == fleets[1].version

@@ -12,10 +12,10 @@ import pytest
 from support import chains
 
 from fleet import Fleet
-from training import registry
-from training.batched import BatchedEngine
+from training.engines.batched import BatchedEngine
+from training.registry import runs
+from training.registry.tracking_uri import tracking_uri
 from training.run import Quiet, TrainingOptions, train
-from training.tracking import tracking_uri
 
 CHANGED = "4"
 
@@ -32,7 +32,7 @@ def options(tmp_path: Path) -> Iterator[TrainingOptions]:
 
 def run(options: TrainingOptions, **changes: Any) -> tuple[dict[str, Any], Fleet]:  # noqa: ANN401 - any option
     result = train(dataclasses.replace(options, **changes), BatchedEngine(), Quiet())
-    opened, _ = registry.load_fleet(options.tracking_uri, options.home)
+    opened, _ = runs.load_fleet(options.tracking_uri, options.home)
     return result, opened
 
 

@@ -15,7 +15,7 @@ from support.mlflow_server import mlflow_server
 from fleet import Fleet
 from model_wrapper.fleets.source import FleetSource
 from model_wrapper.settings import Settings
-from training import registry
+from training.registry import runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ def url(tmp_path: Path) -> Iterator[str]:
 def train(url: str, home: Path, n_stores: int, *own: str) -> str:
     sold = dict.fromkeys(own, SALES)
     contents = fleets.contents(n_stores)
-    return registry.register(url, home, contents, parameters={}, metrics={}, own_sales=sold).version
+    return runs.register(url, home, contents, parameters={}, metrics={}, own_sales=sold).version
 
 
 @pytest.fixture

@@ -15,13 +15,13 @@ from support.trainers import open_at_once, trainer
 from fleet import local_registry
 from fleet.errors import RegistryBusyError
 from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, PREVIOUS
-from training import aliases, promotion, registry
-from training.batched import BatchedEngine
-from training.difference import difference
+from training.engines.batched import BatchedEngine
 from training.errors import AliasMovedError
-from training.promotion import promote, rollback
+from training.registry import aliases, promotion, runs
+from training.registry.fleet_diff import difference
+from training.registry.promotion import promote, rollback
+from training.registry.tracking_uri import tracking_uri
 from training.run import Quiet, TrainingOptions, train
-from training.tracking import tracking_uri
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def assert_first_and_second(options: TrainingOptions, first: dict[str, Any], sec
     client = MlflowClient(options.tracking_uri)
     assert aliases.aliases_of(client) == {CHAMPION: second["version"], PREVIOUS: first["version"]}
     tags = {one["version"]: one["gate"]["reason"] for one in (first, second)}
-    assert {v: client.get_model_version(FLEET_MODEL, v).tags[registry.GATE_TAG] for v in tags} == tags
+    assert {v: client.get_model_version(FLEET_MODEL, v).tags[runs.GATE_TAG] for v in tags} == tags
 
 
 def test_two_that_come_to_a_new_home_at_once_are_first_and_second(local: TrainingOptions) -> None:
@@ -85,7 +85,7 @@ def test_one_that_finishes_on_a_server_meanwhile_is_the_champion_that_the_other_
     assert_first_and_second(remote, first, second)
     left = MlflowClient(remote.tracking_uri).search_model_versions(f"name='{FLEET_MODEL}'")
     judged_before = [
-        made.tags[registry.GATE_TAG] for made in left if made.version not in (first["version"], second["version"])
+        made.tags[runs.GATE_TAG] for made in left if made.version not in (first["version"], second["version"])
     ]
     assert all("judged against no champion, and 2 became champion" in told for told in judged_before)
     assert len(judged_before) == (moment == "made")

@@ -3,8 +3,8 @@
 import datetime as dt
 from pathlib import Path
 
-from training.history import History
-from training.read import read_history
+from training.chain.read import read_history
+from training.history.history import History
 from training.synth import write_chain
 
 NUMBERED = """[columns]

@@ -10,12 +10,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fleet.arrays import FloatArray, day_numbers
-from training.clean import store_ids
-from training.history import History
-from training.mapping import Mapped
-from training.panel import groups_of, panel
-from training.survey import chain_of, days_between, survey_tables
-from training.tables import CALENDAR, TRAIN, Table, table_of
+from training.chain.survey import chain_of, days_between, survey_tables
+from training.checks.clean import store_ids
+from training.history.history import History
+from training.history.panel import groups_of, panel
+from training.sources.mapping import Mapped
+from training.sources.tables import CALENDAR, TRAIN, Table, table_of
 
 FIRST = dt.date(2021, 1, 4)
 """A Monday."""

@@ -10,9 +10,9 @@ from support import chains
 from fleet import Column, FleetContents
 from fleet.arrays import DAYS_A_WEEK, FloatArray, IntArray, weekdays
 from fleet.contents import FACTS, RECENT_DAYS
-from training.engine import Fits
-from training.features import retail_design
-from training.history import History
+from training.engines.engine import Fits
+from training.engines.features import retail_design
+from training.history.history import History
 
 N_DAYS = 620
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.errors import DataError
-from training.work import Block, Job, work
+from training.workers.partition_job import Block, Job, work
 
 
 @dataclass(frozen=True)

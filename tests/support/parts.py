@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from support import chains
 
-from training.batched import BatchedEngine
-from training.features import design_of
+from training.engines.batched import BatchedEngine
+from training.engines.features import design_of
 from training.options import Quiet, Stages, TrainingOptions
+from training.pooling.variants import LIVELY, SMOOTH
 from training.prepare import partition, prepare
-from training.variants import LIVELY, SMOOTH
-from training.work import Block, Gathered, Job, Recipe
+from training.workers.partition_job import Block, Gathered, Job, Recipe
 
 
 def jobs(folder: Path, monkeypatch: pytest.MonkeyPatch, stores_a_partition: int = 5) -> list[Job]:

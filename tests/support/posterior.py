@@ -10,9 +10,9 @@ import numpy as np
 
 from fleet import Design, Parameters
 from fleet.arrays import FloatArray
-from training.engine import Priors
-from training.features import regressor_table
-from training.history import History
+from training.engines.engine import Priors
+from training.engines.features import regressor_table
+from training.history.history import History
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from support.fragile_work import Fragile, always_dies, dies_once, held_on_the_do
 from support.processes import addresses_listened_on
 
 from training.errors import DataError, WorkerLostError
-from training.runners import InProcess, Ray
-from training.work import work
+from training.workers.partition_job import work
+from training.workers.runners import InProcess, Ray
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 200

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from training import registry
-from training.batched import BatchedEngine
+from training.engines.batched import BatchedEngine
+from training.registry import runs
 from training.run import Quiet, TrainingOptions, train
 
 WAIT_S = 240.0
@@ -60,7 +60,7 @@ def _train(
             if name == moment == "register":
                 stop()
 
-    make = registry._new_version
+    make = runs._new_version
 
     def made(*arguments: Any) -> str:  # noqa: ANN401 - as it is called
         version = make(*arguments)
@@ -69,7 +69,7 @@ def _train(
         return version
 
     try:
-        with patch.object(registry, "_new_version", made):
+        with patch.object(runs, "_new_version", made):
             results.put(train(options, BatchedEngine(), Stopping())["registered"])
     except Exception as error:  # noqa: BLE001 - the test tells it
         results.put(repr(error))
@@ -91,7 +91,7 @@ def open_at_once(uri: str, home: Path, n_processes: int) -> list[str]:
 def _open(uri: str, home: Path, barrier: Barrier, results: "Queue[str]") -> None:
     barrier.wait(WAIT_S)
     try:
-        with registry.connected(uri, home) as client:
+        with runs.connected(uri, home) as client:
             client.search_registered_models()
         results.put("")
     except Exception as error:  # noqa: BLE001 - the test tells it

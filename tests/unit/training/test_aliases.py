@@ -2,7 +2,7 @@
 
 import pytest
 
-from training.aliases import after, back, to_challenger, to_champion
+from training.registry.aliases import after, back, to_challenger, to_champion
 
 CHALLENGED = {"champion": "2", "challenger": "3", "previous": "1"}
 

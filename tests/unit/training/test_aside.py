@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from training import aside as module
-from training.aside import aside
+from training import background as module
+from training.background import aside
 
 
 def test_the_result_comes_when_it_is_asked_for() -> None:

@@ -8,7 +8,7 @@ import pytest
 from support import chains
 from support.daily import daily
 
-from training import baseline
+from training.history import baseline
 
 
 def test_a_cell_is_the_mean_of_its_days_in_the_last_eight_weeks(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import pytest
 from fleet import Design, Parameters, Regressor
 from fleet.arrays import BoolArray, FloatArray, weekdays
 from fleet.formula import SCALARS
-from training.borrow import FEW_STORES, Profile, profile
-from training.features import WEEKLY, YEARLY
+from training.engines.features import WEEKLY, YEARLY
+from training.pooling.group_effects import FEW_STORES, Profile, profile
 
 DESIGN = Design((WEEKLY, YEARLY), (Regressor("promo", "flag"), Regressor("price", "number")))
 N = len(DESIGN.beta_names)

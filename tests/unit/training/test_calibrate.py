@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fleet.intervals import BUCKET_ENDS_DAYS, LEVELS, N_BUCKETS, buckets, normal_quantile, quantiles_at
-from training.calibrate import Residuals, quantiles
+from training.backtest.calibrate import Residuals, quantiles
 
 N_STORES, N_DAYS = 120, 42
 GROUPS = np.where(np.arange(N_STORES) % 2, "a", "b")

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 from support import fleets
 
-from training.backtest import Fold
-from training.choose import choose
+from training.backtest.choose import choose
+from training.backtest.folds import Fold
 
 DESIGN = fleets.design()
 N_DAYS = 30

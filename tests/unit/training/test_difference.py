@@ -9,8 +9,8 @@ from support import fleets
 from fleet import Fleet
 from fleet.names import store_model_name
 from storecast.promote import text, warnings
-from training.aliases import Move
-from training.difference import MOST_STORES, Registration, difference
+from training.registry.aliases import Move
+from training.registry.fleet_diff import MOST_STORES, Registration, difference
 
 
 def registration(

@@ -8,9 +8,9 @@ import pytest
 from fleet import Calendar, Column
 from fleet.arrays import AnyArray, day_numbers
 from fleet.calendar import OPEN
-from training.failures import explain, failures_of
-from training.features import retail_design
-from training.history import History
+from training.engines.features import retail_design
+from training.history.history import History
+from training.workers.diagnose import explain, failures_of
 
 FIRST = int(day_numbers("2015-01-01"))
 WHY = "its parameters are not finite"

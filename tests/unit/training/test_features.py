@@ -3,8 +3,8 @@
 import pytest
 
 from fleet import Column
+from training.engines.features import design_of
 from training.errors import DataError
-from training.features import design_of
 
 OPEN = Column("open", "flag")
 

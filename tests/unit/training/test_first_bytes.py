@@ -16,8 +16,9 @@ import pyarrow.feather
 import pytest
 
 from training.errors import DataError
-from training.first_bytes import line_not_utf8
-from training.sources import CSV_BLOCK_BYTES, open_source
+from training.sources.csv_file import CSV_BLOCK_BYTES
+from training.sources.first_bytes import line_not_utf8
+from training.sources.open import open_source
 
 ROOT = Path(__file__).parents[3]
 CSV = b"shop,day,sales\n" + b"A,2015-01-05,1\n" * 100
@@ -112,7 +113,7 @@ def test_bytes_that_are_no_text_far_inside_a_file_are_found_with_their_line(tmp_
 def test_a_character_that_two_blocks_share_is_text_and_half_of_one_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: bytes, line: int | None
 ) -> None:
-    monkeypatch.setattr("training.first_bytes.BLOCK_BYTES", 1)
+    monkeypatch.setattr("training.sources.first_bytes.BLOCK_BYTES", 1)
     (tmp_path / "text.csv").write_bytes("ä\nb🙂\n".encode() + end)
     assert line_not_utf8(tmp_path / "text.csv") == line
 

@@ -8,8 +8,8 @@ from support import fleets
 
 from fleet import Fleet
 from fleet.names import CHALLENGER, CHAMPION
-from training.gate import decide, decide_alone, decide_same, same_recipe, variants_of
-from training.variants import VARIANTS
+from training.champion.fleet_gate import decide, decide_alone, decide_same, same_recipe, variants_of
+from training.pooling.variants import VARIANTS
 
 SCORES: dict[str, Any] = {"wape": 0.102, "baseline_wape": 0.15}
 

@@ -11,7 +11,7 @@ from fleet import Design, Fleet, FleetContents, Regressor, Seasonality
 from fleet.arrays import FloatArray
 from fleet.contents import FACTS
 from fleet.intervals import LEVELS, N_BUCKETS
-from training.gate_stores import carry_over, clearly_worse, fold_wapes, keep_rows, was_kept
+from training.champion.store_gate import carry_over, clearly_worse, fold_wapes, keep_rows, was_kept
 
 N_STORES = 5
 DATES = np.arange(np.datetime64("2015-06-20"), np.datetime64("2015-07-20"))

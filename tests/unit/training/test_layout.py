@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from support import chains
 
-from training.engine import MIN_DAYS
-from training.features import regressor_table, retail_design
-from training.history import History
-from training.layout import changepoint_places, layouts
+from training.engines.design_groups import changepoint_places, layouts
+from training.engines.engine import MIN_DAYS
+from training.engines.features import regressor_table, retail_design
+from training.history.history import History
 
 
 @pytest.fixture(scope="module")

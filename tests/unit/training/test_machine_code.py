@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from support.processes import ROOT
 
-from training import machine_code
-from training.machine_code import INDEX, SOURCE, is_kept
+from training.engines import machine_code
+from training.engines.machine_code import INDEX, SOURCE, is_kept
 
 
 def told(script: str, **environ: str) -> list[str]:
@@ -41,7 +41,7 @@ def test_code_is_kept_where_its_index_stands_and_is_not_older_than_its_source(
 
 def test_numba_keeps_the_index_under_that_name_in_that_folder(tmp_path: Path) -> None:
     script = (
-        "from training.solver import solve_layout as f; "
+        "from training.engines.solver import solve_layout as f; "
         "print(f.stats.cache_path); print(f._cache._cache_file._index_name)"
     )
     folder, name = map(Path, told(script, NUMBA_CACHE_DIR=str(tmp_path)))
@@ -51,6 +51,6 @@ def test_numba_keeps_the_index_under_that_name_in_that_folder(tmp_path: Path) ->
 
 
 def test_it_is_told_without_loading_the_compiler() -> None:
-    script = "from training.machine_code import is_kept; is_kept({}); import sys; print('numba' in sys.modules)"
+    script = "from training.engines.machine_code import is_kept; is_kept({}); import sys; print('numba' in sys.modules)"
 
     assert told(script) == ["False"]

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from training.chain.partitions import PartitionWriter
 from training.errors import DataError
-from training.mapping import ROSSMANN, Kind, Mapped, read_mapping
 from training.options import TrainingOptions
-from training.partitions import PartitionWriter
 from training.prepare import partition
+from training.sources.mapping import ROSSMANN, Kind, Mapped, read_mapping
 
 COLUMNS = '[columns]\nstore_id = "shop"\nds = "day"\ny = "revenue"\nopen = "is_open"\n'
 

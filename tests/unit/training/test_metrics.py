@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from training import metrics
+from training.backtest import metrics
 
 SHAPE = (3, 6)
 SALES = arrays(np.float64, SHAPE, elements=st.floats(1, 1e5))

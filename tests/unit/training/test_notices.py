@@ -11,9 +11,7 @@ import pytest
 from fleet import Calendar, Column
 from fleet.arrays import AnyArray, FloatArray, day_numbers, weekdays
 from fleet.calendar import OPEN, UNKNOWN
-from training.history import History
-from training.mapping import ROSSMANN
-from training.notices import (
+from training.checks.notices import (
     FILE,
     SHOWN_PER_KIND,
     Notices,
@@ -23,8 +21,10 @@ from training.notices import (
     kinds_assumed,
     merged,
 )
-from training.odd_stores import notices_of_stores
-from training.tables import TRAIN, table_of
+from training.checks.store_notices import notices_of_stores
+from training.history.history import History
+from training.sources.mapping import ROSSMANN
+from training.sources.tables import TRAIN, table_of
 
 FIRST = int(day_numbers("2015-01-01"))
 N_DAYS, AHEAD = 60, 14

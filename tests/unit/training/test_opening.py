@@ -8,8 +8,8 @@ from support.daily import PLAIN, daily
 
 from fleet.arrays import BoolArray, FloatArray, weekdays
 from fleet.calendar import OPEN, Overrides
-from training.history import History
-from training.mapping import Kind
+from training.history.history import History
+from training.sources.mapping import Kind
 
 N_DAYS = 140
 SUNDAYS = np.arange(N_DAYS) % 7 == 6

@@ -8,15 +8,15 @@ import pyarrow as pa
 import pytest
 from support import chains
 
-from training import baseline
+from training.chain.partitions import Partitions, PartitionWriter, open_partitions, partition_of
+from training.chain.read import read_history
 from training.errors import DataError
-from training.mapping import ROSSMANN
+from training.history import baseline
 from training.options import Quiet, Stages, TrainingOptions
-from training.partitions import Partitions, PartitionWriter, open_partitions, partition_of
 from training.prepare import Prepared, partition, prepare
-from training.read import read_history
-from training.sources import open_source
-from training.tables import CALENDAR, TRAIN
+from training.sources.mapping import ROSSMANN
+from training.sources.open import open_source
+from training.sources.tables import CALENDAR, TRAIN
 
 GOLDEN = {"1": 7, "2": 5, "007": 6, "7": 2, "4711": 7, "Zürich": 6, "shop 🙂": 4, "": 0}
 """Partition of each store among eight: a partition that was written by one release is read by the next."""

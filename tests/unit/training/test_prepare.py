@@ -9,13 +9,13 @@ import pytest
 
 from fleet.arrays import as_dates
 from fleet.calendar import UNKNOWN
-from training.clean import LOST_SHARE
+from training.chain.read import read_history
+from training.checks.clean import LOST_SHARE
 from training.errors import DataError
-from training.history import History
-from training.mapping import read_mapping
+from training.history.history import History
 from training.options import Quiet, Stages, TrainingOptions
 from training.prepare import Prepared, partition, prepare
-from training.read import read_history
+from training.sources.mapping import read_mapping
 
 COLUMNS = '[columns]\nstore_id = "shop"\nds = "day"\ny = "sales"\nopen = "is_open"\n'
 

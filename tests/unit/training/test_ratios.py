@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fleet.intervals import LEVELS, by_ratios
-from training.ratios import BORROWED_DAYS, ratio_quantiles
+from training.backtest.ratio_intervals import BORROWED_DAYS, ratio_quantiles
 
 N_DAYS = 4_000
 GROUPS = np.array(["a", "a", "b", "b"])

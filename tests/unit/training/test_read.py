@@ -10,11 +10,11 @@ import pytest
 from support import chains
 
 from fleet.calendar import UNKNOWN
+from training.chain.read import read_history
+from training.checks.validate import KEPT_PER_KIND, Problem, Report
 from training.errors import DataError
-from training.history import natural_order
-from training.mapping import read_mapping
-from training.read import read_history
-from training.validate import KEPT_PER_KIND, Problem, Report
+from training.history.history import natural_order
+from training.sources.mapping import read_mapping
 
 TRAIN = """Store,Date,Sales,Open,Promo,StateHoliday,SchoolHoliday
 2,2015-01-05,100,1,1,0,0

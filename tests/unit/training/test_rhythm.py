@@ -7,10 +7,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from training.mapping import ROSSMANN
-from training.rhythm import Rhythm, check, notices, rhythm_of
-from training.tables import TRAIN, table_of
-from training.validate import Report
+from training.checks.frequency import Rhythm, check, notices, rhythm_of
+from training.checks.validate import Report
+from training.sources.mapping import ROSSMANN
+from training.sources.tables import TRAIN, table_of
 
 
 def rhythm(dates: Sequence[Iterable[str | pd.Timestamp]]) -> Rhythm:

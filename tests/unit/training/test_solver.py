@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from fleet.arrays import FloatArray
-from training import compiled, gram, solver
+from training.engines import compiled, solver
+from training.engines import products as gram
 
 
 @pytest.fixture
@@ -118,6 +119,6 @@ def test_code_is_compiled_each_time_where_no_folder_keeps_it(monkeypatch: pytest
             raise RuntimeError("cannot cache function: no locator available")
         return function
 
-    monkeypatch.setattr("training.compiled.numba.njit", njit)
+    monkeypatch.setattr("training.engines.compiled.numba.njit", njit)
     assert compiled.compiled(lambda: 7)() == 7
     assert asked == [True, False]

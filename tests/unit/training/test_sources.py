@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from training.errors import DataError
-from training.sources import BATCH_ROWS, TEXT, open_source
+from training.sources.base import BATCH_ROWS, TEXT
+from training.sources.open import open_source
 
 
 def csv(folder: Path, content: bytes, name: str = "history.csv") -> Path:

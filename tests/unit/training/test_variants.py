@@ -5,7 +5,7 @@ from support import fleets
 
 from fleet import Fleet, Parameters
 from fleet.contents import FleetContents
-from training.variants import blend, pick
+from training.pooling.variants import blend, pick
 
 DAYS = np.arange("2015-06-20", "2015-08-01", dtype="datetime64[D]")
 DESIGN = fleets.design()

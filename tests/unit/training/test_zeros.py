@@ -8,7 +8,7 @@ from support.daily import PLAIN, daily
 
 from fleet.arrays import BoolArray, FloatArray
 from fleet.calendar import OPEN
-from training.history import History
+from training.history.history import History
 
 N_DAYS = 700
 TOLD = replace(PLAIN, open="open")

@@ -1,0 +1,1 @@
+"""The new fleet against the champion: the gates, and parameters that are reused."""

@@ -1,0 +1,1 @@
+"""Fleets in MLflow: registered versions, their aliases, promotion and rollback."""

@@ -1,0 +1,92 @@
+"""What the steps of a training share: its options, the prepared input, the recipe, and work on all partitions."""
+
+import math
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+from training.backtest.evaluate import Evaluation, evaluate
+from training.chain.survey import Part
+from training.champion.reuse import Known, known_to
+from training.options import Stages, TrainingOptions
+from training.pooling.collect import PARTS, STORES_ENOUGH, Lessons, lessons_of
+from training.prepare import Prepared
+from training.workers.partition_job import Gathered, Job, LendJob, Recipe, lend_part, trials_of, work
+
+if TYPE_CHECKING:
+    from training.registry.runs import Champion
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the steps of a run share."""
+
+    options: TrainingOptions
+    prepared: Prepared
+    recipe: Recipe
+    stages: Stages
+    champion: "Champion | None"
+
+    def gather(self, recipe: Recipe, known: Known | None = None, *, fit: bool) -> Gathered:
+        """Work on all partitions, and put the blocks together."""
+        prepared, reporter = self.prepared, self.stages.reporter
+        of_part = _stores_by_part(prepared)
+        jobs = [
+            Job(part, prepared.chain, recipe, _known_of(known, part, of_part[part.index]), fit)
+            for part in prepared.parts
+        ]
+        gathered = Gathered(prepared.store_ids.tolist())
+        for block in self.options.runner.run(work, jobs):
+            gathered.put(block)
+            reporter.advance(len(block.store_ids), len(block.failures))
+        return gathered
+
+
+def lessons(recipe: Recipe, prepared: Prepared, options: TrainingOptions) -> Lessons:
+    """What stores of the first partitions teach; nothing where another engine fits."""
+    if recipe.engine.name != "batched":
+        return {}
+    jobs, n_stores = [], 0
+    share = math.ceil(STORES_ENOUGH / min(len(prepared.parts), PARTS))
+    of_part = _stores_by_part(prepared)
+    for part in prepared.parts:
+        if n_stores < STORES_ENOUGH:
+            jobs.append(LendJob(part, prepared.chain, recipe, share))
+            n_stores += min(len(of_part[part.index]), share)
+    # They come as they are ready; sums of numbers depend on their order.
+    lent = sorted(options.runner.run(lend_part, jobs), key=itemgetter(0))
+    return lessons_of([part for _, part in lent], recipe.design, recipe.variants)
+
+
+def _stores_by_part(prepared: Prepared) -> dict[int, list[str]]:
+    stores: dict[int, list[str]] = {part.index: [] for part in prepared.parts}
+    for store_id in prepared.store_ids.tolist():
+        stores[prepared.part_of(store_id).index].append(store_id)
+    return stores
+
+
+def known_rows(run: Run) -> Known | None:
+    """The champion's rows that may be reused; None where there are none, or all stores are to be fitted."""
+    champion = run.champion.fleet if run.champion else None
+    if champion is None or run.options.refit == "all":
+        return None
+    return known_to(champion, run.recipe.design, run.recipe.engine.name, run.options.settings())
+
+
+def _known_of(known: Known | None, part: Part, store_ids: list[str]) -> Known | None:
+    """What is known of a partition's stores, but of faulty ones: what is left of their rows may be as before."""
+    return known.of(store_id for store_id in store_ids if store_id not in part.faulty) if known else None
+
+
+def evaluated_on(gathered: Gathered, recipe: Recipe, prepared: Prepared) -> Evaluation:
+    """The verdict on the folds of all stores."""
+    trials, choice = trials_of(gathered.rows, recipe.cutoffs)
+    return evaluate(
+        trials,
+        choice,
+        recipe.design,
+        recipe.variants,
+        groups=prepared.groups,
+        seasonal_mae=gathered.rows["seasonal_mae"],
+        sells_zeros=gathered.rows["sells_zeros"],
+    )

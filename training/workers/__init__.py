@@ -1,0 +1,1 @@
+"""Where partitions are worked on: in this process, on all cores, on Ray."""
