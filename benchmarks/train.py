@@ -54,7 +54,7 @@ def train(
 ) -> tuple[dict[str, object], float, float]:
     """One run of the command line that fits every store: its result, its wall seconds from start to end, its peak MB.
 
-    Args: uri: another runs.  watch_every_s: how often to look at its memory; None: not at all.
+    Args: uri: another registry.  watch_every_s: how often to look at its memory; None: not at all.
     """
     command = [sys.executable, "-m", "storecast", "train", "--home", str(home), "--refit", "all", *words]
     environ = environment() | ({"MLFLOW_TRACKING_URI": uri} if uri else {})

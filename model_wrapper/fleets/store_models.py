@@ -9,7 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final, cast
 
 from fleet import StorecastError
-from fleet.own_model import OwnModel
+from fleet.store_model import OwnModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,7 +19,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, Final
 
-from fleet.local_registry import database_of, opening
+from fleet.mlflow.local_registry import database_of, opening
 from fleet.names import parse_model_uri
 from model_wrapper.errors import FleetUnavailableError
 from model_wrapper.registry.cache import FLEET_FILE, CachedVersion, FleetCache, fleet_inside

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fleet import StorecastError
-from fleet.own_model import write_own_model
+from fleet.store_model import write_own_model
 from model_wrapper.registry.cache import FLEET_FILE, CachedStore, FleetCache, refusal_of
 from model_wrapper.registry.mlflow_rest import STORES_A_PAGE, STORES_FILTER, AskTheClientError, NamedModel, own_champion
 

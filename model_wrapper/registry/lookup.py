@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fleet import StorecastError
-from fleet.local_registry import database_of
+from fleet.mlflow.local_registry import database_of
 from model_wrapper.errors import FleetUnavailableError
 from model_wrapper.registry.cache import FLEET_FILE, CachedVersion, FleetCache
 from model_wrapper.registry.mlflow_rest import Look, Server, look

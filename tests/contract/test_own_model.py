@@ -13,8 +13,8 @@ from support.fleets import contents, small_fleet
 
 from fleet import ConversionError, Fleet, FleetFormatError
 from fleet.intervals import LEVELS, N_BUCKETS
-from fleet.own_model import OwnModel, write_own_model
 from fleet.prophet_io import future_frame, to_prophet
+from fleet.store_model import OwnModel, write_own_model
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -136,7 +136,8 @@ def test_the_training_image_has_the_machine_code_of_the_fit_where_its_user_may_u
     build: Callable[..., str],
 ) -> None:
     script = (
-        "import os; from training.engines.machine_code import is_kept; from training.engines.solver import solve_layout; "
+        "import os; from training.engines.machine_code import is_kept; "
+        "from training.engines.solver import solve_layout; "
         "folder = solve_layout.stats.cache_path; print(is_kept(os.environ), folder.startswith('/opt/numba'))"
     )
     with images.container(build("training")) as container:

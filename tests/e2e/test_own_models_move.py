@@ -1,4 +1,4 @@
-"""Stores' own models go with the fleet that brought them: trainings, promotions and rollbacks in a real runs."""
+"""Stores' own models go with the fleet that brought them: trainings, promotions and rollbacks in a real registry."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def test_the_command_line_trains_the_same_fleet_on_ray(tmp_path: Path) -> None:
     for home in homes:
         words = ("train", *map(str, tables), "--runner", home.name, "--test-days", "28", "--home", str(home))
         command = [sys.executable, "-m", "storecast", *words]
-        # A test before may have named another runs.
+        # A test before may have named another registry.
         environ = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=LIMIT_S, check=False, cwd=ROOT, env=environ

@@ -17,7 +17,7 @@ import pytest
 from support import chains
 
 from fleet.errors import RegistryFileError
-from fleet.local_registry import SQLITE
+from fleet.mlflow.local_registry import SQLITE
 from fleet.names import CHAMPION, EXPERIMENT, PREVIOUS, alias_uri, store_model_name
 from model_wrapper.errors import FleetUnavailableError
 from model_wrapper.fleets.source import FleetSource
@@ -198,8 +198,8 @@ def test_artifacts_of_a_new_database_lie_beside_it_whatever_the_home(tmp_path: P
 def test_a_file_that_is_no_database_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("this is a text, and long enough to be taken for a page of a database" * 20)
     uri = tracking_uri({}, tmp_path)
-    with pytest.raises(RegistryFileError, match=r"wanted a runs.*not a database"):
+    with pytest.raises(RegistryFileError, match=r"wanted a registry.*not a database"):
         runs.load_fleet(uri, tmp_path)
     settings = Settings(fleet_uri=alias_uri("storecast-fleet", CHAMPION), cache_dir=tmp_path / "cache")
-    with pytest.raises(FleetUnavailableError, match=r"wanted a runs.*not a database"):
+    with pytest.raises(FleetUnavailableError, match=r"wanted a registry.*not a database"):
         FleetSource(settings, {**os.environ, "MLFLOW_TRACKING_URI": uri}).open()

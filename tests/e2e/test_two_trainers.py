@@ -12,8 +12,8 @@ from support import chains
 from support.mlflow_server import mlflow_server
 from support.trainers import open_at_once, trainer
 
-from fleet import local_registry
 from fleet.errors import RegistryBusyError
+from fleet.mlflow import local_registry
 from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, PREVIOUS
 from training.engines.batched import BatchedEngine
 from training.errors import AliasMovedError

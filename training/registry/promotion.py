@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
-from fleet import local_registry
+from fleet.mlflow import local_registry
 from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, PREVIOUS
 from training.errors import AliasMovedError, MissingAliasError, UnknownVersionError
 from training.registry import aliases, store_models

@@ -24,7 +24,8 @@ from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from sqlalchemy.exc import SQLAlchemyError
 
 import fleet
-from fleet import Fleet, FleetContents, FleetFormatError, local_registry
+from fleet import Fleet, FleetContents, FleetFormatError
+from fleet.mlflow import local_registry
 from fleet.names import (
     CHALLENGER,
     CHAMPION,
@@ -42,7 +43,8 @@ from training.registry import store_models as own_models
 from training.registry.store_models import OwnModel, Plan
 from training.registry.tracking_uri import public_uri, userinfo
 
-MODEL_SCRIPT = Path(fleet.__file__).with_name("pyfunc_model.py")
+FLEET_PACKAGE = Path(fleet.__file__).parent
+MODEL_SCRIPT = FLEET_PACKAGE / "mlflow" / "pyfunc_model.py"
 TRANSFORM_TAG = "storecast.transform"
 TRAIN_FIRST = "train first, or name another registry with --home or MLFLOW_TRACKING_URI"
 GATE_TAG = "storecast.gate"
@@ -249,7 +251,7 @@ def _log_model(path: Path) -> ModelInfo:
         name=FLEET_ARTIFACT,
         python_model=str(MODEL_SCRIPT),
         artifacts={FLEET_ARTIFACT: str(path)},
-        code_paths=[str(MODEL_SCRIPT.parent)],
+        code_paths=[str(FLEET_PACKAGE)],
         pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", "numpy", "pandas")],
         signature=_SIGNATURE,
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from fleet.local_registry import SQLITE
+from fleet.mlflow.local_registry import SQLITE
 
 
 def tracking_uri(environ: Mapping[str, str], home: Path) -> str:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from fleet import local_registry
 from fleet.errors import RegistryBusyError
-from fleet.local_registry import artifacts_of, database_of, opening, switching
+from fleet.mlflow import local_registry
+from fleet.mlflow.local_registry import artifacts_of, database_of, opening, switching
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""The fleet in MLflow: as a pyfunc, and a registry in a local file."""
