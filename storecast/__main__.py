@@ -38,7 +38,7 @@ def parser(asked: Collection[str] = VERBS.keys()) -> argparse.ArgumentParser:
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, verb in VERBS.items():
         if name in asked:
-            pkgutil.resolve_name(verb.add)(verbs)
+            pkgutil.resolve_name(f"storecast.commands.{verb.add}")(verbs)
         else:
             verbs.add_parser(name, help=verb.summary)
     return top

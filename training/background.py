@@ -13,7 +13,7 @@ PATIENCE_S = 5.0
 
 
 @contextmanager
-def aside(work: Callable[[], R]) -> Iterator[Future[R]]:
+def in_background(work: Callable[[], R]) -> Iterator[Future[R]]:
     """Do some work in a thread while the block runs, and on: its future.
 
     Where the block ends before the work, as at bad data or Ctrl-C, the work gets `PATIENCE_S` and is then left behind.

@@ -12,7 +12,7 @@ import pandas as pd
 
 from fleet import FleetContents
 from fleet.arrays import as_dates
-from training.background import aside
+from training.background import in_background
 from training.backtest.assemble import with_verdict
 from training.backtest.evaluate import Evaluation
 from training.champion import store_gate
@@ -48,7 +48,7 @@ def train(options: TrainingOptions, engine: Engine, reporter: Reporter) -> dict[
         with stages.of("partition"):
             partitioned = partition(options, Path(folder))
         # MLflow takes seconds to load and to be asked; meanwhile workers start and read.
-        with aside(partial(_champion, options)) as asked:
+        with in_background(partial(_champion, options)) as asked:
             prepared = prepare(options, partitioned, stages)
             prepared.notices.save(options.home)
             design = design_of(prepared.chain.columns, growth=options.growth, transform=options.transform)
@@ -71,7 +71,7 @@ def _champion(options: TrainingOptions) -> "Champion | None":
 def _train(run: Run) -> dict[str, Any]:
     options, prepared, recipe, stages = run.options, run.prepared, run.recipe, run.stages
     # Matplotlib takes a while to load, too.
-    with stages.of("models", len(prepared.store_ids)), aside(partial(import_module, "training.backtest.plots")):
+    with stages.of("models", len(prepared.store_ids)), in_background(partial(import_module, "training.backtest.plots")):
         gathered = run.gather(recipe, known_rows(run), fit=True)
     result = result_of(run, gathered)
     contents = contents_of(gathered.rows, gathered.store_ids, recipe, prepared.chain, options.settings())

@@ -13,10 +13,10 @@ from pydantic_core import from_json
 from fleet import StorecastError
 from model_wrapper.contract import EVERY_STORE, ForecastItem, Limits, parse_request
 from model_wrapper.contract.answers import ERROR_PREFIX, SOURCE_STORE
-from monitoring.request_log.answers import ErrorRow, LoggedAnswer, LoggedEntry, Row, Told
 from monitoring.request_log.errors import NotAForecastError
 from monitoring.request_log.events import Event
 from monitoring.request_log.intake import Answer
+from monitoring.request_log.logged_answers import ErrorRow, LoggedAnswer, LoggedEntry, Row, Told
 from monitoring.request_log.metrics import Dropped
 
 # What the components allowed, the log takes.

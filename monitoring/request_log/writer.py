@@ -11,13 +11,13 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final
 
+from monitoring.request_log.background import Result, in_thread
 from monitoring.request_log.database import RequestLogDatabase
 from monitoring.request_log.errors import DatabaseAwayError, NotAForecastError, RequestLogUsageError, RowsRefusedError
 from monitoring.request_log.intake import Answer, Intake
 from monitoring.request_log.items import LoggedItem, items_of
 from monitoring.request_log.metrics import Dropped, Metrics
 from monitoring.request_log.settings import RequestLogSettings
-from monitoring.request_log.threads import Result, beside
 
 FIRST_WAIT_S: Final = 0.1
 LONGEST_WAIT_S: Final = 2.0
@@ -70,7 +70,7 @@ class Writer:
             self._intake.expire()
             batch = self._intake.take()
             if batch:
-                items = await beside(partial(self._items_of, batch))
+                items = await in_thread(partial(self._items_of, batch))
                 await self._write(items)
                 self._intake.done()
             elif self._ending:
@@ -92,7 +92,7 @@ class Writer:
     async def _in_database(self, work: Callable[[], Result]) -> Result:
         self._trying_since = time.monotonic()
         try:
-            return await beside(work)
+            return await in_thread(work)
         finally:
             self._trying_since = None
 

@@ -20,7 +20,7 @@ from support.stand_in_executor import executable
 from graph import GraphOptions, render
 from graph.local.plan import LocalOptions
 from graph.local.runner import LocalGraph
-from storecast.serve import local_options
+from storecast.commands.serve import local_options
 
 JSON = {"Content-Type": "application/json"}
 PREDICTIONS, FEEDBACK = "/api/v1.0/predictions", "/api/v1.0/feedback"

@@ -17,7 +17,7 @@ from support.processes import component
 from graph import GraphOptions, render
 from graph.local.runner import LocalGraph
 from model_wrapper.sharding import Layout
-from storecast.serve import local_options
+from storecast.commands.serve import local_options
 
 N_STORES, WITHOUT_MODEL, SHARE = 24, 2, 30
 LAYOUT = Layout(2, SHARE, "e2e")

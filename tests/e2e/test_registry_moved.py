@@ -22,7 +22,7 @@ from fleet.names import CHAMPION, EXPERIMENT, PREVIOUS, alias_uri, store_model_n
 from model_wrapper.errors import FleetUnavailableError
 from model_wrapper.fleets.source import FleetSource
 from model_wrapper.settings import Settings
-from storecast.asking import Question, ask_registry
+from storecast.client import Question, ask_registry
 from training.engines.batched import BatchedEngine
 from training.registry import promotion, runs
 from training.registry.tracking_uri import tracking_uri

@@ -21,7 +21,7 @@ from support.registered_fleets import STORES, Registry
 
 from graph.local.runner import LocalGraph
 from graph.render import GraphOptions, render
-from storecast.serve import local_options
+from storecast.commands.serve import local_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,11 +7,11 @@ from support.logged_events import ISSUED_AT, answer, entry, error_entry, event, 
 
 from model_wrapper.answering.messages import MARKS
 from model_wrapper.contract import decode_answer, encode_answer
-from monitoring.request_log.answers import PART_TAG
 from monitoring.request_log.errors import NotAForecastError
 from monitoring.request_log.events import Event, Kind, read_head
 from monitoring.request_log.intake import Answer
 from monitoring.request_log.items import LoggedItem, items_of
+from monitoring.request_log.logged_answers import PART_TAG
 
 
 def logged(message: object, request: object = None) -> list[LoggedItem]:

@@ -16,8 +16,8 @@ import requests
 
 from storecast import __main__ as command_line
 from storecast import exit_codes
-from storecast.asking import COLUMNS, GraphAnswerError, Question, answer_of, ask_graph, body_of
-from storecast.forecast import table, write
+from storecast.client import COLUMNS, GraphAnswerError, Question, answer_of, ask_graph, body_of
+from storecast.commands.forecast import table, write
 from storecast.output import OutputError
 from storecast.verbs import VERBS
 
@@ -66,7 +66,7 @@ def test_the_help_lists_every_verb_and_imports_none() -> None:
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     listed, _, imported = output.rpartition("modules")
     assert all(re.search(rf"^    {name}\b", listed, re.MULTILINE) for name in VERBS)
-    modules = {verb.add.partition(":")[0] for verb in VERBS.values()}
+    modules = {f"storecast.commands.{verb.add.partition(':')[0]}" for verb in VERBS.values()}
     assert not (modules | {"mlflow", "pandas", "matplotlib"}) & set(imported.split())
 
 
@@ -178,7 +178,7 @@ def test_ctrl_c_is_no_fault_of_ours(capsys: pytest.CaptureFixture[str], monkeypa
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("storecast.settings.Settings.table", interrupted)
+    monkeypatch.setattr("storecast.commands.settings.Settings.table", interrupted)
     assert command_line.main(["settings"]) == 130
     assert capsys.readouterr().err == "storecast settings: ended by Ctrl-C\n"
 

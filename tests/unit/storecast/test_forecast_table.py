@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from storecast.forecast import table
+from storecast.commands.forecast import table
 
 
 def row(store_id: str, value: float, upper: float, note: str = "") -> dict[str, object]:

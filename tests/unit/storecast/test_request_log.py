@@ -14,7 +14,8 @@ from monitoring.request_log.intake import Answer
 from monitoring.request_log.items import items_of
 from monitoring.request_log.settings import RequestLogSettings
 from storecast import __main__ as command_line
-from storecast import exit_codes, request_log
+from storecast import exit_codes
+from storecast.commands import request_log
 
 OLD, NEW = datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC), datetime.now(UTC) - timedelta(hours=1)
 

@@ -8,7 +8,7 @@ from graph import GraphOptions, render, to_yaml
 from graph.errors import UsageError
 from graph.local.free_ports import free_ports
 from graph.local.plan import plan
-from storecast.serve import deployment_of, first_store, local_options
+from storecast.commands.serve import deployment_of, first_store, local_options
 
 
 def env_of(name: str, environ: dict[str, str], fleet_uri: str | None = None) -> dict[str, str]:

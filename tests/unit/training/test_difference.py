@@ -8,7 +8,7 @@ from support import fleets
 
 from fleet import Fleet
 from fleet.names import store_model_name
-from storecast.promote import text, warnings
+from storecast.commands.promote import text, warnings
 from training.registry.aliases import Move
 from training.registry.fleet_diff import MOST_STORES, Registration, difference
 

@@ -11,7 +11,7 @@ from graph.local.process import Plan
 from model_wrapper.settings import variable_of
 from monitoring.request_log.database import RequestLogDatabase
 from monitoring.request_log.settings import PREFIX, RequestLogSettings
-from storecast.request_log import PORT
+from storecast.commands.request_log import PORT
 
 NAME = "request-log"
 # What the sink needs after its last event, to close its server and its database.

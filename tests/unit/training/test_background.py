@@ -6,12 +6,12 @@ import time
 import pytest
 
 from training import background as module
-from training.background import aside
+from training.background import in_background
 
 
 def test_the_result_comes_when_it_is_asked_for() -> None:
     go = threading.Event()
-    with aside(lambda: go.wait(10)) as future:
+    with in_background(lambda: go.wait(10)) as future:
         assert not future.done()
         go.set()
         assert future.result() is True
@@ -21,7 +21,7 @@ def test_what_the_work_raises_is_raised_where_its_result_is_asked_for() -> None:
     def work() -> None:
         raise OSError("no server")
 
-    with pytest.raises(OSError, match="no server"), aside(work) as future:
+    with pytest.raises(OSError, match="no server"), in_background(work) as future:
         future.result()
 
 
@@ -33,11 +33,11 @@ def test_an_end_waits_for_work_under_way_and_not_for_a_server_that_hangs(monkeyp
         time.sleep(0.1)
         ended.append(True)
 
-    with pytest.raises(ValueError, match="bad data"), aside(soon):
+    with pytest.raises(ValueError, match="bad data"), in_background(soon):
         raise ValueError("bad data")
     assert ended
     begun = time.monotonic()
-    with pytest.raises(ValueError, match="bad data"), aside(lambda: hangs.wait(60)):
+    with pytest.raises(ValueError, match="bad data"), in_background(lambda: hangs.wait(60)):
         raise ValueError("bad data")
     assert time.monotonic() - begun < 30
     hangs.set()

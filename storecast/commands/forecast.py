@@ -12,7 +12,7 @@ from model_wrapper.contract.requests import DEFAULT_DAYS, DEFAULT_LEVEL, EVERY_S
 from model_wrapper.settings import Settings
 from storecast import exit_codes
 from storecast.arguments import Verbs, add_home, date, level, positive, verb
-from storecast.asking import COLUMNS, Answer, Question, ask_graph, ask_registry
+from storecast.client import COLUMNS, Answer, Question, ask_graph, ask_registry
 from storecast.output import writing
 from storecast.verbs import VERBS
 from training.registry.tracking_uri import tracking_uri

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 
 
-async def beside(work: Callable[[], Result]) -> Result:
+async def in_thread(work: Callable[[], Result]) -> Result:
     """The result of the work, or its error.
 
     asyncio's own threads are waited for when a process ends: one that hangs in a database would keep it for ever.

@@ -19,9 +19,9 @@ from graph.local.runner import LocalGraph, serve
 from graph.local.scrape import scrape_config
 from graph.validation.documents import load
 from model_wrapper.settings import Settings, variable_of
-from storecast import log_beside
 from storecast.arguments import Verbs, add_home, port, verb
-from storecast.graph_verbs import COMMITTED
+from storecast.commands import request_log_process
+from storecast.commands.graph import COMMITTED
 from storecast.verbs import VERBS
 from training.registry.tracking_uri import tracking_uri
 
@@ -68,8 +68,8 @@ def run(args: argparse.Namespace) -> int:
     options = dataclasses.replace(options, executor=args.executor)
     if args.no_request_log:
         return serve(deployment, options, tell)
-    beside = log_beside.with_request_log(options, args.home)
-    return serve(deployment, beside, partial(tell, request_log=log_beside.where(os.environ, args.home)))
+    beside = request_log_process.with_request_log(options, args.home)
+    return serve(deployment, beside, partial(tell, request_log=request_log_process.where(os.environ, args.home)))
 
 
 def deployment_of(path: Path | None) -> SeldonDeployment:

@@ -7,8 +7,8 @@ import pytest
 from graph import GraphOptions, render
 from graph.local.plan import plan
 from monitoring.request_log.errors import RequestLogUsageError
-from storecast.log_beside import where, with_request_log
-from storecast.serve import local_options
+from storecast.commands.request_log_process import where, with_request_log
+from storecast.commands.serve import local_options
 
 
 def test_the_rendered_graph_logs_to_the_sink_that_runs_beside_it() -> None:

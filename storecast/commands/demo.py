@@ -19,10 +19,10 @@ from graph.local.runner import LocalGraph, serve
 from model_wrapper.contract.requests import DEFAULT_DAYS, DEFAULT_LEVEL
 from storecast import exit_codes
 from storecast.arguments import DEFAULT_HOME, HOME_VARIABLE, Verbs, port, positive, verb
-from storecast.asking import PREDICTIONS, Question, ask_graph, body_of
-from storecast.forecast import MAX_STORES, table
+from storecast.client import PREDICTIONS, Question, ask_graph, body_of
+from storecast.commands.forecast import MAX_STORES, table
+from storecast.commands.serve import deployment_of, local_options
 from storecast.progress import Progress
-from storecast.serve import deployment_of, local_options
 from storecast.verbs import VERBS
 from training.engines.batched import BatchedEngine
 from training.registry.runs import load_fleet
