@@ -20,10 +20,10 @@ demo: $(READY) ## the whole way on synthetic data: train, register, serve, ask, 
 serve: $(READY) ## the same, and the graph stays up until Ctrl-C
 	@$(BIN)/storecast demo --keep
 
-test: $(READY) ## every test: fast ones first, then contracts, then real parts
+test: $(READY) ## every test: fast ones first, then contracts and numerics, then real parts
 	$(BIN)/pytest tests/unit
 	@# a test process that dies ends the run: one that is replaced leaves --dist loadfile waiting for ever
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --max-worker-restart 0 tests/contract tests/e2e
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --max-worker-restart 0 tests/contract tests/numeric tests/e2e
 
 unit: $(READY) ## the fast tests alone
 	$(BIN)/pytest tests/unit
