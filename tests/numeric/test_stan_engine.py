@@ -96,11 +96,11 @@ def test_a_run_leaves_no_temporary_file(tmp_path: Path) -> None:
     script = """
 import sys
 from pathlib import Path
-from training.read import read_history
-from training.stan import StanEngine
-from training.engine import Priors
+from training.chain.read import read_history
+from training.engines.stan import StanEngine
+from training.engines.engine import Priors
 from training.errors import DataError
-from training.features import retail_design
+from training.engines.features import retail_design
 folder = Path(sys.argv[1])
 history = read_history(folder / "train.csv", folder / "store.csv", folder / "calendar.csv", problems_in=folder)
 fits = StanEngine(workers=2).fit(history, retail_design(history.calendar), Priors(), lambda done, failed: None)
