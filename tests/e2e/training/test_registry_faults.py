@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-WAIT_S = 30
+WAIT_S = 120
 QUESTION = {"jsonData": {"storeId": "1", "beginDate": "2015-06-20", "endDate": "2015-06-26"}}
 
 
@@ -37,7 +37,7 @@ class Registry:
             "STORECAST_FLEET_URI": alias_uri(FLEET_MODEL, CHAMPION),
             "STORECAST_CACHE_DIR": str(folder / "cache"),
             "STORECAST_RELOAD_SECONDS": "0.2",
-            "STORECAST_FETCH_TIMEOUT_S": "0.5",
+            "STORECAST_FETCH_TIMEOUT_S": "4",
             "GUNICORN_WORKERS": "3",
         }
         self._cache = FleetCache.of(folder / "cache", self.environ)
