@@ -78,7 +78,7 @@ def test_one_that_finishes_on_a_server_meanwhile_is_the_champion_that_the_other_
     remote: TrainingOptions, moment: str
 ) -> None:
     with trainer(remote, moment) as held:
-        first = train(remote, BatchedEngine(), Quiet())["registered"]
+        first = train(remote, BatchedEngine(), Quiet()).to_plain()["registered"]
         held.go.set()
         second = held.registered()
 
