@@ -18,7 +18,7 @@ from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, PREVIOUS
 from training.engines.batched import BatchedEngine
 from training.errors import AliasMovedError
 from training.registry import aliases, promotion, runs
-from training.registry.fleet_diff import difference
+from training.registry.fleet_diff import FleetDiff, difference
 from training.registry.promotion import promote, rollback
 from training.registry.tracking_uri import tracking_uri
 from training.run import Quiet, TrainingOptions, train
@@ -112,7 +112,7 @@ def test_an_alias_that_moves_under_a_promotion_is_told_and_stays(
     client.set_registered_model_alias(FLEET_MODEL, CHALLENGER, "1")
     judge = difference
 
-    def meanwhile(*arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - as it is called
+    def meanwhile(*arguments: Any) -> FleetDiff:  # noqa: ANN401 - as it is called
         client.set_registered_model_alias(FLEET_MODEL, PREVIOUS, "2")
         return judge(*arguments)
 
