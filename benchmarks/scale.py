@@ -115,7 +115,7 @@ def measure(folder: Path, n_series: int, n_days: int, runner: str, workers: int 
     shutil.rmtree(parts)
     print(
         f"{n_series:>9,} {n_days:>6} {on_disk_mb:>8,} {seconds:>9.1f} {n_series / seconds:>9,.0f} "
-        f"{memory.peak_mb:>9,.0f} {result['stores']['fitted']:>9,}",
+        f"{memory.peak_mb:>9,.0f} {result.stores.fitted:>9,}",
         flush=True,
     )
 

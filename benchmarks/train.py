@@ -23,6 +23,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from benchmarks.memory import PeakMemory
 from fleet.names import store_model_name
@@ -51,7 +52,7 @@ def chain_files(folder: Path, rossmann: Path | None, n_stores: int) -> list[str]
 
 def train(
     home: Path, words: list[str], uri: str | None = None, *, watch_every_s: float | None = None
-) -> tuple[dict[str, object], float, float]:
+) -> tuple[dict[str, Any], float, float]:
     """One run of the command line that fits every store: its result, its wall seconds from start to end, its peak MB.
 
     Args: uri: another registry.  watch_every_s: how often to look at its memory; None: not at all.
@@ -68,7 +69,7 @@ def train(
         if run.returncode:
             log.seek(0)
             sys.exit(log.read().decode())
-    result: dict[str, object] = json.loads(told)
+    result: dict[str, Any] = json.loads(told)
     return result, wall_s, watched.peak_mb if watched else 0.0
 
 
@@ -108,9 +109,9 @@ def wait_for(url: str, timeout_s: float = 90) -> None:
             return
 
 
-def register_s(result: dict[str, object]) -> float:
+def register_s(result: dict[str, Any]) -> float:
     """Seconds that a run's registration took."""
-    return float(dict(result["seconds"])["register"])  # type: ignore[call-overload]
+    return float(result["seconds"]["register"])
 
 
 def server_s(folder: Path, words: list[str]) -> float:
@@ -153,14 +154,12 @@ def main() -> None:
         train(home, words)  # makes the registry's tables, and compiles what has not been compiled
         result, wall, _ = train(home, words)
         _, _, peak_mb = train(home, words, watch_every_s=0.1)
-        seconds = dict(result["seconds"])  # type: ignore[call-overload]
-        for stage, spent in seconds.items():
+        for stage, spent in result["seconds"].items():
             print(f"{stage:12}{spent:8.2f} s")
         print(f"{'whole run':12}{wall:8.2f} s   (imports included)")
         print(f"{'peak memory':12}{peak_mb:8.0f} MB  (of all its processes)")
-        stores = dict(result["stores"])  # type: ignore[call-overload]
         each = one_by_one_s(home, args.register)
-        total = each * stores["total"]
+        total = each * result["stores"]["total"]
         ratio = total / register_s(result)
         print(f"one model a store instead: {total:.0f} s (scaled from {args.register}), {ratio:.0f} times as long")
         if args.server:

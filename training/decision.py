@@ -1,13 +1,13 @@
 """What a new fleet may become: the gate of the fleet and of its stores, against the champion."""
 
 from dataclasses import replace
-from typing import Any
 
 from fleet import Fleet, FleetContents, StorecastError
 from fleet.names import CHALLENGER, CHAMPION
 from training.backtest.evaluate import Evaluation
 from training.champion import fleet_gate, store_gate
 from training.champion.fleet_gate import Gate
+from training.champion.store_gate import Held
 from training.engines.batched import BatchedEngine
 from training.errors import WorkerLostError
 from training.session import Run, evaluated_on, lessons
@@ -21,7 +21,7 @@ def decide(run: Run, evaluated: Evaluation | None) -> tuple[Gate, Evaluation | N
         return Gate(CHAMPION, why), None
     if evaluated is None:
         return Gate(CHALLENGER, "there was no backtest to judge it by: see --test-days, or --gate-margin none"), None
-    scores, told = evaluated.summary["backtest"], f"version {champion.version}"
+    scores, told = evaluated.scores, f"version {champion.version}"
     if champion.fleet is None:
         return fleet_gate.decide_alone(scores, f"the champion, {told}, cannot be opened by this release"), None
     if fleet_gate.same_recipe(champion.fleet, run.recipe.design, run.recipe.engine.name, run.options.settings()):
@@ -32,7 +32,7 @@ def decide(run: Run, evaluated: Evaluation | None) -> tuple[Gate, Evaluation | N
         raise
     except (StorecastError, KeyError, TypeError) as error:
         return fleet_gate.decide_alone(scores, f"{told} cannot be judged on this history ({error})"), None
-    return fleet_gate.decide(scores, rival.summary["backtest"]["wape"], margin, told), rival
+    return fleet_gate.decide(scores, rival.scores.wape, margin, told), rival
 
 
 def _rival(run: Run, champion: Fleet) -> Evaluation:
@@ -52,15 +52,14 @@ def _rival(run: Run, champion: Fleet) -> Evaluation:
 
 def hold_back(
     run: Run, contents: FleetContents, evaluated: Evaluation, rival: Evaluation
-) -> tuple[FleetContents, list[dict[str, Any]]]:
+) -> tuple[FleetContents, tuple[Held, ...]]:
     """The fleet with the champion's rows of the stores that its recipe forecasts clearly better."""
     champion = run.champion
     if champion is None or champion.fleet is None:
-        return contents, []
+        return contents, ()
     ours, its = (
         store_gate.fold_wapes(judged.value, judged.actual, judged.counts, len(run.recipe.cutoffs))
         for judged in (evaluated.judged, rival.judged)
     )
     worse = store_gate.clearly_worse(ours, its)
-    contents, held = store_gate.keep_rows(champion.fleet, champion.version, contents, worse)
-    return contents, [one._asdict() for one in held]
+    return store_gate.keep_rows(champion.fleet, champion.version, contents, worse)

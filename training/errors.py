@@ -26,7 +26,10 @@ class HistoryUnreachableError(DataError):
 
 
 class TooManyFailuresError(StorecastError):
-    """More stores failed than the threshold allows; nothing was registered. `result`: of the run, with all failures."""
+    """More stores failed than the threshold allows; nothing was registered.
+
+    `result`: of the run, as JSON values, with all failures.
+    """
 
     exit_code = 5
     result: Mapping[str, Any] = MappingProxyType({})

@@ -1,52 +1,49 @@
 """What a training says at its end: its result, and what MLflow notes of it."""
 
-from typing import Any
-
 import numpy as np
 
 from fleet import FleetContents
 from fleet.arrays import as_dates
+from training.backtest.scores import Scores
 from training.errors import DataError, TooManyFailuresError
 from training.options import Stages, TrainingOptions
+from training.result import HistorySpan, StoreCounts, TrainingResult
 from training.session import Run
+from training.workers.diagnose import Failure
 from training.workers.partition_job import Gathered
 
 
-def result_of(run: Run, gathered: Gathered) -> dict[str, Any]:
-    """What the training read and fitted, as plain JSON values; scores and the registered version come later."""
+def result_of(run: Run, gathered: Gathered, scores: Scores | None) -> TrainingResult:
+    """What the training read, fitted and judged; the registered version comes later."""
     prepared, chain = run.prepared, run.prepared.chain
     first, last, through = (str(day) for day in as_dates(np.array([chain.first_day, chain.last_day, chain.through])))
     fitted = int(gathered.rows["has_model"].sum())
-    ids = gathered.store_ids
-    return {
-        "engine": run.recipe.engine.name,
-        "runner": run.options.runner.name,
-        "refitted": fitted - len(gathered.kept),
-        "kept": len(gathered.kept),
-        "stores": {
-            "total": len(ids),
-            "fitted": fitted,
-            "fallback_too_short": len(gathered.too_short),
-            "failed": len(gathered.failures),
-        },
-        "history": {"from": first, "through": last, "rows": prepared.n_rows},
-        "calendar_through": through,
-        "failures": gathered.failures,
-        "too_short": [store_id for store_id in ids if store_id in gathered.too_short],
-        "notices": prepared.notices.to_plain(),
-    }
+    failures = tuple(Failure(**failure) for failure in gathered.failures)
+    return TrainingResult(
+        engine=run.recipe.engine.name,
+        runner=run.options.runner.name,
+        refitted=fitted - len(gathered.kept),
+        kept=len(gathered.kept),
+        stores=StoreCounts(len(gathered.store_ids), fitted, len(gathered.too_short), len(failures)),
+        history=HistorySpan(first, last, prepared.n_rows),
+        calendar_through=through,
+        failures=failures,
+        too_short=tuple(store_id for store_id in gathered.store_ids if store_id in gathered.too_short),
+        notices=prepared.notices.shown(),
+        backtest=scores,
+    )
 
 
-def check_failures(result: dict[str, Any], options: TrainingOptions) -> None:
+def check_failures(result: TrainingResult, options: TrainingOptions) -> None:
     """Raises: TooManyFailuresError: more stores failed than the options allow; it carries the result."""
-    stores, failures = result["stores"], result["failures"]
-    if stores["failed"] > options.max_failed_share * stores["total"]:
-        some = "; ".join(f"store {failure['store']}: {failure['reason']}" for failure in failures[:5])
+    stores = result.stores
+    if stores.failed > options.max_failed_share * stores.total:
+        some = "; ".join(f"store {failure.store}: {failure.reason}" for failure in result.failures[:5])
         error = TooManyFailuresError(
-            f"wanted at most {options.max_failed_share:.0%} of {stores['total']} stores to fail, {stores['failed']} "
+            f"wanted at most {options.max_failed_share:.0%} of {stores.total} stores to fail, {stores.failed} "
             f"did, so nothing was registered: {some}. Mend them, or raise --max-failed-share"
         )
-        error.result = {**result, "registered": None}
+        error.result = result.to_plain()
         raise error
 
 
@@ -59,7 +56,7 @@ def check_store_models(contents: FleetContents, options: TrainingOptions) -> Non
         raise DataError(f"--register-stores wants stores with a model, {told}")
 
 
-def parameters_of(run: Run) -> dict[str, Any]:
+def parameters_of(run: Run) -> dict[str, str | int]:
     """The parameters of the MLflow run."""
     options, prepared = run.options, run.prepared
     return {
@@ -75,10 +72,10 @@ def parameters_of(run: Run) -> dict[str, Any]:
     }
 
 
-def metrics_of(result: dict[str, Any], stages: Stages) -> dict[str, float]:
+def metrics_of(result: TrainingResult, stages: Stages) -> dict[str, float]:
     """The metrics of the MLflow run: numbers of stores, seconds of stages, and the scores of the backtest."""
-    metrics = {f"stores_{name}": float(value) for name, value in result["stores"].items()}
-    metrics |= {f"stores_{name}": float(result[name]) for name in ("refitted", "kept")}
+    metrics = {f"stores_{name}": float(value) for name, value in vars(result.stores).items()}
+    metrics |= {"stores_refitted": float(result.refitted), "stores_kept": float(result.kept)}
     metrics |= {f"seconds_{name}": value for name, value in stages.seconds.items()}
-    scores = result.get("backtest", {})
+    scores = vars(result.backtest) if result.backtest else {}
     return metrics | {name: value for name, value in scores.items() if isinstance(value, (int, float))}

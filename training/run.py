@@ -1,11 +1,11 @@
 """One training run: read, judge on a backtest, fit, register. Every store ends with a forecast, or the run says why."""
 
 import tempfile
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,7 @@ from training.pooling.collect import marked
 from training.prepare import Prepared, partition, prepare
 from training.registry.tracking_uri import public_uri
 from training.report import check_failures, check_store_models, metrics_of, parameters_of, result_of
+from training.result import RegisteredFleet, TrainingResult, WouldRegister
 from training.session import Run, evaluated_on, known_rows, lessons
 from training.workers.partition_job import Recipe, contents_of
 
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["Quiet", "TrainingOptions", "train"]
 
 
-def train(options: TrainingOptions, engine: Engine, reporter: Reporter) -> dict[str, Any]:
-    """Train a chain; the result as plain JSON values.
+def train(options: TrainingOptions, engine: Engine, reporter: Reporter) -> TrainingResult:
+    """Train a chain.
 
     Raises: DataError: the input has problems, or a store to register has no model.  TooManyFailuresError: over the
             threshold, nothing registered.  RegistryError.  WorkerLostError.
@@ -68,16 +69,15 @@ def _champion(options: TrainingOptions) -> "Champion | None":
     return runs.current_champion(options.tracking_uri, options.home) if runs.is_there(options.tracking_uri) else None
 
 
-def _train(run: Run) -> dict[str, Any]:
+def _train(run: Run) -> TrainingResult:
     options, prepared, recipe, stages = run.options, run.prepared, run.recipe, run.stages
     # Matplotlib takes a while to load, too.
     with stages.of("models", len(prepared.store_ids)), in_background(partial(import_module, "training.backtest.plots")):
         gathered = run.gather(recipe, known_rows(run), fit=True)
-    result = result_of(run, gathered)
     contents = contents_of(gathered.rows, gathered.store_ids, recipe, prepared.chain, options.settings())
     evaluated = evaluated_on(gathered, recipe, prepared) if recipe.cutoffs else None
+    result = result_of(run, gathered, evaluated.scores if evaluated else None)
     if evaluated:
-        result |= evaluated.summary
         contents = with_verdict(contents, evaluated.verdict)
     contents = marked(contents, recipe.lessons)
     if run.champion and run.champion.fleet and gathered.kept:
@@ -85,28 +85,29 @@ def _train(run: Run) -> dict[str, Any]:
         contents = store_gate.carry_over(run.champion.fleet, run.champion.version, contents, kept)
     check_failures(result, options)
     check_store_models(contents, options)
-    result |= _judged_and_registered(run, contents, result, evaluated)
+    result = _judged_and_registered(run, contents, result, evaluated)
     seconds = {name: round(spent, 3) for name, spent in gathered.seconds.items()}
-    return {**result, "seconds": stages.seconds, "seconds_of_workers": seconds}
+    return replace(result, seconds=dict(stages.seconds), seconds_of_workers=seconds)
 
 
 def _judged_and_registered(
-    run: Run, contents: FleetContents, result: dict[str, Any], evaluated: Evaluation | None
-) -> dict[str, Any]:
-    """What the gates say, and what was registered by it, or would be; as parts of the result."""
+    run: Run, contents: FleetContents, result: TrainingResult, evaluated: Evaluation | None
+) -> TrainingResult:
+    """The result with what the gates say, and what was registered by it, or would be."""
     with tempfile.TemporaryDirectory() as folder:
         while True:
             decided, rival = decide(run, evaluated)
-            ours, told = contents, {}
+            ours, judged = contents, result
             if rival and evaluated:
-                ours, told["held_back"] = hold_back(run, contents, evaluated, rival)
+                ours, held = hold_back(run, contents, evaluated, rival)
+                judged = replace(result, held_back=held)
             if run.options.dry_run:
-                return {**told, "would_register": {"alias": decided.alias, "gate": asdict(decided)}}
+                return replace(judged, would_register=WouldRegister(decided.alias, decided))
             if evaluated and not any(Path(folder).iterdir()):
                 _plot(run, evaluated, Path(folder))
             try:
                 with run.stages.of("register"):
-                    return {**told, "registered": _register(run, ours, result, decided, Path(folder))}
+                    return replace(judged, registered=_register(run, ours, result, decided, Path(folder)))
             except AliasMovedError:
                 # Another training came first: its fleet is the one to be judged against.
                 with run.stages.of("champion"):
@@ -120,7 +121,7 @@ def _plot(run: Run, evaluated: Evaluation, folder: Path) -> None:
         plot(folder, evaluated, run.prepared.store_ids.tolist())
 
 
-def _register(run: Run, contents: FleetContents, result: dict[str, Any], decided: Gate, plots: Path) -> dict[str, Any]:
+def _register(run: Run, contents: FleetContents, result: TrainingResult, decided: Gate, plots: Path) -> RegisteredFleet:
     from training.registry import runs  # noqa: PLC0415 - see `train`
 
     options = run.options
@@ -136,8 +137,7 @@ def _register(run: Run, contents: FleetContents, result: dict[str, Any], decided
         against=run.champion.version if run.champion else None,
         plots=plots,
     )
-    uri = public_uri(options.tracking_uri)
-    return {"tracking_uri": uri, **asdict(registered), "gate": asdict(decided)}
+    return RegisteredFleet(public_uri(options.tracking_uri), **vars(registered), gate=decided)
 
 
 def _sales(prepared: Prepared, store_id: str) -> pd.DataFrame:

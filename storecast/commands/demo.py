@@ -129,11 +129,12 @@ def _train(home: Path, paths: Mapping[str, Path]) -> None:
         result = train(options, BatchedEngine(), progress)
     finally:
         progress.close()
-    scores, stores, registered = result["backtest"], result["stores"], result["registered"]
-    print(f"   {stores['fitted']} of {stores['total']} stores fitted, the others have the fallback")
-    print(f"   WAPE {scores['wape']:.1%}, the naive baseline {scores['baseline_wape']:.1%}", end="; ")
-    print(f"{scores['stores_better_than_baseline']} of {scores['stores_judged']} models judged beat it")
-    print(f"   registered as storecast-fleet version {registered['version']}, alias {registered['alias']}", flush=True)
+    scores, registered = result.backtest, result.registered
+    print(f"   {result.stores.fitted} of {result.stores.total} stores fitted, the others have the fallback")
+    if scores and registered:  # always: it was judged, and was no dry run
+        print(f"   WAPE {scores.wape:.1%}, the naive baseline {scores.baseline_wape:.1%}", end="; ")
+        print(f"{scores.stores_better_than_baseline} of {scores.stores_judged} models judged beat it")
+        print(f"   registered as storecast-fleet version {registered.version}, alias {registered.alias}", flush=True)
 
 
 def _question(n_stores: int, n_days: int) -> Question:

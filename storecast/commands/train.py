@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import math
 import os
 import textwrap
 from collections.abc import Callable, Mapping
@@ -119,8 +118,8 @@ def run(args: argparse.Namespace) -> int:
         raise
     finally:
         progress.close()
-    _print(result)
-    return exit_codes.SOME_FAILED if result["stores"]["failed"] else exit_codes.OK
+    _print(result.to_plain())
+    return exit_codes.SOME_FAILED if result.stores.failed else exit_codes.OK
 
 
 def _options(args: argparse.Namespace) -> TrainingOptions:
@@ -147,16 +146,7 @@ def _options(args: argparse.Namespace) -> TrainingOptions:
 
 
 def _print(result: Mapping[str, Any]) -> None:
-    print(json.dumps(_strict(dict(result)), indent=1, allow_nan=False))
-
-
-def _strict(value: Any) -> Any:  # noqa: ANN401 - any plain value
-    """With null for each number that JSON does not have: the score of a group without a judged day is none."""
-    if isinstance(value, dict):
-        return {name: _strict(part) for name, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_strict(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    print(json.dumps(dict(result), indent=1, allow_nan=False))
 
 
 def _runner(args: argparse.Namespace) -> Runner:

@@ -79,24 +79,24 @@ def test_the_verdict_judges_model_and_baseline_and_goes_into_the_fleet(history: 
     design = retail_design(history.calendar)
     choice = choose(folds, design)
     evaluated = evaluation(history, folds)
-    told = evaluated.summary["backtest"]
-    assert told["cutoffs"] == [str(as_dates(np.array([fold.cutoff]))[0]) for fold in folds]
-    assert told["wape"] < told["baseline_wape"]
-    assert told["coverage_80"] == pytest.approx(0.8, abs=0.05)
-    assert sum(told["variants"].values()) + told["stores_left_to_baseline"] >= told["stores_judged"]
-    assert set(told["groups"]) == set(history.groups)
+    told = evaluated.scores
+    assert told.cutoffs == tuple(str(as_dates(np.array([fold.cutoff]))[0]) for fold in folds)
+    assert told.wape < told.baseline_wape
+    assert told.coverage_80 == pytest.approx(0.8, abs=0.05)
+    assert sum(told.variants.values()) + told.stores_left_to_baseline >= told.stores_judged
+    assert set(told.groups) == set(history.groups)
     scaled, n_days = evaluated.verdict.scores["mase"], evaluated.judged.counts.sum(axis=1)
     for scores, members in [
         (told, np.ones(40, dtype=np.bool_)),
-        *((scores, history.groups == group) for group, scores in told["groups"].items()),
+        *((scores, history.groups == group) for group, scores in told.groups.items()),
     ]:
         on = members & np.isfinite(scaled)
-        assert scores["mase"] == pytest.approx(np.average(scaled[on], weights=n_days[on]), abs=1e-5)
+        assert scores.mase == pytest.approx(np.average(scaled[on], weights=n_days[on]), abs=1e-5)
     fits = combine(fit_variants(BatchedEngine(), history, design, VARIANTS, quiet), choice.candidate)
     contents = assemble(history, design, fits, engine="batched", settings={})
     fleet = Fleet.from_contents(with_verdict(contents, evaluated.verdict))
     lost = [raw.decode() == LOST for raw in fleet.facts["failure"].tolist()]
-    assert sum(lost) == told["stores_left_to_baseline"]
+    assert sum(lost) == told.stores_left_to_baseline
     assert not fleet.has_model[lost].any()
     new_store = 40 - 5
     assert np.isnan(fleet.facts["wape"][new_store])
@@ -108,20 +108,20 @@ def test_the_verdict_judges_model_and_baseline_and_goes_into_the_fleet(history: 
 
 
 def test_a_model_that_loses_counts_as_judged_and_its_own_score_is_kept(history: History, folds: list[Fold]) -> None:
-    before = evaluation(history, folds).summary["backtest"]
+    before = evaluation(history, folds).scores
     loser, new_store = 3, 40 - 5
     shift = np.zeros((40, 1))
     shift[loser] = 1.0  # on the log scale: it forecasts almost three times too much
     evaluated = evaluation(history, [replace(fold, centre=fold.centre + shift) for fold in folds])
-    told, scores = evaluated.summary["backtest"], evaluated.verdict.scores
+    told, scores = evaluated.scores, evaluated.verdict.scores
     assert evaluated.verdict.loses[loser]
-    assert told["stores_judged"] == before["stores_judged"]
-    assert told["stores_left_to_baseline"] == before["stores_left_to_baseline"] + 1
-    assert told["stores_judged"] == told["stores_better_than_baseline"] + told["stores_left_to_baseline"]
+    assert told.stores_judged == before.stores_judged
+    assert told.stores_left_to_baseline == before.stores_left_to_baseline + 1
+    assert told.stores_judged == told.stores_better_than_baseline + told.stores_left_to_baseline
     assert scores["wape"][loser] == scores["baseline_wape"][loser]
     assert scores["model_wape"][loser] > 1.0 > scores["baseline_wape"][loser]
     answers = ~evaluated.verdict.loses & np.isfinite(scores["model_wape"])
-    assert answers.sum() == told["stores_better_than_baseline"]
+    assert answers.sum() == told.stores_better_than_baseline
     np.testing.assert_array_equal(scores["model_wape"][answers], scores["wape"][answers])
     assert np.isnan(scores["model_wape"][new_store])
 

@@ -70,7 +70,7 @@ def _train(
 
     try:
         with patch.object(runs, "_new_version", made):
-            results.put(train(options, BatchedEngine(), Stopping())["registered"])
+            results.put(train(options, BatchedEngine(), Stopping()).to_plain()["registered"])
     except Exception as error:  # noqa: BLE001 - the test tells it
         results.put(repr(error))
 

@@ -12,6 +12,7 @@ from training.backtest import metrics
 from training.backtest.calibrate import Residuals, quantiles
 from training.backtest.folds import Trial
 from training.backtest.ratio_intervals import ratio_quantiles
+from training.backtest.scores import GroupScores
 
 LEVEL = 0.8
 
@@ -140,22 +141,31 @@ def scores_by_store(judged: Judged, seasonal_mae: FloatArray) -> dict[str, Float
     return scores
 
 
-def scores_of_chain(judged: Judged, members: BoolArray, seasonal_mae: FloatArray) -> dict[str, float]:
-    """The same scores over all days of some stores at once; MASE by the rule of `metrics.mase_of_all`."""
+def scores_of_chain(judged: Judged, members: BoolArray, seasonal_mae: FloatArray) -> GroupScores:
+    """The scores over all days of some stores at once; MASE by the rule of `metrics.mase_of_all`."""
 
     def flat(values: FloatArray) -> FloatArray:
         return values[members].reshape(1, -1)
 
     counts = judged.counts[members].reshape(1, -1)
-    actual = flat(judged.actual)
-    scores = {name: float(m(flat(judged.value), actual, counts)[0]) for name, m in metrics.METRICS.items()}
-    scores |= {
-        f"baseline_{name}": float(m(flat(judged.naive), actual, counts)[0]) for name, m in metrics.METRICS.items()
-    }
-    scores["mase"] = metrics.mase_of_all(
+    actual, lower, upper = (flat(values) for values in (judged.actual, judged.lower, judged.upper))
+    mase = metrics.mase_of_all(
         judged.value[members], judged.actual[members], judged.counts[members], seasonal_mae[members]
     )
-    bounds = (flat(judged.lower), flat(judged.upper))
-    scores["coverage_80"] = float(metrics.coverage(*bounds, actual, counts)[0])
-    scores["width_80"] = float(metrics.width(*bounds, actual, counts)[0])
-    return scores
+
+    def score(metric: metrics.Metric, forecast: FloatArray) -> float:
+        return round(float(metric(flat(forecast), actual, counts)[0]), 5)
+
+    return GroupScores(
+        rmspe=score(metrics.rmspe, judged.value),
+        wape=score(metrics.wape, judged.value),
+        bias=score(metrics.bias, judged.value),
+        baseline_rmspe=score(metrics.rmspe, judged.naive),
+        baseline_wape=score(metrics.wape, judged.naive),
+        baseline_bias=score(metrics.bias, judged.naive),
+        mase=round(mase, 5),
+        coverage_80=round(float(metrics.coverage(lower, upper, actual, counts)[0]), 5),
+        width_80=round(float(metrics.width(lower, upper, actual, counts)[0]), 5),
+        days=int(counts.sum()),
+        days_without_sales=int((counts & (actual == 0)).sum()),
+    )

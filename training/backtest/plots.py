@@ -14,6 +14,7 @@ from fleet.arrays import FloatArray
 from training.backtest import metrics
 from training.backtest.evaluate import Evaluation
 from training.backtest.judge import LEVEL, Judged
+from training.backtest.scores import GroupScores
 
 SHOWN = 3
 """Stores of each kind, best and worst."""
@@ -26,15 +27,14 @@ _INCHES_A_LETTER = 0.15  # as wide as a W
 
 def plot(folder: Path, evaluated: Evaluation, store_ids: Sequence[str]) -> None:
     """Write three small PNG files to a folder."""
-    judged, scores = evaluated.judged, evaluated.summary["backtest"]
-    horizon = int(scores["horizon_days"])
+    judged, horizon = evaluated.judged, evaluated.scores.horizon_days
     # An id or a group may have dollar signs, which are no formula, and letters that the font does not have.
     with rc_context({"text.parse_math": False}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")
         stores = _stores(judged, store_ids, evaluated.verdict.scores["wape"], horizon)
         _save(stores, folder / "best_and_worst_stores.png")
         _save(_coverage(judged, horizon), folder / "coverage_by_horizon.png")
-        _save(_groups(scores["groups"]), folder / "scores_by_group.png")
+        _save(_groups(evaluated.scores.groups), folder / "scores_by_group.png")
 
 
 def extremes(wape: FloatArray) -> tuple[list[int], list[int]]:
@@ -94,17 +94,15 @@ def _coverage(judged: Judged, horizon: int) -> Figure:
     return figure
 
 
-def _groups(groups: Mapping[str, Mapping[str, float]]) -> Figure:
+def _groups(groups: Mapping[str, GroupScores]) -> Figure:
     names = list(groups)[:_MOST_GROUPS]
     longest = max((len(name) for name in names), default=0)
     figure = _figure(8, 1.5 + 0.35 * len(names), left=0.4 + _INCHES_A_LETTER * longest, bottom=0.5, top=0.4)
     axis = figure.subplots()
     places = np.arange(len(names))
-    for offset, score, colour, told in (
-        (-0.2, "wape", _FORECAST, "models"),
-        (0.2, "baseline_wape", _BASELINE, "naive baseline"),
-    ):
-        axis.barh(places + offset, [groups[name][score] for name in names], 0.4, color=colour, label=told)
+    ours, naive = [groups[name].wape for name in names], [groups[name].baseline_wape for name in names]
+    axis.barh(places - 0.2, ours, 0.4, color=_FORECAST, label="models")
+    axis.barh(places + 0.2, naive, 0.4, color=_BASELINE, label="naive baseline")
     axis.set_yticks(places, [name or "all" for name in names])
     axis.invert_yaxis()
     axis.set_xlabel("WAPE")

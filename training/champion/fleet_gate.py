@@ -6,16 +6,19 @@ the new fleet is judged on. What can be compared is its recipe: its design and v
 
 import json
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from fleet import Design, Fleet
 from fleet.names import CHALLENGER, CHAMPION
+from training.backtest.scores import GroupScores
 from training.engines.engine import Priors
 from training.pooling.variants import Variant
 
 MARGIN = 0.02
+
+JudgedBy = Literal["champion", "baseline", "nothing"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Gate:
 
     alias: str
     reason: str
-    judged_by: str = "nothing"
+    judged_by: JudgedBy = "nothing"
     wape: float | None = None
     champion_wape: float | None = None
 
@@ -39,15 +42,15 @@ def same_recipe(champion: Fleet, design: Design, engine: str, settings: dict[str
     return same and all(same_plain(its.get(name), settings.get(name)) for name in ("variants", "borrowing"))
 
 
-def decide_same(scores: dict[str, Any], champion: str) -> Gate:
+def decide_same(scores: GroupScores, champion: str) -> Gate:
     """Of the champion's own recipe: champion, where that still beats the naive baseline on this history."""
     judged = decide_alone(scores, f"the champion, {champion}, is of the same recipe")
-    return replace(judged, judged_by="champion", champion_wape=scores["wape"])
+    return replace(judged, judged_by="champion", champion_wape=scores.wape)
 
 
-def decide(scores: dict[str, Any], champion_wape: float, margin: float, champion: str) -> Gate:
+def decide(scores: GroupScores, champion_wape: float, margin: float, champion: str) -> Gate:
     """Champion, where WAPE is at most the champion's and a margin, else challenger."""
-    wape = scores["wape"]
+    wape = scores.wape
     passed = wape <= champion_wape * (1 + margin)
     reason = (
         f"WAPE {wape:.5f} is {'not worse' if passed else 'worse'} than that of the champion, {champion}, on the same "
@@ -56,9 +59,9 @@ def decide(scores: dict[str, Any], champion_wape: float, margin: float, champion
     return Gate(CHAMPION if passed else CHALLENGER, reason, "champion", wape, champion_wape)
 
 
-def decide_alone(scores: dict[str, Any], why: str) -> Gate:
+def decide_alone(scores: GroupScores, why: str) -> Gate:
     """Where there is no champion to compare with: champion, where WAPE is not worse than the naive baseline's."""
-    wape, naive = scores["wape"], scores["baseline_wape"]
+    wape, naive = scores.wape, scores.baseline_wape
     passed = bool(np.isfinite(wape)) and wape <= naive
     reason = f"{why}; WAPE {wape:.5f} is {'not worse' if passed else 'worse'} than the naive baseline's, {naive:.5f}"
     return Gate(CHAMPION if passed else CHALLENGER, reason, "baseline", wape)

@@ -9,7 +9,7 @@ Its fact `variant` says `champion:<version>`, the version that fitted it.
 """
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -22,7 +22,8 @@ KEPT = "champion:"
 """Of the fact `variant`, before the version that a kept row was fitted for."""
 
 
-class Held(NamedTuple):
+@dataclass(frozen=True)
+class Held:
     """What the gate did with one store that its champion's recipe forecasts clearly better."""
 
     store: str

@@ -42,7 +42,7 @@ KindColumn = tuple[str, str]
 class Notice:
     """One oddity of a store, or of the chain where `store` is empty; `date`: its first day, `column`: in our words.
 
-    `weight`: of one kind, heavier ones are told first.
+    `more`: stores with such a notice that are not shown.
     """
 
     kind: str
@@ -50,7 +50,8 @@ class Notice:
     date: str
     column: str
     what: str
-    weight: int = 0
+    weight: int = 0  # of one kind, heavier ones are told first; no part of the JSON
+    more: int = 0
 
     @property
     def counted_by(self) -> KindColumn:
@@ -58,10 +59,10 @@ class Notice:
         return self.kind, self.column
 
     def to_plain(self) -> dict[str, Any]:
-        """JSON values."""
+        """JSON values; `more` only where there are more."""
         plain = asdict(self)
         del plain["weight"]
-        return plain
+        return plain if self.more else {name: part for name, part in plain.items() if name != "more"}
 
 
 @dataclass(frozen=True)
@@ -77,17 +78,17 @@ class Notices:
             counts[notice.counted_by] = counts.get(notice.counted_by, 0) + 1
         return counts
 
-    def to_plain(self) -> list[dict[str, Any]]:
-        """JSON values: the first notices of each kind and column, and how many more stores there are."""
-        entries: list[dict[str, Any]] = []
+    def shown(self) -> tuple[Notice, ...]:
+        """The first notices of each kind and column, and how many more stores there are."""
+        entries: list[Notice] = []
         for (kind, column), count in self.counts().items():
             own = [notice for notice in self.all if notice.counted_by == (kind, column)]
-            entries += [notice.to_plain() for notice in own[:SHOWN_PER_KIND]]
+            entries += own[:SHOWN_PER_KIND]
             more = count - SHOWN_PER_KIND
             if more > 0:
                 what = f"and {more} more store{'s' if more > 1 else ''}: all of them are in {FILE}"
-                entries.append(Notice(kind, "", "", column, what).to_plain() | {"more": more})
-        return entries
+                entries.append(Notice(kind, "", "", column, what, more=more))
+        return tuple(entries)
 
     def save(self, folder: Path) -> None:
         """Write every notice to `folder`/notices.csv."""

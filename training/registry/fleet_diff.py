@@ -1,7 +1,7 @@
 """What changes for the chain when one fleet takes another's place."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,8 @@ from fleet import Fleet
 
 SCORES = ("wape", "rmspe", "bias", "coverage_80")
 MOST_STORES = 10
+
+_IN_JSON = {"old": "from", "new": "to"}
 
 
 @dataclass(frozen=True)
@@ -21,39 +23,91 @@ class Registration:
     metrics: Mapping[str, float]
 
 
-def difference(old: Registration, new: Registration) -> dict[str, Any]:
-    """Both fleets side by side, and the stores that notice, as plain JSON values.
+@dataclass(frozen=True)
+class Side:
+    """One of the two fleets; its scores are those of its own backtest, None where it has none."""
 
-    Scores are those of each fleet's own backtest; the days judged differ where the histories do. `wape` holds the
-    `MOST_STORES` largest changes, the largest first.
+    version: str
+    trained_through: str
+    engine: str
+    stores: int
+    with_model: int
+    wape: float | None
+    rmspe: float | None
+    bias: float | None
+    coverage_80: float | None
+
+
+@dataclass(frozen=True)
+class SourceChange:
+    """A store that another source answers: `fleet`, its model, or `fallback`."""
+
+    store: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class WapeChange:
+    """A store whose WAPE differs; `change`: new - old."""
+
+    store: str
+    old: float
+    new: float
+    change: float
+
+
+@dataclass(frozen=True)
+class FleetDiff:
+    """Both fleets side by side, and the stores that notice.
+
+    `wape`: the `MOST_STORES` largest changes, the largest first; the days judged differ where the histories do.
     """
+
+    old: Side
+    new: Side
+    stores_added: tuple[str, ...]
+    stores_removed: tuple[str, ...]
+    source: tuple[SourceChange, ...]
+    wape: tuple[WapeChange, ...]
+
+    def to_plain(self) -> dict[str, Any]:
+        """JSON values, in which old and new are `from` and `to`."""
+        return asdict(self, dict_factory=_as_json)
+
+
+def _as_json(parts: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {_IN_JSON.get(name, name): list(part) if isinstance(part, tuple) else part for name, part in parts}
+
+
+def difference(old: Registration, new: Registration) -> FleetDiff:
+    """What is another in the new fleet."""
     sources_old, sources_new = _sources(old.fleet), _sources(new.fleet)
-    both = [store for store in sources_old if store in sources_new]
-    return {
-        "from": _side(old),
-        "to": _side(new),
-        "stores_added": [store for store in sources_new if store not in sources_old],
-        "stores_removed": [store for store in sources_old if store not in sources_new],
-        "source": [
-            {"store": store, "from": sources_old[store], "to": sources_new[store]}
-            for store in both
-            if sources_old[store] != sources_new[store]
-        ],
-        "wape": _largest_changes(_wape(old.fleet), _wape(new.fleet)),
-    }
+    return FleetDiff(
+        old=_side(old),
+        new=_side(new),
+        stores_added=tuple(store for store in sources_new if store not in sources_old),
+        stores_removed=tuple(store for store in sources_old if store not in sources_new),
+        source=tuple(
+            SourceChange(store, source, sources_new[store])
+            for store, source in sources_old.items()
+            if store in sources_new and source != sources_new[store]
+        ),
+        wape=_largest_changes(_wape(old.fleet), _wape(new.fleet)),
+    )
 
 
-def _side(registration: Registration) -> dict[str, Any]:
+def _side(registration: Registration) -> Side:
     fleet = registration.fleet
     scores = {name: float(registration.metrics[name]) for name in SCORES if name in registration.metrics}
-    return {
-        "version": registration.version,
-        "trained_through": str(fleet.trained_through),
-        "engine": fleet.engine,
-        "stores": fleet.n_stores,
-        "with_model": fleet.n_models,
+    return Side(
+        version=registration.version,
+        trained_through=str(fleet.trained_through),
+        engine=fleet.engine,
+        stores=fleet.n_stores,
+        with_model=fleet.n_models,
         **{name: scores.get(name) for name in SCORES},
-    }
+    )
 
 
 def _sources(fleet: Fleet) -> dict[str, str]:
@@ -68,10 +122,9 @@ def _wape(fleet: Fleet) -> dict[str, float]:
     return {store: score for store, score in zip(fleet.store_ids, scores.tolist(), strict=True) if np.isfinite(score)}
 
 
-def _largest_changes(old: Mapping[str, float], new: Mapping[str, float]) -> list[dict[str, Any]]:
+def _largest_changes(old: Mapping[str, float], new: Mapping[str, float]) -> tuple[WapeChange, ...]:
     changes = {store: new[store] - old[store] for store in old if store in new and new[store] != old[store]}
     largest = sorted(changes, key=lambda store: -abs(changes[store]))[:MOST_STORES]
-    return [
-        {"store": store, "from": round(old[store], 5), "to": round(new[store], 5), "change": round(changes[store], 5)}
-        for store in largest
-    ]
+    return tuple(
+        WapeChange(store, round(old[store], 5), round(new[store], 5), round(changes[store], 5)) for store in largest
+    )

@@ -86,7 +86,7 @@ def _carry_out(
     changes = None
     if champion is not None and after is not None and champion != after:
         # Before anything moves: a version that cannot be opened must not become champion.
-        changes = difference(_registration(client, champion), _registration(client, after))
+        changes = difference(_registration(client, champion), _registration(client, after)).to_plain()
     elif after is not None and after != champion:
         _registration(client, after)
     plan = store_models.plan(client, found, moves)

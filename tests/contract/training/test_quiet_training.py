@@ -63,5 +63,5 @@ def test_no_library_warns_of_any_chain(tmp_path: Path, name: str, transform: Tra
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         result = train(options, BatchedEngine(), Quiet())
-    assert result["stores"]["total"] == 3
-    assert result["failures"] == []
+    assert result.stores.total == 3
+    assert result.failures == ()

@@ -43,7 +43,7 @@ def options(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Training
 
 
 def registered(options: TrainingOptions, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any option
-    result = train(dataclasses.replace(options, **changes), BatchedEngine(), Quiet())["registered"]
+    result = train(dataclasses.replace(options, **changes), BatchedEngine(), Quiet()).to_plain()["registered"]
     assert isinstance(result, dict)
     return result
 
@@ -77,16 +77,19 @@ def test_a_worse_recipe_is_only_a_challenger_until_somebody_promotes_it(
 def test_a_recipe_of_another_engine_is_judged_on_the_same_days(options: TrainingOptions) -> None:
     registered(options)
     result = train(dataclasses.replace(options, variants=(STEADY,), dry_run=True), StanEngine(workers=2), Quiet())
-    assert result["would_register"]["gate"]["judged_by"] == "champion"
+    assert result.would_register
+    assert result.would_register.gate.judged_by == "champion"
 
 
 def test_a_dry_run_says_what_a_run_would_do_and_registers_nothing(options: TrainingOptions) -> None:
-    fitted = train(options, BatchedEngine(), Quiet())["stores"]["fitted"]
+    fitted = train(options, BatchedEngine(), Quiet()).stores.fitted
     same = train(dataclasses.replace(options, dry_run=True), BatchedEngine(), Quiet())
-    assert (same["refitted"], same["kept"], same["would_register"]["alias"]) == (0, fitted, "champion")
+    assert same.would_register
+    assert (same.refitted, same.kept, same.would_register.alias) == (0, fitted, "champion")
     worse = train(dataclasses.replace(options, dry_run=True, variants=(BLUNT,)), BatchedEngine(), Quiet())
-    assert worse["would_register"]["alias"] == "challenger"
-    assert "worse" in worse["would_register"]["gate"]["reason"]
+    assert worse.would_register
+    assert worse.would_register.alias == "challenger"
+    assert "worse" in worse.would_register.gate.reason
     assert aliases.aliases_of(MlflowClient(options.tracking_uri)) == {"champion": "1"}
 
 
@@ -106,11 +109,13 @@ def test_a_store_that_the_new_recipe_makes_clearly_worse_keeps_its_champion_row(
     # Which stores these are is judged elsewhere; here, every second one.
     monkeypatch.setattr(store_gate, "clearly_worse", lambda wape, _: np.arange(wape.shape[1]) % 2 == 0)
     result = train(dataclasses.replace(options, variants=(BLUNT,), gate_margin=1.0), BatchedEngine(), Quiet())
-    assert result["registered"]["alias"] == "champion"
-    assert [one["store"] for one in result["held_back"]] == list(before.store_ids[::2])
-    kept = [one["store"] for one in result["held_back"] if one["kept"]]
+    assert result.registered
+    assert result.registered.alias == "champion"
+    assert result.held_back
+    assert [held.store for held in result.held_back] == list(before.store_ids[::2])
+    kept = [held.store for held in result.held_back if held.kept]
     assert kept == [store_id for store_id in before.store_ids[::2] if before.has_model[before.position(store_id)]]
-    assert all("version 1 is clearly better for it" in one["reason"] for one in result["held_back"])
+    assert all("version 1 is clearly better for it" in held.reason for held in result.held_back)
     after, _ = runs.load_fleet(options.tracking_uri, options.home)
     for store_id, variant in zip(after.store_ids, after.facts["variant"].tolist(), strict=True):
         same = after.parameters.rows(_place(after, store_id)), before.parameters.rows(_place(before, store_id))

@@ -15,6 +15,7 @@ from fleet import Fleet
 from training.engines.batched import BatchedEngine
 from training.registry import runs
 from training.registry.tracking_uri import tracking_uri
+from training.result import TrainingResult
 from training.run import Quiet, TrainingOptions, train
 
 CHANGED = "4"
@@ -30,7 +31,7 @@ def options(tmp_path: Path) -> Iterator[TrainingOptions]:
     mlflow.set_tracking_uri(before)
 
 
-def run(options: TrainingOptions, **changes: Any) -> tuple[dict[str, Any], Fleet]:  # noqa: ANN401 - any option
+def run(options: TrainingOptions, **changes: Any) -> tuple[TrainingResult, Fleet]:  # noqa: ANN401 - any option
     result = train(dataclasses.replace(options, **changes), BatchedEngine(), Quiet())
     opened, _ = runs.load_fleet(options.tracking_uri, options.home)
     return result, opened
@@ -77,13 +78,13 @@ def stores_that_differ(one: Fleet, other: Fleet) -> set[str]:
 
 def test_only_the_store_that_changed_is_fitted_again(options: TrainingOptions) -> None:
     first_result, first = run(options)
-    assert (first_result["refitted"], first_result["kept"]) == (first_result["stores"]["fitted"], 0)
+    assert (first_result.refitted, first_result.kept) == (first_result.stores.fitted, 0)
     correct_one_day(options)
     result, second = run(options)
-    assert (result["refitted"], result["kept"]) == (1, first_result["stores"]["fitted"] - 1)
+    assert (result.refitted, result.kept) == (1, first_result.stores.fitted - 1)
     assert stores_that_differ(first, second) == {CHANGED}
     unchanged_result, third = run(options)
-    assert (unchanged_result["refitted"], unchanged_result["kept"]) == (0, first_result["stores"]["fitted"])
+    assert (unchanged_result.refitted, unchanged_result.kept) == (0, first_result.stores.fitted)
     assert stores_that_differ(second, third) == set()
 
 
@@ -91,14 +92,14 @@ def test_a_day_that_one_store_alone_has_told_of_and_later_plans_fit_no_other_sto
     options: TrainingOptions,
 ) -> None:
     result, first = run(options)
-    fitted = result["stores"]["fitted"]
+    fitted = result.stores.fitted
     one_day_more(options)
     result, second = run(options)
-    assert (result["refitted"], result["kept"]) == (1, fitted - 1)
+    assert (result.refitted, result.kept) == (1, fitted - 1)
     assert stores_that_differ(first, second) == {CHANGED}
     change_a_plan(options)
     result, _ = run(options)
-    assert (result["refitted"], result["kept"]) == (0, fitted)
+    assert (result.refitted, result.kept) == (0, fitted)
 
 
 def test_a_store_fitted_beside_kept_ones_is_fitted_as_it_would_be_among_all(options: TrainingOptions) -> None:
@@ -106,7 +107,7 @@ def test_a_store_fitted_beside_kept_ones_is_fitted_as_it_would_be_among_all(opti
     correct_one_day(options)
     _, changed = run(options)
     forced, everything = run(options, refit="all")
-    assert forced["kept"] == 0
+    assert forced.kept == 0
     # The others have borrowed from what that store was before.
     row = changed.store_ids.index(CHANGED)
     np.testing.assert_allclose(changed.parameters.beta[row], everything.parameters.beta[row], rtol=0, atol=1e-7)
@@ -117,4 +118,4 @@ def test_a_store_fitted_beside_kept_ones_is_fitted_as_it_would_be_among_all(opti
 def test_other_settings_fit_every_store_again(options: TrainingOptions, change: dict[str, Any]) -> None:
     run(options)
     result, _ = run(options, **change)
-    assert (result["refitted"], result["kept"]) == (result["stores"]["fitted"], 0)
+    assert (result.refitted, result.kept) == (result.stores.fitted, 0)

@@ -51,7 +51,7 @@ def options(request: pytest.FixtureRequest, tmp_path: Path) -> TrainingOptions:
 
 
 def run(options: TrainingOptions, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any option
-    return train(dataclasses.replace(options, **changes), BatchedEngine(), Quiet())
+    return train(dataclasses.replace(options, **changes), BatchedEngine(), Quiet()).to_plain()
 
 
 def test_a_training_is_one_run_one_version_and_one_alias(options: TrainingOptions) -> None:

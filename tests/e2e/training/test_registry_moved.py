@@ -111,8 +111,9 @@ def test_a_forecast_of_it_is_the_one_of_before(placed: Placed, trained: Training
 def test_a_training_in_it_keeps_the_champions_rows_and_writes_there_alone(placed: Placed) -> None:
     result = train(placed.options, BatchedEngine(), Quiet())
 
-    assert (result["refitted"], result["kept"]) == (0, result["stores"]["fitted"])
-    assert "version 2, is of the same recipe" in result["registered"]["gate"]["reason"]
+    assert (result.refitted, result.kept) == (0, result.stores.fitted)
+    assert result.registered
+    assert "version 2, is of the same recipe" in result.registered.gate.reason
     assert len(list((placed.home / "artifacts").glob("*/artifacts/stores.csv"))) == 3
     placed.check_the_old_place()
 

@@ -18,7 +18,7 @@ from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, PREVIOUS
 from training.engines.batched import BatchedEngine
 from training.errors import AliasMovedError
 from training.registry import aliases, promotion, runs
-from training.registry.fleet_diff import difference
+from training.registry.fleet_diff import FleetDiff, difference
 from training.registry.promotion import promote, rollback
 from training.registry.tracking_uri import tracking_uri
 from training.run import Quiet, TrainingOptions, train
@@ -78,7 +78,7 @@ def test_one_that_finishes_on_a_server_meanwhile_is_the_champion_that_the_other_
     remote: TrainingOptions, moment: str
 ) -> None:
     with trainer(remote, moment) as held:
-        first = train(remote, BatchedEngine(), Quiet())["registered"]
+        first = train(remote, BatchedEngine(), Quiet()).to_plain()["registered"]
         held.go.set()
         second = held.registered()
 
@@ -112,7 +112,7 @@ def test_an_alias_that_moves_under_a_promotion_is_told_and_stays(
     client.set_registered_model_alias(FLEET_MODEL, CHALLENGER, "1")
     judge = difference
 
-    def meanwhile(*arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - as it is called
+    def meanwhile(*arguments: Any) -> FleetDiff:  # noqa: ANN401 - as it is called
         client.set_registered_model_alias(FLEET_MODEL, PREVIOUS, "2")
         return judge(*arguments)
 

@@ -1,17 +1,29 @@
 """What the gate lets through."""
 
 from dataclasses import asdict, replace
-from typing import Any
 
 import pytest
 from support import fleets
 
 from fleet import Fleet
 from fleet.names import CHALLENGER, CHAMPION
+from training.backtest.scores import GroupScores
 from training.champion.fleet_gate import decide, decide_alone, decide_same, same_recipe, variants_of
 from training.pooling.variants import VARIANTS
 
-SCORES: dict[str, Any] = {"wape": 0.102, "baseline_wape": 0.15}
+SCORES = GroupScores(
+    rmspe=0.12,
+    wape=0.102,
+    bias=0.0,
+    baseline_rmspe=0.2,
+    baseline_wape=0.15,
+    baseline_bias=0.0,
+    mase=0.8,
+    coverage_80=0.8,
+    width_80=0.3,
+    days=100,
+    days_without_sales=0,
+)
 
 
 @pytest.mark.parametrize(
@@ -27,14 +39,14 @@ def test_a_fleet_may_be_worse_than_the_champion_by_the_margin_only(champion: flo
 
 @pytest.mark.parametrize(("baseline", "alias"), [(0.102, CHAMPION), (0.1, CHALLENGER)])
 def test_where_no_champion_can_be_compared_the_naive_baseline_is(baseline: float, alias: str) -> None:
-    gate = decide_alone({**SCORES, "baseline_wape": baseline}, "the champion cannot be opened")
+    gate = decide_alone(replace(SCORES, baseline_wape=baseline), "the champion cannot be opened")
     assert (gate.alias, gate.judged_by) == (alias, "baseline")
     assert gate.reason.startswith("the champion cannot be opened; ")
 
 
 def test_a_fleet_without_a_score_is_no_champion() -> None:
-    assert decide({**SCORES, "wape": float("nan")}, 0.1, 0.0, "version 1").alias == CHALLENGER
-    assert decide_alone({**SCORES, "wape": float("nan")}, "why").alias == CHALLENGER
+    assert decide(replace(SCORES, wape=float("nan")), 0.1, 0.0, "version 1").alias == CHALLENGER
+    assert decide_alone(replace(SCORES, wape=float("nan")), "why").alias == CHALLENGER
 
 
 def test_the_variants_of_a_fleet_are_read_back_from_its_settings() -> None:
@@ -46,9 +58,9 @@ def test_the_variants_of_a_fleet_are_read_back_from_its_settings() -> None:
 
 def test_the_champions_own_recipe_must_still_beat_the_naive_baseline() -> None:
     same = decide_same(SCORES, "version 7")
-    assert (same.alias, same.judged_by, same.champion_wape) == (CHAMPION, "champion", SCORES["wape"])
+    assert (same.alias, same.judged_by, same.champion_wape) == (CHAMPION, "champion", SCORES.wape)
     assert "version 7, is of the same recipe" in same.reason
-    assert decide_same({**SCORES, "baseline_wape": 0.1}, "version 7").alias == CHALLENGER
+    assert decide_same(replace(SCORES, baseline_wape=0.1), "version 7").alias == CHALLENGER
 
 
 def test_a_champion_that_borrows_otherwise_or_was_fitted_by_another_engine_is_of_another_recipe() -> None:

@@ -72,8 +72,12 @@ def notices_of(history: History, horizon_days: int) -> Notices:
     return merged([notices_of_stores(history, horizon_days), *of_chain])
 
 
+def plain(notices: Notices) -> list[dict[str, object]]:
+    return [notice.to_plain() for notice in notices.shown()]
+
+
 def told(history: History, horizon_days: int = AHEAD) -> list[dict[str, object]]:
-    return notices_of(history, horizon_days).to_plain()
+    return plain(notices_of(history, horizon_days))
 
 
 def test_of_an_ordinary_chain_there_is_nothing_to_say() -> None:
@@ -83,13 +87,13 @@ def test_of_an_ordinary_chain_there_is_nothing_to_say() -> None:
 def test_a_past_day_without_a_kind_is_told_as_taken_for_ordinary() -> None:
     rows = {"store_id": ["1", "2", "2", "2"], "ds": ["2015-01-01"] * 2 + ["2015-01-02", "2015-01-03"]}
     table = table_of(pa.table({**rows, "y": [1, 2, 3, 4], "state_holiday": ["a", "0", "", None]}), TRAIN, ROSSMANN)
-    (notice,) = kinds_assumed(table).to_plain()
+    (notice,) = plain(kinds_assumed(table))
     assert (notice["store"], notice["date"], notice["column"]) == ("2", "2015-01-02", "state_holiday")
     assert notice["what"] == "2 days without a value, this the first written: taken for ordinary"
 
 
 def test_a_store_without_a_value_that_groups_it_is_told_with_its_group() -> None:
-    (notice,) = groups_unknown(["1", "2"], ["a/b", "?/b"], "?").to_plain()
+    (notice,) = plain(groups_unknown(["1", "2"], ["a/b", "?/b"], "?"))
     assert (notice["store"], notice["column"]) == ("2", "group")
     assert str(notice["what"]).endswith("the group ?/b")
 
@@ -215,7 +219,7 @@ def test_a_calendar_shorter_than_the_horizon_is_told_once() -> None:
 
 
 def test_what_is_missing_without_a_calendar_is_named_with_what_comes_of_it() -> None:
-    (notice,) = calendar_end(FIRST, FIRST, 42, ["promo", "state_holiday"]).to_plain()
+    (notice,) = plain(calendar_end(FIRST, FIRST, 42, ["promo", "state_holiday"]))
     assert "none of promo, state_holiday, so that totals are off" in str(notice["what"])
     assert "--calendar" in str(notice["what"])
 
@@ -231,7 +235,7 @@ def test_no_calendar_at_all_is_one_notice_not_one_a_store() -> None:
     (notice,) = told(chain(ahead=0), horizon_days=42)
     assert (notice["kind"], notice["date"]) == ("calendar-ends", "2015-03-02")
     assert "has no day after the history" in str(notice["what"])
-    assert calendar_end(FIRST, FIRST, 0).to_plain() == []
+    assert plain(calendar_end(FIRST, FIRST, 0)) == []
 
 
 @pytest.mark.parametrize(
@@ -262,10 +266,10 @@ def test_a_number_without_a_value_in_the_past_is_told() -> None:
 
 
 def test_ids_that_differ_in_leading_zeros_only_are_told() -> None:
-    (notice,) = ids_alike(("7", "007", "70", "0070", "x", "0x", "07")).to_plain()[:1]
+    notice = plain(ids_alike(("7", "007", "70", "0070", "x", "0x", "07")))[0]
     assert (notice["kind"], notice["store"], notice["column"]) == ("ids-alike", "7", "store_id")
     assert str(notice["what"]).startswith("7, 07, 007 are taken for different stores")
-    assert ids_alike(("1", "10", "100", "0", "a")).to_plain() == []
+    assert plain(ids_alike(("1", "10", "100", "0", "a"))) == []
 
 
 def test_of_each_kind_a_few_are_named_and_all_counted() -> None:
@@ -274,7 +278,7 @@ def test_of_each_kind_a_few_are_named_and_all_counted() -> None:
         history = without_rows(history, row, slice(5, 9))
     found = notices_of(history, AHEAD)
     assert found.counts() == {("gap", "ds"): 8}
-    entries = found.to_plain()
+    entries = plain(found)
     assert [entry["store"] for entry in entries] == ["1", "2", "3", "4", "5", ""]
     assert (entries[-1]["what"], entries[-1]["more"]) == ("and 3 more stores: all of them are in notices.csv", 3)
 
@@ -311,4 +315,4 @@ def test_parts_of_a_chain_tell_the_same_as_the_whole() -> None:
         parts.append(notices_of_stores(history.rows(rows), AHEAD))
     assert merged(parts) == whole
     assert whole.counts() == {("gap", "ds"): 15}
-    assert len(whole.to_plain()) == SHOWN_PER_KIND + 1
+    assert len(whole.shown()) == SHOWN_PER_KIND + 1

@@ -1,6 +1,7 @@
 """What a promotion changes, as values and as text."""
 
 import dataclasses
+import json
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from fleet import Fleet
 from fleet.names import store_model_name
 from storecast.commands.promote import text, warnings
 from training.registry.aliases import Move
-from training.registry.fleet_diff import MOST_STORES, Registration, difference
+from training.registry.fleet_diff import MOST_STORES, FleetDiff, Registration, Side, SourceChange, difference
 
 
 def registration(
@@ -23,36 +24,52 @@ def registration(
     return Registration(version, Fleet.from_contents(made), {"wape": 0.1, "bias": -0.01, "rmspe": 0.2})
 
 
-def changes() -> dict[str, Any]:
+def found() -> FleetDiff:
     old = registration("1", [0.10, 0.20, 0.30, np.nan], without_model=(3,))
     new = registration("2", [0.11, 0.15, 0.30, 0.40], without_model=(0,), store_ids=("1", "2", "3", "5"))
     return difference(old, new)
 
 
+def changes() -> dict[str, Any]:
+    return found().to_plain()
+
+
 def test_both_fleets_stand_side_by_side() -> None:
-    assert changes()["to"] == {
-        "version": "2",
-        "trained_through": "2015-06-19",
-        "engine": "random",
-        "stores": 4,
-        "with_model": 3,
-        "wape": 0.1,
-        "rmspe": 0.2,
-        "bias": -0.01,
-        "coverage_80": None,
-    }
+    assert found().new == Side(
+        version="2",
+        trained_through="2015-06-19",
+        engine="random",
+        stores=4,
+        with_model=3,
+        wape=0.1,
+        rmspe=0.2,
+        bias=-0.01,
+        coverage_80=None,
+    )
+
+
+def test_the_json_of_the_differences_is_this() -> None:
+    counts = '"trained_through": "2015-06-19", "engine": "random", "stores": 4, "with_model": 3'
+    scores = '"wape": 0.1, "rmspe": 0.2, "bias": -0.01, "coverage_80": null'
+    assert json.loads(json.dumps(changes())) == changes()
+    assert json.dumps(changes()) == (
+        f'{{"from": {{"version": "1", {counts}, {scores}}}, "to": {{"version": "2", {counts}, {scores}}}, '
+        '"stores_added": ["5"], "stores_removed": ["4"], '
+        '"source": [{"store": "1", "from": "fleet", "to": "fallback"}], '
+        '"wape": [{"store": "2", "from": 0.2, "to": 0.15, "change": -0.05}, '
+        '{"store": "1", "from": 0.1, "to": 0.11, "change": 0.01}]}'
+    )
 
 
 def test_stores_that_come_go_or_change_their_source_are_named() -> None:
-    found = changes()
-    assert (found["stores_added"], found["stores_removed"]) == (["5"], ["4"])
-    assert found["source"] == [{"store": "1", "from": "fleet", "to": "fallback"}]
+    assert (found().stores_added, found().stores_removed) == (("5",), ("4",))
+    assert found().source == (SourceChange("1", "fleet", "fallback"),)
 
 
 def test_the_largest_changes_of_wape_come_first_and_unchanged_stores_not_at_all() -> None:
-    assert [(row["store"], row["change"]) for row in changes()["wape"]] == [("2", -0.05), ("1", 0.01)]
+    assert [(row.store, row.change) for row in found().wape] == [("2", -0.05), ("1", 0.01)]
     many = difference(registration("1", [0.1] * 30), registration("2", [0.1 + i / 100 for i in range(30)]))
-    assert [row["store"] for row in many["wape"]] == [str(30 - i) for i in range(MOST_STORES)]
+    assert [row.store for row in many.wape] == [str(30 - i) for i in range(MOST_STORES)]
 
 
 def result(moves: list[Move], **more: Any) -> dict[str, Any]:  # noqa: ANN401 - any part of a result
@@ -88,9 +105,9 @@ def test_the_text_names_own_models_that_move_stay_or_are_gone_and_does_not_run_o
 def test_a_fleet_that_running_graphs_would_refuse_is_promoted_with_a_warning() -> None:
     assert warnings(changes(), 0.5) == []
     assert warnings({}, 0.5) == []
-    found = changes()
-    found["from"]["with_model"], found["to"]["with_model"] = 4, 3
-    (told,) = warnings(found, 0.8)
+    fewer = changes()
+    fewer["from"]["with_model"], fewer["to"]["with_model"] = 4, 3
+    (told,) = warnings(fewer, 0.8)
     assert "a graph that serves version 1 goes on with it, also when it is started anew" in told
     assert "wants at least 80% of 4 models, and the new fleet has 3; lower STORECAST_MIN_STORES_SHARE" in told
     assert text(result([Move("champion", "1", "2")], warnings=[told])).endswith(f"\n\nwarning: {told}")
