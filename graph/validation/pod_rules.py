@@ -29,6 +29,7 @@ def pod_problems(predictor: Predictor, path: str, ports: PortTable, *, engine_ap
         where = f"{path}.componentSpecs[{index}]"
         yield from _labels(component.metadata.labels, f"{where}.metadata.labels")
         yield from _volume_names(component, where)
+        yield from _debug_containers(component, where)
         volumes = _volumes(component, predictor)
         for number, container in enumerate(component.containers):
             here = f"{where}.spec.containers[{number}]"
@@ -62,6 +63,15 @@ def _volume_names(component: ComponentSpec, path: str) -> Iterator[Problem]:
         if volume.name in seen:
             yield Problem(where, "a name used once in the pod", show(volume.name), "rename one of the two")
         seen.add(volume.name)
+
+
+def _debug_containers(component: ComponentSpec, path: str) -> Iterator[Problem]:
+    """Ephemeral containers, which the CRD takes and Kubernetes refuses in the template of a Deployment."""
+    containers = component.spec.ephemeral_containers if component.spec else ()
+    if containers:
+        todo = "remove them: no pod is made of such a template; add one to a running pod with kubectl debug"
+        names = ", ".join(container.name for container in containers)
+        yield Problem(f"{path}.spec.ephemeralContainers", "none in a pod's template", show(names), todo)
 
 
 def _volumes(component: ComponentSpec, predictor: Predictor) -> set[str]:
