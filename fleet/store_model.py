@@ -103,18 +103,17 @@ class OwnModel:
         Raises: ConversionError: as `design_within`.  FleetFormatError: an array is damaged.
         """
         design = self.design_within(fleet, store_id)
-        row = fleet.position(store_id) or 0
-        theirs, mine = fleet._arrays, slice(row, row + 1)  # noqa: SLF001 - one room
+        row = fleet.row_view(store_id)
         arrays: dict[str, AnyArray] = {name: self.directory[name] for name in _PARAMETERS}
-        names = [name for name in theirs if name.startswith(("calendar_", "usual_", "closed_"))]
+        names = [name for name in row if name.startswith(("calendar_", "usual_", "closed_"))]
         # A fleet of an earlier release does not know all of them.
-        arrays |= {name: theirs[name][mine] for name in {*names, *_OF_THE_STORE} & set(theirs)}
-        measured = theirs.get(_MEASURED)
-        if measured is not None and fleet.has_model[row] and np.isfinite(measured[mine].astype(np.float64)).all():
-            arrays[_MEASURED] = measured[mine]
+        arrays |= {name: row[name] for name in {*names, *_OF_THE_STORE} & set(row)}
+        measured = row.get(_MEASURED)
+        if measured is not None and row["has_model"][0] and np.isfinite(measured.astype(np.float64)).all():
+            arrays[_MEASURED] = measured
         arrays |= {"store_ids": np.array([store_id.encode()]), "store_order": np.zeros(1, np.int64)}
         arrays["has_model"] = np.ones(1, np.bool_)
-        meta: dict[str, Any] = {**fleet._meta, "design": asdict(design), "n_stores": 1, "n_models": 1}  # noqa: SLF001
+        meta: dict[str, Any] = {**row.meta, "design": asdict(design), "n_stores": 1, "n_models": 1}
         meta["trained_through"] = self.directory.meta["trained_through"]
         return Fleet(arrays, meta, self.directory.digest[:12])
 
