@@ -8,9 +8,9 @@ from pathlib import Path
 from graph.local.free_ports import LOOPBACK, free_ports
 from graph.local.plan import INHERITED, INHERITED_PREFIX, LocalOptions
 from graph.local.process import Plan
-from model_wrapper.settings import variable_of
+from model_wrapper.settings import Settings
 from monitoring.request_log.database import RequestLogDatabase
-from monitoring.request_log.settings import PREFIX, RequestLogSettings
+from monitoring.request_log.settings import RequestLogSettings
 from storecast.commands.request_log import PORT
 
 NAME = "request-log"
@@ -55,4 +55,6 @@ def where(environ: Mapping[str, str], home: Path) -> str:
 
 
 def _is_passed_on(name: str) -> bool:
-    return name in {*INHERITED, variable_of("log_level")} or name.startswith((INHERITED_PREFIX, PREFIX))
+    return name in {*INHERITED, Settings.variable_of("log_level")} or name.startswith(
+        (INHERITED_PREFIX, RequestLogSettings.prefix)
+    )
