@@ -25,7 +25,7 @@ from graph.engine.telemetry.tracing import Tracer
 from graph.engine.walk.feedback import FeedbackWalk
 from graph.engine.walk.health import is_ready
 from graph.engine.walk.metadata import graph_metadata
-from graph.engine.walk.predict import Context, GraphWalk
+from graph.engine.walk.predict import Context, PredictionWalk
 
 _SKIPS_LOGGING = frozenset({"true", "on", "1"})
 _OPENAPI_FILE = "seldon.json"
@@ -52,10 +52,10 @@ class Server:
         self._config = config
         self._root = root
         self._client = client
-        self._events = event_log
         self._metrics = metrics
         self._tracer = tracer
-        self._walk = GraphWalk(client, event_log, injects_routing=config.routing_injection)
+        self._prediction_walk = PredictionWalk(client, event_log, injects_routing=config.routing_injection)
+        self._feedback_walk = FeedbackWalk(client, event_log)
         self._routes = Routes(config.prometheus_path)
         self._common = CommonHeaders(
             deployment=config.deployment,
@@ -142,11 +142,10 @@ class Server:
         return replies.empty(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, headers)
 
     async def _predict(self, request: web.BaseRequest, _route: Route, context: Context) -> Payload:
-        return await self._walk.predict(self._root, await _message(request), context)
+        return await self._prediction_walk.predict(self._root, await _message(request), context)
 
     async def _feedback(self, request: web.BaseRequest, _route: Route, context: Context) -> Payload:
-        walk = FeedbackWalk(self._client, self._events, await _message(request), context)
-        return await walk.send(self._root)
+        return await self._feedback_walk.send(self._root, await _message(request), context)
 
     async def _node_status(self, _request: web.BaseRequest, route: Route, context: Context) -> Payload:
         return await self._client.call(self._node(route.node), STATUS, None, context.headers)

@@ -25,41 +25,40 @@ def routing_of(body: bytes) -> Mapping[str, object]:
 
 
 class FeedbackWalk:
-    """One feedback message going to every node that its routing names.
+    """Feedback through the graph: one message to every node that its routing names.
 
     Source: seldon-core 1.17.1, executor/predictor/predictor_process.go.
     """
 
-    def __init__(self, client: NodeClient, event_log: EventLog, message: Payload, context: Context) -> None:
+    def __init__(self, client: NodeClient, event_log: EventLog) -> None:
         self._client = client
         self._events = event_log
-        self._message = message
-        self._context = context
-        self._routing: Mapping[str, object] | None = None
 
-    async def send(self, node: Node) -> Payload:
-        """The node's answer to the feedback; the message itself when the node takes none.
+    async def send(self, root: Node, message: Payload, context: Context) -> Payload:
+        """The root's answer to the feedback; the message itself when the root takes none.
 
         Raises: CallFailedError: the first child that failed; parents are not called then.
                 ExecutorPanicError: the routing names a child that does not exist.
         """
-        if node.log is not None and node.log.responses and self._context.logs:
-            self._events.log(node, events.FEEDBACK, self._message, self._context.puid)
+        # A single node has nothing to route, and the message need not be read.
+        routing = routing_of(message.body) if root.children else {}
+        return await self._send(root, message, context, routing)
+
+    async def _send(self, node: Node, message: Payload, context: Context, routing: Mapping[str, object]) -> Payload:
+        if node.log is not None and node.log.responses and context.logs:
+            self._events.log(node, events.FEEDBACK, message, context.puid)
         if node.children:
-            await self._children(node)
+            await self._children(node, message, context, routing)
         if not node.takes_feedback:
-            return self._message
-        return await self._client.call(node, SEND_FEEDBACK, self._message, self._context.headers)
+            return message
+        return await self._client.call(node, SEND_FEEDBACK, message, context.headers)
 
-    async def _children(self, node: Node) -> None:
-        if self._routing is None:
-            self._routing = routing_of(self._message.body)
-        route = self._routing.get(node.name, ALL_CHILDREN)
-        if isinstance(route, int) and route != ALL_CHILDREN:
-            await self.send(chosen(node, route))
-            return
-
+    async def _children(self, node: Node, message: Payload, context: Context, routing: Mapping[str, object]) -> None:
         def step(child: Node) -> Awaitable[Payload]:
-            return self.send(child)
+            return self._send(child, message, context, routing)
 
-        await each_child(node.children, step)
+        route = routing.get(node.name, ALL_CHILDREN)
+        if isinstance(route, int) and route != ALL_CHILDREN:
+            await step(chosen(node, route))
+        else:
+            await each_child(node.children, step)

@@ -70,7 +70,7 @@ def chosen(node: Node, index: int) -> Node:
     return node.children[index]
 
 
-class GraphWalk:
+class PredictionWalk:
     """Predictions through the graph."""
 
     def __init__(self, client: NodeClient, event_log: EventLog, *, injects_routing: bool) -> None:
