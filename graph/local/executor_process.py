@@ -12,7 +12,7 @@ from pathlib import Path
 from graph.errors import UsageError
 from graph.local.free_ports import free_ports
 from graph.local.plan import GraphPlan, LocalOptions
-from graph.local.process import Component, Plan
+from graph.local.process import ProcessSpec, SupervisedProcess
 from graph.operator.executor_container import executor_annotations, executor_arguments
 from graph.seldon import ENGINE_CONTAINER, ENGINE_GRPC_PORT, POD_NUMBERS
 
@@ -35,10 +35,10 @@ class ExecutorProcess:
         self.port = options.port or next(free)
         self.grpc_port = next(free) if options.free_ports else ENGINE_GRPC_PORT
         self._timeout_s = options.start_timeout_s
-        _tell_of_annotations(executor_annotations(graph.deployment, graph.predictor))
+        _warn_of_annotations(executor_annotations(graph.deployment, graph.predictor))
         arguments = executor_arguments(graph.deployment, graph.predictor, self.port, self.grpc_port)
-        self._process = Component(
-            Plan(
+        self._process = SupervisedProcess(
+            ProcessSpec(
                 name=ENGINE_CONTAINER,
                 command=[str(file), *arguments],
                 env=graph.executor_env,
@@ -70,7 +70,7 @@ class ExecutorProcess:
         await self._process.stop()
 
 
-def _tell_of_annotations(annotations: Mapping[str, str]) -> None:
+def _warn_of_annotations(annotations: Mapping[str, str]) -> None:
     unseen = sorted(name for name in POD_NUMBERS if name in annotations)
     if unseen and not _ANNOTATIONS_FILE.exists():
         facts = {"annotations": unseen, "looked_for_in": str(_ANNOTATIONS_FILE)}

@@ -22,18 +22,18 @@ def free_ports(count: int) -> list[int]:
     low, high = _kernels_range()
     candidates = [*range(_LOWEST, low), *range(max(high + 1, _LOWEST), _HIGHEST + 1)]
     random.shuffle(candidates)
-    with ExitStack() as held:
-        found: list[int] = []
-        while candidates and len(found) < count:
+    with ExitStack() as sockets:
+        numbers: list[int] = []
+        while candidates and len(numbers) < count:
             try:
-                held.enter_context(socket.create_server((LOOPBACK, candidates[-1])))
-                found.append(candidates[-1])
+                sockets.enter_context(socket.create_server((LOOPBACK, candidates[-1])))
+                numbers.append(candidates[-1])
             except OSError:
                 pass
             candidates.pop()
-        while len(found) < count:
-            found.append(held.enter_context(socket.create_server((LOOPBACK, 0))).getsockname()[1])
-    return found
+        while len(numbers) < count:
+            numbers.append(sockets.enter_context(socket.create_server((LOOPBACK, 0))).getsockname()[1])
+    return numbers
 
 
 def _kernels_range() -> tuple[int, int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from graph.errors import UsageError
 from graph.local.free_ports import LOOPBACK, free_ports
-from graph.local.process import Plan, Restarts
+from graph.local.process import ProcessSpec, RestartPolicy
 from graph.operator.defaults import RANDOM_ABTEST, Ports, assign_ports, container_env, with_defaults
 from graph.operator.executor_container import executor_env
 from graph.seldon import DEFAULT_LOG_URL
@@ -50,7 +50,7 @@ class LocalOptions:
     """Variables for all components that win over those of the SeldonDeployment."""
     passed_on: Collection[str] = ()
     """Names of variables of `environ` that all components get where the SeldonDeployment does not set them."""
-    beside: Sequence[Plan] = ()
+    extra_processes: Sequence[ProcessSpec] = ()
     """Other processes of the graph, such as what takes its logged payloads; their metrics are where their probe is."""
     working_dir: Path | None = None
     """Where components run; the caller's folder if not given."""
@@ -58,7 +58,7 @@ class LocalOptions:
     """How long all components may take to become ready."""
     stop_grace_s: float = 10.0
     """How long a component may take to end before it is killed, and requests in flight to finish."""
-    restarts: Restarts = field(default_factory=Restarts)
+    restarts: RestartPolicy = field(default_factory=RestartPolicy)
     """How components that die are started again."""
 
 
@@ -69,16 +69,16 @@ class GraphPlan:
     deployment: SeldonDeployment
     """With defaults, and endpoints on this machine."""
     predictor: Predictor
-    components: list[Plan]
+    components: list[ProcessSpec]
     ports: Mapping[str, Ports]
     """By container name."""
     executor_env: Mapping[str, str]
-    """What the executor is told."""
+    """The executor's environment."""
     not_run: list[str]
     """Sidecars, init containers and the explainer, by name: only a cluster runs them."""
 
 
-def plan(deployment: SeldonDeployment, options: LocalOptions) -> GraphPlan:
+def plan_graph(deployment: SeldonDeployment, options: LocalOptions) -> GraphPlan:
     """What to start, with every port and variable settled.
 
     Raises: UsageError: no such predictor; something that only a cluster can run; variables that are missing here.
@@ -94,7 +94,7 @@ def plan(deployment: SeldonDeployment, options: LocalOptions) -> GraphPlan:
     own = predictor.svc_orch_spec.env if predictor.svc_orch_spec else []
     _refuse_missing([*(variable for container in containers for variable in container.env), *own], options)
     _refuse_whole_sources(containers)
-    predictor, told = _told_to_executor(local, predictor, options)
+    predictor, env_of_executor = _for_executor(local, predictor, options)
     plans = []
     for container in containers:
         ports = here[container.name]
@@ -102,7 +102,7 @@ def plan(deployment: SeldonDeployment, options: LocalOptions) -> GraphPlan:
         env = _environment(variables, options, options.passed_on) | dict(options.env)
         moved = dict(zip(_numbers(on_cluster[container.name]), _numbers(ports), strict=True))
         plans.append(_component(container, ports, moved, env, options))
-    return GraphPlan(local, predictor, plans, here, told, list(_not_run(predictor, here)))
+    return GraphPlan(local, predictor, plans, here, env_of_executor, list(_not_run(predictor, here)))
 
 
 def _not_run(predictor: Predictor, here: Collection[str]) -> Iterator[str]:
@@ -137,7 +137,7 @@ def _refuse_cluster_only(deployment: SeldonDeployment, predictor: Predictor) -> 
             raise UsageError(f"{unit.name}: wanted a container to run here, got {unit.implementation}; {todo}")
 
 
-def _told_to_executor(
+def _for_executor(
     deployment: SeldonDeployment, predictor: Predictor, options: LocalOptions
 ) -> tuple[Predictor, dict[str, str]]:
     """The predictor without loggers that lead nowhere, and the executor's environment."""
@@ -168,10 +168,10 @@ def _without_idle_loggers(unit: PredictiveUnit) -> PredictiveUnit:
 
 def _component(
     container: Container, ports: Ports, moved: Mapping[int, int], env: Mapping[str, str], options: LocalOptions
-) -> Plan:
+) -> ProcessSpec:
     command = [*(container.command or options.entrypoint), *container.args]
     probe = container.readiness_probe
-    return Plan(
+    return ProcessSpec(
         name=container.name,
         command=[_expand(argument, env) for argument in command],
         env=env,
@@ -225,8 +225,8 @@ def _refuse_missing(variables: list[EnvVar], options: LocalOptions) -> None:
         if variable.value_from and variable.name not in known and not _is_optional(variable)
     }
     if missing:
-        told = ", ".join(f"{name} (from {source})" for name, source in sorted(missing.items()))
-        raise UsageError(f"wanted what the cluster takes from elsewhere in this environment, got no {told}; export it")
+        names = ", ".join(f"{name} (from {source})" for name, source in sorted(missing.items()))
+        raise UsageError(f"wanted what the cluster takes from elsewhere in this environment, got no {names}; export it")
 
 
 def _refuse_whole_sources(containers: list[Container]) -> None:

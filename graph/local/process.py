@@ -1,4 +1,4 @@
-"""One component of a graph as a process on this machine: started, watched, started again when it dies, ended."""
+"""One process of a graph on this machine: started, watched, started again when it dies, ended."""
 
 import asyncio
 import json
@@ -18,8 +18,8 @@ import aiohttp
 
 from graph.errors import ComponentError
 from graph.local import guardian
+from graph.local.free_ports import LOOPBACK
 
-_HOST = "127.0.0.1"
 _PROBE_PERIOD_S = 0.1
 # The guardian itself needs a moment after the grace that it gives.
 _GUARDIAN_MARGIN_S = 5.0
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Restarts:
+class RestartPolicy:
     """How long to wait before a component that died is started again; seconds."""
 
     first_s: float = 0.5
@@ -51,8 +51,8 @@ class Restarts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
-    """One component: what to run, and how to know that it is ready."""
+class ProcessSpec:
+    """What to run, and how to know that it is ready."""
 
     name: str
     command: list[str]
@@ -64,14 +64,14 @@ class Plan:
     log_path: Path
     working_dir: Path | None = None
     stop_grace_s: float = 10.0
-    restarts: Restarts = field(default_factory=Restarts)
+    restarts: RestartPolicy = field(default_factory=RestartPolicy)
 
 
-class Component:
-    """Runs a plan until it is stopped."""
+class SupervisedProcess:
+    """Runs a spec until it is stopped."""
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+    def __init__(self, spec: ProcessSpec) -> None:
+        self.spec = spec
         self._process: asyncio.subprocess.Process | None = None
         self._life: asyncio.Task[None] | None = None
         self._ending = asyncio.Event()
@@ -80,7 +80,7 @@ class Component:
 
     def start(self) -> None:
         """Start the process soon; `wait_ready` tells how it went."""
-        self._life = asyncio.create_task(self._live(), name=f"component {self.plan.name}")
+        self._life = asyncio.create_task(self._live(), name=f"component {self.spec.name}")
 
     async def wait_ready(self, timeout_s: float) -> None:
         """Returns when the readiness probe succeeds.
@@ -89,13 +89,13 @@ class Component:
                 output tells of it.
         """
         deadline = time.monotonic() + timeout_s
-        timeout = aiohttp.ClientTimeout(total=self.plan.probe_timeout_s)
+        timeout = aiohttp.ClientTimeout(total=self.spec.probe_timeout_s)
         async with aiohttp.ClientSession(timeout=timeout) as session:
             while not await self._probe(session):
                 if self._life is None or self._life.done():
                     raise self._early_end()
                 if time.monotonic() >= deadline:
-                    raise ComponentError(self._told(f"no answer of {self._address()} within {timeout_s:g} s"))
+                    raise ComponentError(self._not_ready(f"no answer of {self._address()} within {timeout_s:g} s"))
                 await asyncio.sleep(_PROBE_PERIOD_S)
         self._is_ready = True
 
@@ -105,7 +105,7 @@ class Component:
         if self._life is None:
             return
         self._signal(signal.SIGTERM)
-        done, _ = await asyncio.wait({self._life}, timeout=self.plan.stop_grace_s + _GUARDIAN_MARGIN_S)
+        done, _ = await asyncio.wait({self._life}, timeout=self.spec.stop_grace_s + _GUARDIAN_MARGIN_S)
         if not done:
             self._signal(signal.SIGKILL)
             await asyncio.wait({self._life})
@@ -121,10 +121,10 @@ class Component:
             code = await self._run_once()
             if self._ending.is_set() or not self._is_ready:
                 return
-            deaths = 1 if time.monotonic() - started >= self.plan.restarts.settled_s else deaths + 1
-            wait_s = self.plan.restarts.wait_s(deaths, random.random())  # noqa: S311 - jitter, not a secret
-            facts = {"component": self.plan.name, "code": code, "deaths": deaths, "restart_in_s": round(wait_s, 3)}
-            logger.error("graph.component_died", extra={"facts": facts | {"log": str(self.plan.log_path)}})
+            deaths = 1 if time.monotonic() - started >= self.spec.restarts.settled_s else deaths + 1
+            wait_s = self.spec.restarts.wait_s(deaths, random.random())  # noqa: S311 - jitter, not a secret
+            facts = {"component": self.spec.name, "code": code, "deaths": deaths, "restart_in_s": round(wait_s, 3)}
+            logger.error("graph.component_died", extra={"facts": facts | {"log": str(self.spec.log_path)}})
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), wait_s)
                 return
@@ -137,60 +137,60 @@ class Component:
             if self._is_ready:
                 return None
             todo = "check the log folder and the working folder"
-            raise ComponentError(f"{self.plan.name}: wanted to start it, got {error}; {todo}") from error
+            raise ComponentError(f"{self.spec.name}: wanted to start it, got {error}; {todo}") from error
         if self._ending.is_set():
             self._signal(signal.SIGTERM)
         return await self._process.wait()
 
     async def _spawn(self) -> asyncio.subprocess.Process:
-        plan = self.plan
+        spec = self.spec
         # The guardian ends the whole process group, whatever happens to us; -I -S: it needs nothing of the environment.
-        guard = [sys.executable, "-I", "-S", guardian.__file__, str(os.getpid()), str(plan.stop_grace_s)]
-        with plan.log_path.open("ab") as log:
+        guard = [sys.executable, "-I", "-S", guardian.__file__, str(os.getpid()), str(spec.stop_grace_s)]
+        with spec.log_path.open("ab") as log:
             self._log_start = log.tell()
             process = await asyncio.create_subprocess_exec(
                 *guard,
-                *plan.command,
+                *spec.command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=asyncio.subprocess.STDOUT,
-                env=dict(plan.env),
-                cwd=plan.working_dir,
+                env=dict(spec.env),
+                cwd=spec.working_dir,
                 # Ctrl-C in a terminal goes to its process group: components end when we say so, in order.
                 start_new_session=True,
             )
-        facts = {"component": plan.name, "pid": process.pid, "log": str(plan.log_path)}
+        facts = {"component": spec.name, "pid": process.pid, "log": str(spec.log_path)}
         logger.info("graph.component_started", extra={"facts": facts})
         return process
 
     async def _probe(self, session: aiohttp.ClientSession) -> bool:
-        plan = self.plan
+        spec = self.spec
         try:
-            if plan.probe_path:
-                async with session.get(f"http://{_HOST}:{plan.probe_port}{plan.probe_path}") as reply:
+            if spec.probe_path:
+                async with session.get(f"http://{LOOPBACK}:{spec.probe_port}{spec.probe_path}") as reply:
                     return HTTPStatus.OK <= reply.status < HTTPStatus.BAD_REQUEST
-            async with asyncio.timeout(plan.probe_timeout_s):
-                _, writer = await asyncio.open_connection(_HOST, plan.probe_port)
+            async with asyncio.timeout(spec.probe_timeout_s):
+                _, writer = await asyncio.open_connection(LOOPBACK, spec.probe_port)
             writer.close()
         except (OSError, TimeoutError, aiohttp.ClientError):
             return False
         return True
 
     def _address(self) -> str:
-        path = self.plan.probe_path
-        return f"http://{_HOST}:{self.plan.probe_port}{path}" if path else f"port {self.plan.probe_port}"
+        path = self.spec.probe_path
+        return f"http://{LOOPBACK}:{self.spec.probe_port}{path}" if path else f"port {self.spec.probe_port}"
 
     def _early_end(self) -> ComponentError:
         error = self._life.exception() if self._life else None
         if isinstance(error, ComponentError):
             return error
         code = self._process.returncode if self._process else None
-        return ComponentError(self._told(f"an exit with code {code}"))
+        return ComponentError(self._not_ready(f"an exit with code {code}"))
 
-    def _told(self, got: str) -> str:
-        lines = _telling_lines(self.plan.log_path, self._log_start)
-        told = "\n".join(["it says:", *(f"  {line}" for line in lines)]) if lines else "it wrote nothing"
-        return f"{self.plan.name}: wanted it to become ready, got {got}; see {self.plan.log_path}, {told}"
+    def _not_ready(self, got: str) -> str:
+        lines = _log_excerpt(self.spec.log_path, self._log_start)
+        output = "\n".join(["it says:", *(f"  {line}" for line in lines)]) if lines else "it wrote nothing"
+        return f"{self.spec.name}: wanted it to become ready, got {got}; see {self.spec.log_path}, {output}"
 
     def _signal(self, number: int) -> None:
         if self._process is not None and self._process.returncode is None:
@@ -198,7 +198,7 @@ class Component:
                 self._process.send_signal(number)
 
 
-def _telling_lines(path: Path, start: int) -> list[str]:
+def _log_excerpt(path: Path, start: int) -> list[str]:
     """What tells most of what the file got since it was `start` bytes long: its first errors, else its last lines."""
     try:
         with path.open("rb") as log:
@@ -206,8 +206,8 @@ def _telling_lines(path: Path, start: int) -> list[str]:
             lines = log.read().decode("utf-8", "replace").splitlines()
     except OSError:
         return []
-    told = [line for line in lines if _is_error(line)][:_ERROR_LINES] or lines[-_TAIL_LINES:]
-    return [line[:_LINE_CHARS] for line in told]
+    shown = [line for line in lines if _is_error(line)][:_ERROR_LINES] or lines[-_TAIL_LINES:]
+    return [line[:_LINE_CHARS] for line in shown]
 
 
 def _is_error(line: str) -> bool:

@@ -68,8 +68,8 @@ def run(args: argparse.Namespace) -> int:
     options = dataclasses.replace(options, executor=args.executor)
     if args.no_request_log:
         return serve(deployment, options, tell)
-    beside = request_log_process.with_request_log(options, args.home)
-    return serve(deployment, beside, partial(tell, request_log=request_log_process.where(os.environ, args.home)))
+    options = request_log_process.with_request_log(options, args.home)
+    return serve(deployment, options, partial(tell, request_log=request_log_process.where(os.environ, args.home)))
 
 
 def deployment_of(path: Path | None) -> SeldonDeployment:
