@@ -116,23 +116,23 @@ class RequestLogDatabase:
 
     def recent(self, last: int, store_id: str | None = None, request_id: str | None = None) -> list[LoggedItem]:
         """The newest items, newest first, of one store or one request where they are given."""
-        asked = select(FORECASTS).order_by(FORECASTS.c.issued_at.desc(), FORECASTS.c.request_id, FORECASTS.c.item)
+        query = select(FORECASTS).order_by(FORECASTS.c.issued_at.desc(), FORECASTS.c.request_id, FORECASTS.c.item)
         if store_id is not None:
-            asked = asked.where(FORECASTS.c.store_id == store_id)
+            query = query.where(FORECASTS.c.store_id == store_id)
         if request_id is not None:
-            asked = asked.where(FORECASTS.c.request_id == request_id)
-        return [item for chunk in self._read(asked.limit(last), last) for item in chunk]
+            query = query.where(FORECASTS.c.request_id == request_id)
+        return [item for chunk in self._read(query.limit(last), last) for item in chunk]
 
     def between(
         self, since: datetime | None = None, until: datetime | None = None, chunk: int = 500
     ) -> Iterator[Sequence[LoggedItem]]:
         """Items with a forecast, by time, in chunks of bounded size: issued at `since` or later, before `until`."""
-        asked = select(FORECASTS).where(FORECASTS.c.error_code.is_(None)).order_by(FORECASTS.c.issued_at)
+        query = select(FORECASTS).where(FORECASTS.c.error_code.is_(None)).order_by(FORECASTS.c.issued_at)
         if since is not None:
-            asked = asked.where(FORECASTS.c.issued_at >= since)
+            query = query.where(FORECASTS.c.issued_at >= since)
         if until is not None:
-            asked = asked.where(FORECASTS.c.issued_at < until)
-        return self._read(asked, chunk)
+            query = query.where(FORECASTS.c.issued_at < until)
+        return self._read(query, chunk)
 
     def close(self) -> None:
         """Close all connections."""
@@ -148,9 +148,9 @@ class RequestLogDatabase:
         adding = dialect_insert(FORECASTS).on_conflict_do_nothing().returning(*_ANSWER)
         return [tuple(row) for row in connection.execute(adding, rows)]
 
-    def _read(self, asked: Select[Any], chunk: int) -> Iterator[list[LoggedItem]]:
+    def _read(self, query: Select[Any], chunk: int) -> Iterator[list[LoggedItem]]:
         with _as_away(), self._engine.connect() as connection:
-            rows = connection.execution_options(yield_per=chunk).execute(asked)
+            rows = connection.execution_options(yield_per=chunk).execute(query)
             for partition in rows.mappings().partitions():
                 yield [LoggedItem(**row) for row in partition]
 

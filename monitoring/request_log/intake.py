@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from monitoring.request_log.events import Event, Kind, Origin
-from monitoring.request_log.metrics import Dropped, Metrics
+from monitoring.request_log.events import Event, EventKind, Origin
+from monitoring.request_log.metrics import Dropped, SinkMetrics
 from monitoring.request_log.settings import RequestLogSettings
 
 # Duplicates come within a moment of each other; a later one is caught by the table's key.
@@ -18,7 +18,7 @@ _WAITING_SHARE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Exchange:
     """A response, and its request where that came in time."""
 
     response: Event
@@ -32,14 +32,14 @@ class Intake:
     """
 
     def __init__(
-        self, settings: RequestLogSettings, metrics: Metrics, clock: Callable[[], float] = time.monotonic
+        self, settings: RequestLogSettings, metrics: SinkMetrics, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._settings = settings
         self._metrics = metrics
         self._clock = clock
         self._waiting: OrderedDict[Origin, Event] = OrderedDict()
-        self._ready: deque[Answer] = deque()
-        self._in_hand: list[Answer] = []
+        self._ready: deque[Exchange] = deque()
+        self._in_hand: list[Exchange] = []
         self._recent: OrderedDict[object, None] = OrderedDict()
         self._waiting_bytes = 0
         self.events = 0
@@ -61,21 +61,21 @@ class Intake:
     def accept(self, event: Event, reserved_bytes: int) -> None:
         """Take an event for which room was reserved, and pair it."""
         self.bytes += len(event.body) - reserved_bytes
-        fingerprint, origin = event.fingerprint, event.head.origin
+        fingerprint, origin = event.fingerprint, event.header.origin
         if fingerprint in self._recent:
             self._drop(event, Dropped.DUPLICATE)
             return
         self._remember(fingerprint)
         partner = self._no_longer_waiting(origin)
-        if partner is not None and partner.head.kind is event.head.kind:
+        if partner is not None and partner.header.kind is event.header.kind:
             # A node that logs two pairs, or a client that uses an id again: the older one goes on alone.
             self._go_alone(partner)
             partner = None
         if partner is None:
             self._wait(origin, event)
             return
-        request, response = (event, partner) if event.head.kind is Kind.REQUEST else (partner, event)
-        self._ready.append(Answer(response, request))
+        request, response = (event, partner) if event.header.kind is EventKind.REQUEST else (partner, event)
+        self._ready.append(Exchange(response, request))
 
     def expire(self) -> None:
         """Let go what has waited too long for its partner."""
@@ -88,7 +88,7 @@ class Intake:
         while self._waiting:
             self._let_oldest_go()
 
-    def take(self) -> list[Answer]:
+    def take(self) -> list[Exchange]:
         """The next batch, oldest first; it keeps its room until `done`."""
         size = 0
         while self._ready and len(self._in_hand) < self._settings.batch_answers:
@@ -100,8 +100,8 @@ class Intake:
 
     def done(self) -> None:
         """The batch that was taken is written, or counted."""
-        for answer in self._in_hand:
-            for event in (answer.response, answer.request):
+        for exchange in self._in_hand:
+            for event in (exchange.response, exchange.request):
                 if event is not None:
                     self.release(len(event.body))
         self._in_hand.clear()
@@ -124,7 +124,7 @@ class Intake:
     @property
     def lag_s(self) -> float:
         """Age of the oldest answer that is accepted and not written; 0 without any."""
-        oldest = [answers[0].response.arrived_s for answers in (self._in_hand, self._ready) if answers]
+        oldest = [exchanges[0].response.arrived_s for exchanges in (self._in_hand, self._ready) if exchanges]
         return self._clock() - min(oldest) if oldest else 0.0
 
     def _wait(self, origin: Origin, event: Event) -> None:
@@ -145,11 +145,11 @@ class Intake:
             self._go_alone(event)
 
     def _go_alone(self, event: Event) -> None:
-        if event.head.kind is Kind.REQUEST:
+        if event.header.kind is EventKind.REQUEST:
             self._drop(event, Dropped.UNANSWERED)
             return
         self._metrics.unpaired()
-        self._ready.append(Answer(event, None))
+        self._ready.append(Exchange(event, None))
 
     def _drop(self, event: Event, reason: Dropped) -> None:
         self._metrics.dropped(reason)

@@ -24,13 +24,13 @@ _ROWS_AT_ONCE: Final = 256
 StoreName = Annotated[str, Field(max_length=MAX_NAME_CHARS)]
 
 
-class _Part(BaseModel):
+class _LoggedPart(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(
         extra="ignore", frozen=True, alias_generator=to_camel, hide_input_in_errors=True
     )
 
 
-class AskedItem(_Part):
+class LoggedRequest(_LoggedPart):
     """What an entry answers."""
 
     store_id: StoreName
@@ -38,7 +38,7 @@ class AskedItem(_Part):
     overrides: dict[str, Any] | None = None
 
 
-class LoggedDay(_Part):
+class LoggedDay(_LoggedPart):
     """One day of a forecast."""
 
     timestamp: date
@@ -48,7 +48,7 @@ class LoggedDay(_Part):
     note: str | None = None
 
 
-class ModelNote(_Part):
+class LoggedModel(_LoggedPart):
     """Where a forecast came from; all empty where the answer does not say."""
 
     source: str | None = None
@@ -57,19 +57,19 @@ class ModelNote(_Part):
     trained_through: str | None = None
 
 
-class ItemError(_Part):
+class LoggedError(_LoggedPart):
     """Why an item has no forecast."""
 
     code: str
 
 
-class LoggedEntry(_Part):
+class LoggedEntry(_LoggedPart):
     """One item of an answer in jsonData: a forecast or an error."""
 
-    request: AskedItem | None = None
+    request: LoggedRequest | None = None
     forecast: list[LoggedDay] = []
-    model: ModelNote = ModelNote()
-    error: ItemError | None = None
+    model: LoggedModel = LoggedModel()
+    error: LoggedError | None = None
 
     @model_validator(mode="after")
     def _is_one_of_both(self) -> "LoggedEntry":
@@ -103,18 +103,18 @@ class ErrorRow(NamedTuple):
 _ROWS: Final = TypeAdapter(list[Row | ErrorRow])
 
 
-class _Table(_Part):
+class _LoggedTable(_LoggedPart):
     names: list[str]
     ndarray: list[Any]
 
     @model_validator(mode="after")
-    def _has_our_columns(self) -> "_Table":
+    def _has_our_columns(self) -> "_LoggedTable":
         if self.names != _COLUMNS:
             raise ValueError(f"wanted the columns {_COLUMNS}")
         return self
 
 
-class Told(BaseModel):
+class FleetTags(BaseModel):
     """What the tags of an answer say of a fleet, where rows have no place for it."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow", frozen=True)
@@ -123,12 +123,12 @@ class Told(BaseModel):
     trained_through: str | None = None
 
 
-class _Challenger(Told):
+class _ChallengerTags(FleetTags):
     stores: frozenset[str] = frozenset()
 
 
-class _Tags(Told):
-    challenger: _Challenger | None = None
+class _Tags(FleetTags):
+    challenger: _ChallengerTags | None = None
 
     @property
     def is_part(self) -> bool:
@@ -136,16 +136,16 @@ class _Tags(Told):
         return PART_TAG in (self.model_extra or {})
 
 
-class _Meta(_Part):
+class _Meta(_LoggedPart):
     tags: _Tags = _Tags()
     routing: dict[str, int] = {}
 
 
-class LoggedAnswer(_Part):
+class LoggedAnswer(_LoggedPart):
     """The whole message: entries, or rows, which are read when they are asked for."""
 
     json_data: list[Any] | None = None
-    data: _Table | None = None
+    data: _LoggedTable | None = None
     meta: _Meta = _Meta()
 
     @model_validator(mode="after")
@@ -169,7 +169,7 @@ class LoggedAnswer(_Part):
         for start in range(0, len(rows), _ROWS_AT_ONCE):
             yield from _ROWS.validate_python(rows[start : start + _ROWS_AT_ONCE])
 
-    def told_of(self, store_id: str | None) -> tuple[Told, str | None]:
+    def fleet_tags_of(self, store_id: str | None) -> tuple[FleetTags, str | None]:
         """What the tags say of the fleet that answered a store's rows, and its alias where they name it."""
         challenger = self.meta.tags.challenger
         if challenger is not None and store_id in challenger.stores:

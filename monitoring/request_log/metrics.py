@@ -6,7 +6,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from monitoring.request_log.events import Kind
+from monitoring.request_log.events import EventKind
 
 _NAME: Final = "storecast_request_log"
 _BATCH_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -29,7 +29,7 @@ class Dropped(StrEnum):
     LOST_AT_END = "lost_at_end"
 
 
-class Metrics:
+class SinkMetrics:
     """The counters of one sink, in a registry of their own."""
 
     def __init__(self) -> None:
@@ -47,14 +47,14 @@ class Metrics:
             registry=self.registry,
             buckets=_BATCH_BUCKETS_S,
         )
-        for kind in Kind:
+        for kind in EventKind:
             self._events.labels(kind.value)
         for reason in Dropped:
             self._dropped.labels(reason.value)
         for outcome in ("written", "present", "refused", "pruned"):
             self._rows.labels(outcome)
 
-    def received(self, kind: Kind) -> None:
+    def received(self, kind: EventKind) -> None:
         """An event was accepted."""
         self._events.labels(kind.value).inc()
 
@@ -78,13 +78,13 @@ class Metrics:
         """A transaction took so long."""
         self._batch_seconds.observe(seconds)
 
-    def watch(self, name: str, told: str, value: Callable[[], float]) -> None:
+    def watch(self, name: str, description: str, value: Callable[[], float]) -> None:
         """A gauge that is asked whenever the page is read."""
-        Gauge(f"{_NAME}_{name}", told, registry=self.registry).set_function(value)
+        Gauge(f"{_NAME}_{name}", description, registry=self.registry).set_function(value)
 
     def page(self) -> bytes:
         """All of it in Prometheus' text format."""
         return generate_latest(self.registry)
 
-    def _counter(self, name: str, told: str, *labels: str) -> Counter:
-        return Counter(f"{_NAME}_{name}", told, labels, registry=self.registry)
+    def _counter(self, name: str, description: str, *labels: str) -> Counter:
+        return Counter(f"{_NAME}_{name}", description, labels, registry=self.registry)

@@ -14,9 +14,9 @@ from typing import Final
 from monitoring.request_log.background import Result, in_thread
 from monitoring.request_log.database import RequestLogDatabase
 from monitoring.request_log.errors import DatabaseAwayError, NotAForecastError, RequestLogUsageError, RowsRefusedError
-from monitoring.request_log.intake import Answer, Intake
+from monitoring.request_log.intake import Exchange, Intake
 from monitoring.request_log.items import LoggedItem, items_of
-from monitoring.request_log.metrics import Dropped, Metrics
+from monitoring.request_log.metrics import Dropped, SinkMetrics
 from monitoring.request_log.settings import RequestLogSettings
 
 FIRST_WAIT_S: Final = 0.1
@@ -31,7 +31,7 @@ class Writer:
     """The one task that writes. An answer leaves the intake only when its rows are in the database, or counted."""
 
     def __init__(
-        self, intake: Intake, database: RequestLogDatabase, metrics: Metrics, settings: RequestLogSettings
+        self, intake: Intake, database: RequestLogDatabase, metrics: SinkMetrics, settings: RequestLogSettings
     ) -> None:
         self._intake = intake
         self._database = database
@@ -101,18 +101,18 @@ class Writer:
             self._database.prepare()
             self._prepared = True
 
-    def _items_of(self, batch: Iterable[Answer]) -> list[LoggedItem]:
-        found: list[LoggedItem] = []
-        for answer in batch:
+    def _items_of(self, batch: Iterable[Exchange]) -> list[LoggedItem]:
+        items: list[LoggedItem] = []
+        for exchange in batch:
             try:
-                found += items_of(answer)
+                items += items_of(exchange)
             except NotAForecastError as error:
                 self._metrics.dropped(Dropped(error.args[0]))
             except Exception as error:  # noqa: BLE001 - a client may write what an answer says: one must not end the log
                 self._metrics.dropped(Dropped.UNREADABLE)
-                facts = {"reason": type(error).__name__, "request_id": answer.response.head.origin.request_id}
+                facts = {"reason": type(error).__name__, "request_id": exchange.response.header.origin.request_id}
                 logger.error("request_log.answer_unreadable", extra={"facts": facts})  # noqa: TRY400 - a trace quotes it
-        return found
+        return items
 
     async def _write(self, items: list[LoggedItem]) -> None:
         """Write until it is done; nothing is given up, because the intake refuses what there is no room for."""
