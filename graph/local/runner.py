@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from graph.engine import Engine, EngineConfig
+from graph.engine import EngineConfig, GraphEngine
 from graph.engine.commandline import engine_config
 from graph.errors import ComponentError
 from graph.local.executor_process import ExecutorProcess
@@ -184,10 +184,10 @@ async def _serve(
     return 0
 
 
-def _engine(plan: GraphPlan, options: LocalOptions) -> Engine | ExecutorProcess:
+def _engine(plan: GraphPlan, options: LocalOptions) -> GraphEngine | ExecutorProcess:
     if options.executor is not None:
         return ExecutorProcess(options.executor, plan, options)
-    return Engine(_engine_config(plan, options))
+    return GraphEngine(_engine_config(plan, options))
 
 
 def _engine_config(plan: GraphPlan, options: LocalOptions) -> EngineConfig:

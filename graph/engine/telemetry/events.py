@@ -17,7 +17,7 @@ from graph.engine.core.errors import CallFailedError
 from graph.engine.core.nodes import Node
 from graph.engine.core.payload import Payload
 from graph.engine.go import errors as goerrors
-from graph.engine.telemetry.metrics import Metrics
+from graph.engine.telemetry.metrics import EngineMetrics
 
 REQUEST = "io.seldon.serving.inference.request"
 RESPONSE = "io.seldon.serving.inference.response"
@@ -62,7 +62,7 @@ class EventLog:
     """
 
     def __init__(
-        self, source: EventSource, metrics: Metrics, *, workers: int, queue_size: int, write_timeout_s: float
+        self, source: EventSource, metrics: EngineMetrics, *, workers: int, queue_size: int, write_timeout_s: float
     ) -> None:
         self._source = source
         self._metrics = metrics

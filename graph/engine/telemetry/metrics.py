@@ -99,7 +99,7 @@ def _number_label(number: float) -> str:
     return "+Inf" if number == math.inf else f"{number:g}"
 
 
-class Metrics:
+class EngineMetrics:
     """All metrics of one engine, in a registry of their own."""
 
     def __init__(self, deployment: str, predictor: str, predictor_version: str) -> None:

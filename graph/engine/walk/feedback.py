@@ -8,20 +8,20 @@ from graph.engine.go import protojson
 from graph.engine.http.client import NodeClient
 from graph.engine.telemetry import events
 from graph.engine.telemetry.events import EventLog
-from graph.engine.walk.predict import Context, chosen, each_child
+from graph.engine.walk.predict import RequestContext, child_at, each_child
 from graph.engine.walk.route_reply import ALL_CHILDREN
 
 
 def routing_of(body: bytes) -> Mapping[str, object]:
     """`response.meta.routing` of a Feedback; empty unless the whole body decodes strictly."""
-    found: object
+    value: object
     try:
-        found = protojson.feedback(body)
+        value = protojson.feedback(body)
     except protojson.ProtoError:
         return {}
     for key in ("response", "meta", "routing"):
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value if isinstance(value, Mapping) else {}
 
 
 class FeedbackWalk:
@@ -34,7 +34,7 @@ class FeedbackWalk:
         self._client = client
         self._events = event_log
 
-    async def send(self, root: Node, message: Payload, context: Context) -> Payload:
+    async def send(self, root: Node, message: Payload, context: RequestContext) -> Payload:
         """The root's answer to the feedback; the message itself when the root takes none.
 
         Raises: CallFailedError: the first child that failed; parents are not called then.
@@ -44,7 +44,9 @@ class FeedbackWalk:
         routing = routing_of(message.body) if root.children else {}
         return await self._send(root, message, context, routing)
 
-    async def _send(self, node: Node, message: Payload, context: Context, routing: Mapping[str, object]) -> Payload:
+    async def _send(
+        self, node: Node, message: Payload, context: RequestContext, routing: Mapping[str, object]
+    ) -> Payload:
         if node.log is not None and node.log.responses and context.logs:
             self._events.log(node, events.FEEDBACK, message, context.puid)
         if node.children:
@@ -53,12 +55,14 @@ class FeedbackWalk:
             return message
         return await self._client.call(node, SEND_FEEDBACK, message, context.headers)
 
-    async def _children(self, node: Node, message: Payload, context: Context, routing: Mapping[str, object]) -> None:
+    async def _children(
+        self, node: Node, message: Payload, context: RequestContext, routing: Mapping[str, object]
+    ) -> None:
         def step(child: Node) -> Awaitable[Payload]:
             return self._send(child, message, context, routing)
 
         route = routing.get(node.name, ALL_CHILDREN)
         if isinstance(route, int) and route != ALL_CHILDREN:
-            await step(chosen(node, route))
+            await step(child_at(node, route))
         else:
             await each_child(node.children, step)
