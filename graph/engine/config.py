@@ -1,9 +1,10 @@
-"""What an engine is told when it is made."""
+"""The configuration of an engine."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from graph.engine.telemetry.tracing import Tracing
+from graph.seldon import ENGINE_HTTP_PORT, METRICS_PATH
 from graph.spec.deployment import Predictor
 
 DEFAULT_CORS_HEADERS = "Accept, Accept-Encoding, Authorization, Content-Length, Content-Type, X-CSRF-Token"
@@ -21,11 +22,11 @@ class EngineConfig:
     """Namespace of the SeldonDeployment, the same way."""
     host: str = "127.0.0.1"
     """Address to listen on."""
-    port: int = 8000
+    port: int = ENGINE_HTTP_PORT
     """Port to listen on; 0 takes a free one."""
     hostname: str = ""
     """Host in the `ce-source` of logged payloads; the real executor leaves it empty in a cluster."""
-    prometheus_path: str = "/prometheus"
+    prometheus_path: str = METRICS_PATH
     """Where the metrics are."""
     annotations: Mapping[str, str] = field(default_factory=dict)
     """The pod's annotations, such as `seldon.io/rest-timeout` (milliseconds per node call)."""

@@ -9,9 +9,9 @@ from pathlib import Path
 from graph.errors import UsageError
 from graph.local.free_ports import LOOPBACK, free_ports
 from graph.local.process import ProcessSpec, RestartPolicy
-from graph.operator.defaults import RANDOM_ABTEST, Ports, assign_ports, container_env, with_defaults
+from graph.operator.defaults import Ports, assign_ports, container_env, with_defaults
 from graph.operator.executor_container import executor_env
-from graph.seldon import DEFAULT_LOG_URL
+from graph.seldon import DEFAULT_LOG_URL, ENGINE_HTTP_PORT, RANDOM_ABTEST
 from graph.spec.deployment import PredictiveUnit, Predictor, SeldonDeployment
 from graph.spec.pod import Container, EnvVar, Probe
 from graph.validation.node_rules import needs_container
@@ -36,7 +36,7 @@ class LocalOptions:
     """Where each component's output goes, to <container>.log."""
     host: str = LOOPBACK
     """Address that the engine listens on."""
-    port: int = 8000
+    port: int = ENGINE_HTTP_PORT
     """Port that the engine listens on; 0 takes a free one."""
     free_ports: bool = False
     """Give components free ports instead of those of a cluster (9000 and up, 6000 and up)."""

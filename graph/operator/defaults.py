@@ -18,13 +18,13 @@ from graph.seldon import (
     HARMLESS_ENV,
     METRICS_PATH,
     MODEL_MOUNT_PATH,
+    RANDOM_ABTEST,
     SEPARATE_ENGINE,
 )
 from graph.spec.deployment import ComponentSpec, Endpoint, PredictiveUnit, Predictor, SeldonDeployment
 from graph.spec.pod import Container, EnvVar, PodSpec
 
 NO_IMPLEMENTATION = "UNKNOWN_IMPLEMENTATION"
-RANDOM_ABTEST = "RANDOM_ABTEST"
 CONFIGURED_IMAGE = "prepackaged-server:of-the-configmap"
 """Stands for the image that the operator's ConfigMap names for a prepackaged server."""
 

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from graph.operator.defaults import RANDOM_ABTEST, PortTable
-from graph.seldon import ENGINE_CONTAINER, ENGINE_GRPC_PORT, ENGINE_HTTP_PORT, PODINFO_VOLUME
+from graph.operator.defaults import PortTable
+from graph.seldon import ENGINE_CONTAINER, ENGINE_GRPC_PORT, ENGINE_HTTP_PORT, PODINFO_VOLUME, RANDOM_ABTEST
 from graph.spec.deployment import ComponentSpec, Predictor
 from graph.spec.names import is_label, is_label_key, is_label_value
 from graph.spec.scaling import HpaSpec, PdbSpec

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from graph.engine.go.url import url_error
+from graph.seldon import RANDOM_ABTEST
 from graph.spec.deployment import Endpoint, Logger, PredictiveUnit, Predictor
 
 PREDICT = "/predict"
@@ -87,7 +88,7 @@ def _compiled(unit: PredictiveUnit, images: Mapping[str, str], default_log_url: 
         children=tuple(_compiled(child, images, default_log_url) for child in unit.children),
         input_path=_input_path(unit),
         routes=does("ROUTER", "ROUTE"),
-        ab_test=_ratio(unit) if unit.implementation == "RANDOM_ABTEST" else None,
+        ab_test=_ratio(unit) if unit.implementation == RANDOM_ABTEST else None,
         aggregates=does("COMBINER", "AGGREGATE"),
         transforms_output=does("OUTPUT_TRANSFORMER", "TRANSFORM_OUTPUT"),
         takes_feedback=unit.type in ("MODEL", "ROUTER") or "SEND_FEEDBACK" in unit.methods,

@@ -12,7 +12,6 @@ from graph.engine.go.json import Number
 from graph.engine.http.client import NodeClient
 
 _STRUCT = "Go struct field ModelMetadata."
-_GO_KINDS = {dict: "object", list: "array", bool: "bool", str: "string", Number: "number"}
 
 Model = dict[str, object]
 
@@ -142,5 +141,4 @@ def _custom(value: object) -> dict[str, str]:
 
 
 def _mismatch(value: object, wanted: str) -> CallFailedError:
-    kind = _GO_KINDS.get(type(value), "value")
-    return CallFailedError(f"json: cannot unmarshal {kind} into {wanted}")
+    return CallFailedError(f"json: cannot unmarshal {gojson.kind_of(value)} into {wanted}")

@@ -11,7 +11,6 @@ from graph.engine.go.json import Number
 ALL_CHILDREN = -1
 NO_CHILD = -2
 _INT64_LIMIT = 1 << 63
-_GO_KINDS = {dict: "object", list: "array", bool: "bool", str: "string"}
 
 
 def route_index(body: bytes) -> int:
@@ -24,18 +23,18 @@ def route_index(body: bytes) -> int:
     Source: seldon-core 1.17.1, executor/api/util/utils.go, as recorded in the vectors `routeparse-*`, `routepanic-*`.
     """
     try:
-        found = protojson.seldon_message(body)
+        message = protojson.seldon_message(body)
     except protojson.ProtoError:
         routes = _bare_list(body)
     else:
-        routes = _routes_of_message(found)
+        routes = _routes_of_message(message)
     if not routes:
         raise ExecutorPanicError("the route answer names no index")
     return routes[0]
 
 
-def _routes_of_message(found: Mapping[str, object]) -> list[int]:
-    data = found.get("data")
+def _routes_of_message(message: Mapping[str, object]) -> list[int]:
+    data = message.get("data")
     if not isinstance(data, Mapping):
         raise ExecutorPanicError("the route answer has no data")
     if "ndarray" in data:
@@ -96,5 +95,4 @@ def _integer(item: object) -> int:
 
 
 def _mismatch(value: object, wanted: str) -> CallFailedError:
-    kind = "number" if isinstance(value, Number) else _GO_KINDS.get(type(value), "value")
-    return CallFailedError(f"json: cannot unmarshal {kind} into Go value of type {wanted}")
+    return CallFailedError(f"json: cannot unmarshal {gojson.kind_of(value)} into Go value of type {wanted}")
