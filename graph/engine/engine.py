@@ -37,7 +37,7 @@ class GraphEngine:
 
     @property
     def port(self) -> int:
-        """The port that is listened on.
+        """The port that the engine listens on.
 
         Raises: UsageError: the engine has not been started.
         """
@@ -58,7 +58,7 @@ class GraphEngine:
             metrics = EngineMetrics(config.deployment, config.predictor.name, version)
             tracer = Tracer(config.tracing)
             client = NodeClient(session, metrics, self._call_timeout_s, tracer)
-            # The port is known only when the socket is bound, and every event names it.
+            # Every event names the port, which is known only when the socket is bound.
             event_log = self._event_log(metrics)
             event_log.start()
             stack.push_async_callback(event_log.stop, min(_LOG_FLUSH_TIMEOUT_S, config.graceful_timeout_s))
@@ -75,7 +75,9 @@ class GraphEngine:
     async def stop(self) -> bool:
         """Take no new connections, finish the requests in flight, send waiting payload events, close everything.
 
-        Requests that take longer than `graceful_timeout_s` lose their connection: False says that there were some.
+        Requests that take longer than `graceful_timeout_s` lose their connection.
+
+        Returns: False if there were such requests.
         """
         await asyncio.sleep(self._config.shutdown_delay_s)
         self._cut_off = 0

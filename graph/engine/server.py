@@ -175,7 +175,7 @@ def _outside_of_routes(request: web.BaseRequest) -> web.Response | None:
 
 
 async def _message(request: web.BaseRequest) -> Payload:
-    """The client's message. Its Content-Encoding stays a header: the executor does not look at it.
+    """The client's message. The executor ignores its Content-Encoding, which stays a header.
 
     Raises: CallFailedError: the body ends early.
     """
@@ -192,5 +192,5 @@ async def _message(request: web.BaseRequest) -> Payload:
 def _closed(request: web.BaseRequest) -> web.Response:
     if request.transport is not None:
         request.transport.close()
-    # Never written: aiohttp sees that the connection is gone.
+    # Never written: aiohttp sees that the connection is closed.
     return web.Response(status=HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -1,7 +1,7 @@
-"""A real executor's binary in the place of the engine: started as the operator starts it, watched, ended by its pid.
+"""A real executor's binary in the place of the engine: started as the operator starts it, supervised, and ended.
 
-It listens on every address of the machine, because it has no flag for one, and reads the annotations of its pod from
-/etc/podinfo/annotations, a place that this machine need not have.
+It listens on every address of the machine, because it has no flag for the address. It reads the annotations of its pod
+from /etc/podinfo/annotations, a file that this machine may not have.
 """
 
 import logging
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class ExecutorProcess:
-    """An executor for a planned graph; has what the engine has: `port`, `start`, `stop`.
+    """An executor for a planned graph, with the interface of the engine: `port`, `start`, `stop`.
 
     Args:    binary: the executor's file.
     Raises:  UsageError: there is no such file, or it is not executable.
@@ -54,9 +54,9 @@ class ExecutorProcess:
         )
 
     async def start(self) -> None:
-        """Returns when it says that it and all nodes are ready.
+        """Start it; returns when its readiness probe says that it and all nodes are ready.
 
-        Raises: ComponentError: it ended, or the time is over; with what its log tells. Nothing is left running.
+        Raises: ComponentError: it ended, or the time is over; with an excerpt of its log. Nothing is left running.
         """
         self._process.start()
         try:
@@ -66,7 +66,7 @@ class ExecutorProcess:
             raise
 
     async def stop(self) -> None:
-        """End it; returns when nothing of it is left."""
+        """End it; returns when all of its processes have ended."""
         await self._process.stop()
 
 

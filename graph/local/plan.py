@@ -29,9 +29,9 @@ class LocalOptions:
     """How a graph is run on this machine. Times are in seconds."""
 
     environ: Mapping[str, str]
-    """This machine's environment: what ConfigMaps and Secrets would give is looked up here by variable name."""
+    """This machine's environment: variables from ConfigMaps and Secrets are looked up here by name."""
     entrypoint: Sequence[str] = (sys.executable, "-m", "model_wrapper")
-    """Stands in for the image's entry point, for containers without a command."""
+    """Takes the place of the image's entry point, for containers without a command."""
     log_dir: Path
     """Where each component's output goes, to <container>.log."""
     host: str = LOOPBACK
@@ -45,13 +45,13 @@ class LocalOptions:
     predictor: str = ""
     """Name of the predictor to run; the first if empty."""
     default_log_url: str = ""
-    """Where payloads go of nodes whose logger names no url, or a service of the cluster; empty = nowhere."""
+    """Where nodes log payloads whose logger has no url, or the url of a service of the cluster; empty = nowhere."""
     env: Mapping[str, str] = field(default_factory=dict)
-    """Variables for all components that win over those of the SeldonDeployment."""
+    """Variables for all components; they override those of the SeldonDeployment."""
     passed_on: Collection[str] = ()
     """Names of variables of `environ` that all components get where the SeldonDeployment does not set them."""
     extra_processes: Sequence[ProcessSpec] = ()
-    """Other processes of the graph, such as what takes its logged payloads; their metrics are where their probe is."""
+    """Processes to run besides the graph, such as the sink of its logged payloads; metrics are on the probe's port."""
     working_dir: Path | None = None
     """Where components run; the caller's folder if not given."""
     start_timeout_s: float = 60.0
@@ -140,7 +140,7 @@ def _refuse_cluster_only(deployment: SeldonDeployment, predictor: Predictor) -> 
 def _for_executor(
     deployment: SeldonDeployment, predictor: Predictor, options: LocalOptions
 ) -> tuple[Predictor, dict[str, str]]:
-    """The predictor without loggers that lead nowhere, and the executor's environment."""
+    """The predictor without loggers that cannot work here, and the executor's environment."""
     predictor = predictor.model_copy(update={"graph": _without_services(predictor.graph)})
     env = _environment(executor_env(deployment, predictor, options.default_log_url), options)
     if env.get(DEFAULT_LOG_URL):
@@ -150,7 +150,7 @@ def _for_executor(
 
 
 def _without_services(unit: PredictiveUnit) -> PredictiveUnit:
-    """A logger whose url is a service of the cluster, which is not here, logs to the default."""
+    """A logger whose url is a service of the cluster logs to the default url here."""
     logger = unit.logger
     if logger and logger.url and _SERVICE_URL.fullmatch(logger.url):
         logger = logger.model_copy(update={"url": None})
@@ -159,7 +159,7 @@ def _without_services(unit: PredictiveUnit) -> PredictiveUnit:
 
 
 def _without_idle_loggers(unit: PredictiveUnit) -> PredictiveUnit:
-    """A logger that names no url logs to the executor's default; where there is none, logging is off, not failing."""
+    """Remove loggers without a url: there is no default url here, and they would fail."""
     logger = unit.logger if unit.logger and unit.logger.url else None
     return unit.model_copy(
         update={"logger": logger, "children": [_without_idle_loggers(child) for child in unit.children]}

@@ -1,4 +1,4 @@
-"""One process of a graph on this machine: started, watched, started again when it dies, ended."""
+"""One supervised process of a graph on this machine: started, restarted when it dies, and ended."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ from graph.local import guardian
 from graph.local.free_ports import LOOPBACK
 
 _PROBE_PERIOD_S = 0.1
-# The guardian itself needs a moment after the grace that it gives.
+# The guardian needs a moment after the grace period.
 _GUARDIAN_MARGIN_S = 5.0
 _ERROR_LINES = 3
 _TAIL_LINES = 15
@@ -33,16 +33,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RestartPolicy:
-    """How long to wait before a component that died is started again; seconds."""
+    """How long to wait before a process that died is started again; seconds."""
 
     first_s: float = 0.5
     """After the first death; doubles with each further one."""
     longest_s: float = 30.0
-    """Never longer than this, jitter aside."""
+    """The longest wait, without its jitter."""
     settled_s: float = 60.0
-    """A component that lived this long counts as sound: its next death is a first one."""
+    """A process that ran this long is healthy: its next death counts as the first."""
     jitter: float = 0.2
-    """Share by which a wait is made longer or shorter at random, so that components do not start in step."""
+    """Share by which a wait is randomly longer or shorter, so that processes do not restart at the same time."""
 
     def wait_s(self, deaths: int, chance: float) -> float:
         """The wait after that many deaths in a row; `chance` in 0..1 places it within the jitter."""
@@ -58,7 +58,7 @@ class ProcessSpec:
     command: list[str]
     env: Mapping[str, str]
     probe_path: str
-    """Asked with GET; empty: a TCP connect is enough."""
+    """Path of the HTTP probe; empty = a TCP connect is enough."""
     probe_port: int
     probe_timeout_s: float = 1.0
     log_path: Path
@@ -79,14 +79,14 @@ class SupervisedProcess:
         self._log_start = 0
 
     def start(self) -> None:
-        """Start the process soon; `wait_ready` tells how it went."""
+        """Begin to start the process; `wait_ready` returns or raises the result."""
         self._life = asyncio.create_task(self._live(), name=f"component {self.spec.name}")
 
     async def wait_ready(self, timeout_s: float) -> None:
         """Returns when the readiness probe succeeds.
 
-        Raises: ComponentError: the process could not be started or ended before, or the time is over; with what its
-                output tells of it.
+        Raises: ComponentError: the process could not be started, ended, or is not ready in time; with an excerpt of its
+                output.
         """
         deadline = time.monotonic() + timeout_s
         timeout = aiohttp.ClientTimeout(total=self.spec.probe_timeout_s)
@@ -100,7 +100,7 @@ class SupervisedProcess:
         self._is_ready = True
 
     async def stop(self) -> None:
-        """End the process and all that it started; returns when nothing of it is left."""
+        """End the process and all of its children; returns when they have ended."""
         self._ending.set()
         if self._life is None:
             return
@@ -111,9 +111,9 @@ class SupervisedProcess:
             await asyncio.wait({self._life})
 
     async def _live(self) -> None:
-        """The process, and each that follows it. Never cancelled, so that no process is lost half started.
+        """Run the process and restart it. Never cancelled, so that no half-started process is lost.
 
-        Before it was ready once, an end is final: it would most likely end the same way again.
+        A process that ends before it was ready is not restarted: it would most likely end the same way again.
         """
         deaths = 0
         while True:
@@ -144,7 +144,7 @@ class SupervisedProcess:
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         spec = self.spec
-        # The guardian ends the whole process group, whatever happens to us; -I -S: it needs nothing of the environment.
+        # The guardian ends the process group even if this process is killed; -I -S: it needs no environment.
         guard = [sys.executable, "-I", "-S", guardian.__file__, str(os.getpid()), str(spec.stop_grace_s)]
         with spec.log_path.open("ab") as log:
             self._log_start = log.tell()
@@ -156,7 +156,7 @@ class SupervisedProcess:
                 stderr=asyncio.subprocess.STDOUT,
                 env=dict(spec.env),
                 cwd=spec.working_dir,
-                # Ctrl-C in a terminal goes to its process group: components end when we say so, in order.
+                # Ctrl-C in a terminal signals its process group; `stop` must end the processes in order instead.
                 start_new_session=True,
             )
         facts = {"component": spec.name, "pid": process.pid, "log": str(spec.log_path)}
@@ -199,7 +199,7 @@ class SupervisedProcess:
 
 
 def _log_excerpt(path: Path, start: int) -> list[str]:
-    """What tells most of what the file got since it was `start` bytes long: its first errors, else its last lines."""
+    """The first error lines that the file got since it was `start` bytes long; its last lines if there are none."""
     try:
         with path.open("rb") as log:
             log.seek(max(start, path.stat().st_size - _TAIL_BYTES))
@@ -211,7 +211,7 @@ def _log_excerpt(path: Path, start: int) -> list[str]:
 
 
 def _is_error(line: str) -> bool:
-    """Whether it is a JSON line of level ERROR or above: what follows it tells how a process ends, not why."""
+    """Whether it is a JSON line of level ERROR or above: later lines show how a process ends, not why."""
     try:
         record = json.loads(line)
     except ValueError:

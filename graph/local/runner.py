@@ -1,8 +1,8 @@
-"""Runs a SeldonDeployment on this machine: plays the operator, the kubelet and the executor of a cluster.
+"""Runs a SeldonDeployment on this machine, in the place of a cluster's operator, kubelet and executor.
 
 Each graph container becomes a process, with the ports and the environment that the operator would give it; the engine
-in this process answers as the executor would, or a real executor does. One predictor runs: splitting the traffic is
-the work of an ingress.
+in this process answers as the executor would, or a real executor does. One predictor runs: an ingress would split the
+traffic.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ class LocalGraph:
 
     def __init__(self, deployment: SeldonDeployment, options: LocalOptions) -> None:
         self._options = options
-        # Seldon's wrapper leaves a folder a start; on a cluster it goes with the pod, here with the graph.
+        # Seldon's wrapper leaves a folder behind at each start; a cluster removes it with the pod, we with the graph.
         self._scratch = tempfile.TemporaryDirectory(prefix="storecast-graph-")
         self._plan = plan_graph(deployment, replace(options, env={**options.env, "TMPDIR": self._scratch.name}))
         self._processes = [SupervisedProcess(spec) for spec in (*options.extra_processes, *self._plan.components)]
@@ -56,7 +56,7 @@ class LocalGraph:
         await self.stop()
 
     async def start(self) -> None:
-        """Returns when all components are ready and the engine listens. If that fails, nothing is left running.
+        """Start all; returns when all components are ready and the engine listens. If that fails, all are ended.
 
         Raises: ComponentError: a component did not become ready, or a port is taken.
         """
@@ -80,7 +80,7 @@ class LocalGraph:
 
     @property
     def base_url(self) -> str:
-        """Where the graph answers: predictions are at `/api/v1.0/predictions` below it.
+        """The URL of the graph: predictions are at `/api/v1.0/predictions` below it.
 
         Raises: UsageError: the graph has not been started.
         """
@@ -88,7 +88,7 @@ class LocalGraph:
 
     @property
     def metrics_urls(self) -> dict[str, str]:
-        """Where metrics are, by component; the engine's under `engine`."""
+        """URLs of the metrics by component; the engine's under `engine`."""
         own = {name: f"http://{LOOPBACK}:{ports.metrics}{METRICS_PATH}" for name, ports in self._plan.ports.items()}
         extra = {
             each.name: f"http://{LOOPBACK}:{each.probe_port}{METRICS_PATH}" for each in self._options.extra_processes
@@ -97,7 +97,7 @@ class LocalGraph:
 
     @property
     def component_urls(self) -> dict[str, str]:
-        """Where each component answers by itself, past the engine."""
+        """URL of each component, without the engine."""
         return {name: f"http://{LOOPBACK}:{ports.http}" for name, ports in self._plan.ports.items()}
 
     @property

@@ -1,4 +1,4 @@
-"""The pod side of a SeldonDeployment: containers and what hangs on them."""
+"""The pods of a SeldonDeployment: containers, their probes, security settings and volumes."""
 
 from pydantic import Field
 
@@ -108,7 +108,7 @@ class TcpSocketAction(Wire):
 
 
 class Probe(Wire):
-    """How the kubelet asks a container whether it lives, or is ready."""
+    """How the kubelet checks that a container is alive, or ready."""
 
     http_get: HttpGetAction | None = None
     tcp_socket: TcpSocketAction | None = None

@@ -1,6 +1,6 @@
-"""Volumes of one storage system each, by the plugins that Kubernetes itself has or had: cloud disks, Ceph, iSCSI.
+"""Volumes of the storage plugins that Kubernetes has or had: cloud disks, Ceph, iSCSI.
 
-Newer clusters have dropped some of them; which ones is the cluster's matter.
+Newer versions of Kubernetes have removed some of them. The CRD takes all, and so do these types.
 """
 
 from pydantic import Field

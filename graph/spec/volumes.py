@@ -1,4 +1,4 @@
-"""Volumes of Kubernetes itself: scratch folders, ConfigMaps, Secrets, claims, drivers. Others: `volume_plugins`."""
+"""Volumes of Kubernetes itself: empty folders, ConfigMaps, Secrets, claims and drivers."""
 
 from pydantic import Field
 

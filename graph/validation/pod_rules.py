@@ -83,7 +83,7 @@ def _volumes(component: ComponentSpec, predictor: Predictor) -> set[str]:
 
 
 def _first_pod(predictor: Predictor, path: str, nodes: set[str]) -> Iterator[Problem]:
-    """The executor is put beside the first graph container of componentSpecs[0]; without one, nothing is made."""
+    """The operator adds the executor to the first pod, which needs a graph container; without one it makes no pod."""
     own_pods = [{container.name for container in component.containers} for component in predictor.component_specs]
     served = any(not needs_container(unit) and unit.implementation != RANDOM_ABTEST for unit in predictor.graph.walk())
     if not served and own_pods and not own_pods[0] & nodes and any(names & nodes for names in own_pods[1:]):
@@ -95,7 +95,7 @@ def _first_pod(predictor: Predictor, path: str, nodes: set[str]) -> Iterator[Pro
 def _port_clashes(
     predictor: Predictor, component: ComponentSpec, path: str, ports: PortTable, *, with_engine: bool
 ) -> Iterator[Problem]:
-    """Containers of a pod share one network: a port belongs to one of them."""
+    """Containers of a pod share one network: each port belongs to one container."""
     owners = dict(ENGINE_PORTS) if with_engine else {}
     for index, container in enumerate(component.containers):
         declared = {port.container_port for port in container.ports if port.protocol in {None, "", "TCP"}}

@@ -59,7 +59,7 @@ def show(value: object) -> str:
 def read_shape(document: Mapping[str, Any]) -> tuple[SeldonDeployment | None, list[Problem]]:
     """The typed document with every problem of shape.
 
-    Where something is wrong, a harmless stand-in takes its place, so that the rules about the rest can still be asked.
+    A harmless stand-in takes the place of a wrong value, so that the other rules can still check the rest.
 
     Returns: the typed document, None where it is beyond repair; the problems, none if it was right as it came.
     """
@@ -81,7 +81,7 @@ def _problem(document: Mapping[str, Any], detail: Mapping[str, Any]) -> Problem:
     location = _real_location(document, detail["loc"])
     kind = str(detail["type"])
     wanted = _WANTED.get(kind, str(detail["msg"]).removeprefix("Input should be "))
-    # A value in an environment may be a secret: only its type is told.
+    # A value in an environment may be a secret: only its type is shown.
     secret = "env" in location
     got = "nothing" if kind == "missing" else type(detail["input"]).__name__ if secret else show(detail["input"])
     if kind == "extra_forbidden":

@@ -57,7 +57,7 @@ class EventHeader:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event that was accepted; `arrived_s` is on the clock of `time.monotonic`."""
+    """An accepted event; `arrived_s` is a time of `time.monotonic`."""
 
     header: EventHeader
     body: bytes
@@ -70,7 +70,7 @@ class Event:
 
 
 def read_header(headers: Mapping[str, str]) -> EventHeader:
-    """What the headers of an HTTP request say; names in any case if the mapping takes them so.
+    """The event header from the headers of an HTTP request; the mapping decides whether the case of names counts.
 
     Raises: BadEventError: with every problem.
     """
@@ -80,7 +80,7 @@ def read_header(headers: Mapping[str, str]) -> EventHeader:
     # The one header that a client writes: refusing it would let the client keep its forecasts out of the log.
     values = values._replace(request_id=kept_id(values.request_id))
     for name, value in zip(_HEADERS, values, strict=True):
-        # The executor leaves the name of a namespace or a deployment empty where it was given none.
+        # The executor leaves the namespace or the deployment empty if it was started without one.
         if _bytes_of(value) > MAX_ID_BYTES or not (value or name in {"ce-namespace", "ce-inferenceservicename"}):
             problems.append(f"{name}: wanted UTF-8 text of 1 to {MAX_ID_BYTES} bytes, got {len(value)} characters")
     time = _time_of(headers.get("ce-time"))
@@ -92,7 +92,7 @@ def read_header(headers: Mapping[str, str]) -> EventHeader:
 
 
 def kept_id(request_id: str) -> str:
-    """A request id as the log keeps it: one that is longer than `MAX_ID_BYTES`, or no UTF-8, by its SHA-256."""
+    """A request id as the log keeps it: the SHA-256 of an id that is longer than `MAX_ID_BYTES` or not UTF-8."""
     if _bytes_of(request_id) <= MAX_ID_BYTES:
         return request_id
     return f"sha256:{hashlib.sha256(request_id.encode(errors='surrogatepass')).hexdigest()}"
@@ -106,7 +106,7 @@ def _bytes_of(text: str) -> int:
 
 
 def _time_of(text: str | None) -> datetime | None:
-    """The time of an event; now, if it names none, which CloudEvents allow."""
+    """The time of an event; now if it has none, which CloudEvents allow."""
     if text is None:
         return datetime.now(UTC)
     try:

@@ -10,25 +10,25 @@ from monitoring.request_log.events import Event, EventKind, Origin
 from monitoring.request_log.metrics import Dropped, SinkMetrics
 from monitoring.request_log.settings import RequestLogSettings
 
-# Duplicates come within a moment of each other; a later one is caught by the table's key.
+# Duplicates come shortly after each other; the key of the table catches a later one.
 _REMEMBERED: Final = 10_000
 # Share of the queue's bytes that may wait for a partner: large requests that are refused, and so never answered, must
-# not keep the room of others.
+# not fill the queue.
 _WAITING_SHARE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A response, and its request where that came in time."""
+    """A response, and its request if that came in time."""
 
     response: Event
     request: Event | None
 
 
 class Intake:
-    """Takes events until it is full, and gives out answers. An event counts until its rows are written.
+    """A bounded queue: accepts events, and returns exchanges. An event counts until its rows are written.
 
-    Not thread-safe: it lives in the event loop. Both directions cost a few dictionary steps, whatever is held.
+    Not thread-safe: only the event loop uses it. Each call costs a few dictionary operations, however full it is.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Intake:
         self.bytes = 0
 
     def reserve(self, size_bytes: int) -> bool:
-        """Make room for one event of at most this size; False if there is none."""
+        """Reserve room for one event of at most this size; False if there is none."""
         if self.events >= self._settings.queue_events or self.bytes + size_bytes > self._settings.queue_bytes:
             return False
         self.events += 1
@@ -54,12 +54,12 @@ class Intake:
         return True
 
     def release(self, size_bytes: int) -> None:
-        """Give back the room of one event."""
+        """Release the room of one event."""
         self.events -= 1
         self.bytes -= size_bytes
 
     def accept(self, event: Event, reserved_bytes: int) -> None:
-        """Take an event for which room was reserved, and pair it."""
+        """Accept an event for which room was reserved, and pair it."""
         self.bytes += len(event.body) - reserved_bytes
         fingerprint, origin = event.fingerprint, event.header.origin
         if fingerprint in self._recent:
@@ -68,7 +68,7 @@ class Intake:
         self._remember(fingerprint)
         partner = self._no_longer_waiting(origin)
         if partner is not None and partner.header.kind is event.header.kind:
-            # A node that logs two pairs, or a client that uses an id again: the older one goes on alone.
+            # A node logs two pairs, or a client uses an id again: the older event stays without a partner.
             self._go_alone(partner)
             partner = None
         if partner is None:
@@ -78,13 +78,13 @@ class Intake:
         self._ready.append(Exchange(response, request))
 
     def expire(self) -> None:
-        """Let go what has waited too long for its partner."""
+        """Stop waiting for partners that did not come in time."""
         before = self._clock() - self._settings.pair_wait_s
         while self._waiting and next(iter(self._waiting.values())).arrived_s <= before:
             self._let_oldest_go()
 
     def drain(self) -> None:
-        """Let go all that waits for its partner."""
+        """Stop waiting for all partners."""
         while self._waiting:
             self._let_oldest_go()
 
@@ -99,7 +99,7 @@ class Intake:
         return list(self._in_hand)
 
     def done(self) -> None:
-        """The batch that was taken is written, or counted."""
+        """The last batch is written, or counted as dropped."""
         for exchange in self._in_hand:
             for event in (exchange.response, exchange.request):
                 if event is not None:

@@ -1,4 +1,4 @@
-"""From an answer to what is kept of it: one item for each store that was answered, or has an error."""
+"""Turns an answer into rows of the log: one item for each forecast, or error, of a store."""
 
 import hashlib
 import sys
@@ -19,7 +19,7 @@ from monitoring.request_log.intake import Exchange
 from monitoring.request_log.logged_answers import ErrorRow, FleetTags, LoggedAnswer, LoggedEntry, Row
 from monitoring.request_log.metrics import Dropped
 
-# What the components allowed, the log takes.
+# The log takes every request that the components have taken.
 _NO_LIMITS: Final = Limits(sys.maxsize, sys.maxsize, sys.maxsize, sys.maxsize)
 EVERY_CHILD: Final = -1
 _MOST_CHILDREN: Final = 32767  # what the column takes
@@ -35,7 +35,7 @@ class LoggedItem:
     predictor: str
     request_id: str
     answer: str
-    """Digest of the answer's body: a client may use one request id for several requests."""
+    """Digest of the answer's body: a client may use a request id more than once."""
     item: int
     """Place in the answer, from 0."""
     node: str
@@ -120,7 +120,7 @@ def _of_entry(frame: LoggedItem, entry: LoggedEntry) -> LoggedItem:
 
 
 def _requested_items(request: Event | None) -> tuple[ForecastItem, ...]:
-    """The items of a request; none where it is not there or cannot be read, such as one that a client compressed."""
+    """The items of a request; empty if there is no request or it cannot be read, for example if it is compressed."""
     if request is None:
         return ()
     try:
@@ -130,7 +130,7 @@ def _requested_items(request: Event | None) -> tuple[ForecastItem, ...]:
 
 
 def _of_table(frame: LoggedItem, message: LoggedAnswer, requested: Sequence[ForecastItem]) -> Iterator[LoggedItem]:
-    """One item for each run of rows: a store, and day after day. Rows do not say where an item of the request ends."""
+    """One item for each run of consecutive days of a store. Rows do not say where an item of the request ends."""
     by_place = () if any(item.store_id == EVERY_STORE for item in requested) else requested
     for place, run in enumerate(_runs(message.rows(), [item.end_date for item in by_place])):
         matching = by_place[place : place + 1] or requested
@@ -149,7 +149,7 @@ def _of_run(frame: LoggedItem, run: Sequence[Row | ErrorRow], tags: FleetTags, a
     if isinstance(run[0], ErrorRow):
         return replace(frame, error_code=run[0].source.removeprefix(ERROR_PREFIX))
     rows = [row for row in run if isinstance(row, Row)]
-    # Rows do not carry the version of a store's own model; the fleet's would be a wrong one.
+    # Rows do not carry the version of a store model; the fleet's version would be wrong.
     by_fleet = rows[0].source != SOURCE_STORE
     return replace(
         frame,
@@ -179,7 +179,7 @@ def _runs(rows: Iterable[Row | ErrorRow], ends: Sequence[date | None]) -> Iterat
 
 
 def _continues(last: Row | ErrorRow, row: Row | ErrorRow, end: date | None) -> bool:
-    """Whether a row is the next day of the same forecast; `end` is the last day asked for, where that is known."""
+    """Whether a row is the next day of the same forecast; `end` is the last requested day, if known."""
     if isinstance(last, ErrorRow) or isinstance(row, ErrorRow) or last.timestamp == end:
         return False
     return (last.store_id, last.source) == (row.store_id, row.source) and row.timestamp - last.timestamp == _ONE_DAY

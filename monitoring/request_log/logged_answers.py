@@ -1,9 +1,9 @@
 """An answer of the graph as the log reads it.
 
-The contract's answer, read generously: a graph of an older or a newer version says less or more than the contract of
-this one, and its forecasts belong into the log all the same.
+The models are less strict than the contract's: an older or newer graph sends fewer or more fields than the contract of
+this version, and its forecasts belong into the log too.
 
-Read piece by piece: one call for the answer of a whole chain would hold up the event loop for a fifth of a second.
+An answer is read in pieces: one call for a whole chain would block the event loop for a fifth of a second.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from pydantic.alias_generators import to_camel
 from model_wrapper.contract.answers import ERROR_PREFIX, ROW_NAMES
 from model_wrapper.contract.requests import MAX_NAME_CHARS
 
-# Tag of an answer (docs/contract.md): a child's part of one, which the router takes away.
+# Tag of a child's part of an answer (docs/contract.md); the router removes it.
 PART_TAG: Final = "storecast"
 _COLUMNS: Final = list(ROW_NAMES)
 _ROWS_AT_ONCE: Final = 256
@@ -31,7 +31,7 @@ class _LoggedPart(BaseModel):
 
 
 class LoggedRequest(_LoggedPart):
-    """What an entry answers."""
+    """The request item that an entry answers."""
 
     store_id: StoreName
     level: FiniteFloat | None = None
@@ -49,7 +49,7 @@ class LoggedDay(_LoggedPart):
 
 
 class LoggedModel(_LoggedPart):
-    """Where a forecast came from; all empty where the answer does not say."""
+    """The model of a forecast; all None if the answer does not name it."""
 
     source: str | None = None
     version: str | None = None
@@ -115,7 +115,7 @@ class _LoggedTable(_LoggedPart):
 
 
 class FleetTags(BaseModel):
-    """What the tags of an answer say of a fleet, where rows have no place for it."""
+    """The fleet of an answer by rows: its tags carry what rows have no column for."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow", frozen=True)
 
@@ -132,7 +132,7 @@ class _Tags(FleetTags):
 
     @property
     def is_part(self) -> bool:
-        """Whether a child behind a router answered: its node is logged too, and the router's answer says it all."""
+        """Whether this is the answer of a router's child; the log has the same forecasts from the router's answer."""
         return PART_TAG in (self.model_extra or {})
 
 
@@ -142,7 +142,7 @@ class _Meta(_LoggedPart):
 
 
 class LoggedAnswer(_LoggedPart):
-    """The whole message: entries, or rows, which are read when they are asked for."""
+    """The whole message: entries or rows, which are parsed lazily."""
 
     json_data: list[Any] | None = None
     data: _LoggedTable | None = None
@@ -170,7 +170,7 @@ class LoggedAnswer(_LoggedPart):
             yield from _ROWS.validate_python(rows[start : start + _ROWS_AT_ONCE])
 
     def fleet_tags_of(self, store_id: str | None) -> tuple[FleetTags, str | None]:
-        """What the tags say of the fleet that answered a store's rows, and its alias where they name it."""
+        """The fleet that answered a store's rows, and its alias if the tags name it."""
         challenger = self.meta.tags.challenger
         if challenger is not None and store_id in challenger.stores:
             return challenger, "challenger"

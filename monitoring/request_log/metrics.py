@@ -1,4 +1,4 @@
-"""What the sink counts. Every label has a few fixed values: never a store, never a request."""
+"""The metrics of the sink. Every label has a few fixed values: never a store, never a request."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -55,31 +55,31 @@ class SinkMetrics:
             self._rows.labels(outcome)
 
     def received(self, kind: EventKind) -> None:
-        """An event was accepted."""
+        """Count an accepted event."""
         self._events.labels(kind.value).inc()
 
     def dropped(self, reason: Dropped, count: int = 1) -> None:
-        """Events give no rows."""
+        """Count events that give no rows."""
         self._dropped.labels(reason.value).inc(count)
 
     def rows(self, outcome: str, count: int) -> None:
-        """So many rows were written, present before, refused or pruned."""
+        """Count rows that were written, present before, refused or pruned."""
         self._rows.labels(outcome).inc(count)
 
     def unpaired(self) -> None:
-        """A response goes on without its request."""
+        """Count a response without its request."""
         self._unpaired.inc()
 
     def database_failed(self) -> None:
-        """A try of the database failed."""
+        """Count a failed attempt of the database."""
         self._failures.inc()
 
     def batch(self, seconds: float) -> None:
-        """A transaction took so long."""
+        """Observe the duration of a transaction."""
         self._batch_seconds.observe(seconds)
 
     def watch(self, name: str, description: str, value: Callable[[], float]) -> None:
-        """A gauge that is asked whenever the page is read."""
+        """Add a gauge whose value is computed when the page is read."""
         Gauge(f"{_NAME}_{name}", description, registry=self.registry).set_function(value)
 
     def page(self) -> bytes:

@@ -28,11 +28,11 @@ logger = logging.getLogger(__name__)
 
 
 class Sink:
-    """Takes events by POST on any path; `/metrics`, `/prometheus` and `/health` by GET.
+    """Accepts events by POST on any path; answers `/metrics`, `/prometheus` and `/health` by GET.
 
-    An event is answered before its body is read as JSON: 202 = it is in memory and will be written as long as the
-    process lives; 503 = the queue is full; 400 = no event of the executor; 413 = too large. The executor sends each
-    event once, whatever the answer, so a refusal is never repeated for ever.
+    An event is answered before its body is parsed: 202 = it is in memory and will be written while the process
+    lives; 503 = the queue is full; 400 = not an event of the executor; 413 = too large. The executor sends each event
+    once, whatever the answer.
     """
 
     def __init__(self, database: RequestLogDatabase, settings: RequestLogSettings) -> None:
@@ -46,7 +46,7 @@ class Sink:
             self._app(),
             access_log=None,
             shutdown_timeout=_CLOSE_TIMEOUT_S,
-            # A small body may decompress to a thousand times the room that was reserved for it.
+            # A small body may decompress to a thousand times its reserved size.
             auto_decompress=False,
         )
         watch, intake = self.metrics.watch, self._intake
@@ -106,7 +106,7 @@ class Sink:
         except BadEventError as error:
             return self._refuse(Dropped.BAD_HEADERS, HTTPStatus.BAD_REQUEST, str(error))
         if header.kind is EventKind.FEEDBACK:
-            # Feedback is counted by the components; it forecasts nothing.
+            # The components count feedback; it holds no forecast.
             self.metrics.received(header.kind)
             self.metrics.dropped(Dropped.FEEDBACK)
             return web.Response(status=HTTPStatus.ACCEPTED)
@@ -146,7 +146,7 @@ class Sink:
         return web.Response(body=self.metrics.page(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _health(self, _request: web.Request) -> web.Response:
-        """Healthy while it takes events: a new start would lose what it holds for a database that is away."""
+        """Healthy while it accepts events, even without a database: a restart would lose the events in memory."""
         state = {
             "status": "ending" if self._ending else "ok",
             "database": "away" if self._writer.is_away else "ok",
@@ -168,7 +168,7 @@ def serve(
     Args:   on_start: called with the port once it listens.
     Raises: SinkError: it cannot listen, or could not write all in time.  RequestLogUsageError: see `Sink.start`.
     """
-    # The writer reads answers beside the event loop, which has to answer within milliseconds all the while.
+    # The writer parses answers in a thread; the event loop must still answer within milliseconds.
     sys.setswitchinterval(_SWITCH_S)
     lost = asyncio.run(_serve(Sink(database, settings), host, port, on_start))
     if lost:
@@ -182,7 +182,7 @@ async def _serve(sink: Sink, host: str, port: int, on_start: Callable[[int], obj
     on_start(await sink.start(host, port))
     stopping = asyncio.create_task(stop_requested.wait())
     try:
-        # A writer that ended by itself met a fault of ours: the process ends too, loudly, and is started again.
+        # A writer that ends before the signal has a bug: the process ends with its error, and is restarted.
         await asyncio.wait({stopping, sink.writing}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopping.cancel()

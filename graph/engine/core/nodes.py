@@ -1,4 +1,4 @@
-"""The graph as the engine walks it: every question about a node answered once, at start."""
+"""The graph as the engine uses it: all properties of a node are computed once, at start."""
 
 import math
 import re
@@ -70,7 +70,7 @@ class Node:
 def compile_graph(predictor: Predictor, default_log_url: str) -> Node:
     """The predictor's graph as nodes.
 
-    Source: executor/predictor/predictor_process.go of Seldon Core 1.17.1: type and methods say what is called.
+    Source: executor/predictor/predictor_process.go of Seldon Core 1.17.1: type and methods decide which calls are made.
     """
     images = {container.name: container.image or "" for container in predictor.containers()}
     return _compiled(predictor.graph, images, default_log_url)

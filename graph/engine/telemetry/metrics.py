@@ -149,7 +149,7 @@ class EngineMetrics:
         self._events.labels(outcome).inc()
 
     def panicked(self, *, kills_process: bool) -> None:
-        """Count one request that the real executor would not have survived."""
+        """Count one request on which the real executor would have panicked."""
         self._panics.labels(str(kills_process).lower()).inc()
 
     def exposition(self) -> bytes:

@@ -1,4 +1,4 @@
-"""Feedback on its way through the graph: children first, the same bytes to every node."""
+"""Feedback through the graph: children first, the same bytes to every node."""
 
 from collections.abc import Awaitable, Mapping
 

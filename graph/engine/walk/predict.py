@@ -1,4 +1,4 @@
-"""The meaning of the graph: which nodes see a request, in which order, and whose answer goes back.
+"""Predictions through the graph: which nodes get a request, in which order, and whose answer is returned.
 
 Source: executor/predictor/predictor_process.go of Seldon Core 1.17.1 and the recorded vectors. A node's payloads are
 logged around each of its steps, so a parent logs twice.
@@ -25,7 +25,7 @@ Step = Callable[[Node], Awaitable[Payload]]
 
 @dataclass(frozen=True)
 class RequestContext:
-    """What belongs to one client request on its way through the graph."""
+    """One client request: the headers for nodes, its id, whether its payloads are logged, and the routing so far."""
 
     headers: Headers
     puid: str
@@ -36,7 +36,7 @@ class RequestContext:
 async def each_child(children: Sequence[Node], step: Step) -> list[Payload]:
     """The step's results for all children, run at the same time, in the order of the children.
 
-    All are awaited; then the failure of the first child that failed wins. A panic below is one of the whole process.
+    All are awaited; then the failure of the first failed child is raised. A panic in a child ends the whole executor.
     """
     if len(children) == 1:
         results: list[Payload | BaseException] = [await _settled(step(children[0]))]
@@ -63,7 +63,7 @@ async def _settled(step: Awaitable[Payload]) -> Payload | BaseException:
 def child_at(node: Node, index: int) -> Node:
     """The child of that index.
 
-    Raises: ExecutorPanicError: there is none. The index is never wrapped.
+    Raises: ExecutorPanicError: there is no such child; a negative index does not count from the end.
     """
     if not 0 <= index < len(node.children):
         raise ExecutorPanicError(f"node {node.name} has {len(node.children)} children, and child {index} was chosen")
@@ -91,7 +91,7 @@ class PredictionWalk:
         try:
             return inject(await self._transform_output(node, answer, context), context.routing)
         except CallFailedError as error:
-            # The executor writes the routing into an error's body too, and forgets the error when that works.
+            # The executor writes the routing into an error's body too, and then answers 200.
             failed = error.payload or Payload(error_body(error.info), "")
             injected = inject(failed, context.routing)
             if injected is failed:

@@ -1,4 +1,4 @@
-"""Which child a router's answer names, and the answers that the real executor does not survive."""
+"""Which child a router's answer names, and the answers on which the real executor panics."""
 
 import math
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _INT64_LIMIT = 1 << 63
 def route_index(body: bytes) -> int:
     """The index in a `/route` answer: a child, -1 for all of them, -2 for none.
 
-    A SeldonMessage is tried first, then a bare list of integers. Whether the index exists is the caller's question.
+    A SeldonMessage is tried first, then a bare list of integers. The caller checks that the child exists.
 
     Raises: CallFailedError: the answer is neither; the info is Go's error text.
             ExecutorPanicError: it is a SeldonMessage without data, or with an empty payload.
@@ -87,7 +87,7 @@ def _integer(item: object) -> int:
     if item is None:
         return 0
     if isinstance(item, Number):
-        # Twenty signs hold every int64; longer ones would only cost time.
+        # Every int64 has at most twenty characters; longer texts would only cost time.
         if item.lstrip("-").isdigit() and len(item) <= 20 and -_INT64_LIMIT <= int(item) < _INT64_LIMIT:  # noqa: PLR2004
             return int(item)
         raise CallFailedError(f"json: cannot unmarshal number {item} into Go value of type int")
