@@ -1,7 +1,7 @@
 """A whole chain's models behind one call: open a fleet, forecast its stores."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -46,6 +46,27 @@ class Forecast:
     def notes(self) -> npt.NDArray[np.str_]:
         """(n_stores, n_days): what is to be said of a day, `closed`, `calendar-assumed` or nothing."""
         return np.where(self.closed, NOTE_CLOSED, np.where(self.assumed, NOTE_ASSUMED, ""))
+
+
+@dataclass(frozen=True, eq=False)
+class RowView(Mapping[str, AnyArray]):
+    """One store's row of a fleet's arrays: name -> (1, ...), a view, read when it is asked for.
+
+    `row`: its place in the fleet.  `meta`: the fleet's manifest, of all stores.
+    """
+
+    row: int
+    meta: Mapping[str, Any]
+    arrays: Mapping[str, AnyArray] = field(repr=False)
+
+    def __getitem__(self, name: str) -> AnyArray:
+        return self.arrays[name][self.row : self.row + 1]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.arrays)
+
+    def __len__(self) -> int:
+        return len(self.arrays)
 
 
 class Fleet:
@@ -173,6 +194,13 @@ class Fleet:
         """Row of a store, or None where the fleet does not know it; binary search, nothing is built."""
         row = int(self._locate([store_id])[0])
         return None if row < 0 else row
+
+    def row_view(self, store_id: str) -> RowView:
+        """One store's row of every array, without a copy: what the store is made of, for another form of it.
+
+        Raises: UnknownStoreError.
+        """
+        return RowView(int(self._rows([store_id])[0]), self._meta, self._arrays)
 
     def predict(
         self, store_ids: Sequence[str], dates: npt.ArrayLike, level: float = 0.8, overrides: Overrides | None = None

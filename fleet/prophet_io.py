@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fleet.arrays import as_dates, day_numbers
+from fleet.arrays import as_dates
 from fleet.design import Design, Seasonality
 from fleet.errors import ConversionError
 from fleet.features import Regressor
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from prophet import Prophet
 
     from fleet.arrays import FloatArray
-    from fleet.fleet import Fleet
+    from fleet.fleet import Fleet, RowView
 
 SECONDS_A_DAY = 86_400
 
@@ -52,21 +52,21 @@ def to_prophet(fleet: Fleet, store_id: str, history: pd.DataFrame | None = None)
             components look at it. Its `y` is put on the fitted scale (log1p in a log1p fleet), as Prophet's own is.
     Raises: UnknownStoreError.  ConversionError: the store has no model.
     """
-    row = fleet._rows([store_id])  # noqa: SLF001 - one room
-    if not fleet.has_model[row[0]]:
+    row = fleet.row_view(store_id)
+    if not row["has_model"][0]:
         raise ConversionError(f"store {store_id!r} has no model of its own to convert: the fallback answers it")
-    parameters = fleet.parameters.rows(row)
+    parameters = fleet.parameters.rows(np.array([row.row]))
     model = _unfitted(fleet.design, parameters)
-    frame = history if history is not None else _recent_history(fleet, int(row[0]))
+    frame = history if history is not None else _recent_history(row)
     _set_fitted(model, parameters, fleet, store_id, frame)
     return model
 
 
-def _recent_history(fleet: Fleet, row: int) -> pd.DataFrame:
+def _recent_history(row: RowView) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415 - see the module's docstring
 
-    sales = fleet.recent_sales[row]
-    last = int(day_numbers(fleet.trained_through))
+    sales = row["recent_sales"][0].astype(np.float64)
+    last = int(row.meta["trained_through"])
     days = as_dates(np.arange(last - len(sales) + 1, last + 1))
     return pd.DataFrame({"ds": days.astype("datetime64[ns]"), "y": sales}).dropna(ignore_index=True)
 

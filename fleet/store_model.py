@@ -1,4 +1,4 @@
-"""One store's own model: a stock Prophet kept as plain arrays, and how it forecasts with a fleet's calendar.
+"""A store model: one store's own stock Prophet, kept as plain arrays, and how it forecasts with a fleet's calendar.
 
 Prophet is needed to convert, not to serve: what is written here is read back with numpy alone.
 """
@@ -27,12 +27,13 @@ if TYPE_CHECKING:
     from fleet.arrays import AnyArray
 
 KIND = "own-model"
+"""Kind of the directory, in its manifest; a name on disk, which stays."""
 _PARAMETERS = ("scalars", "beta", "delta", "changepoints_t", "centre", "spread")
 _MEASURED = "interval_quantiles"
 _OF_THE_STORE = ("usual_open", "fallback", "fallback_sigma", "fallback_level", "recent_sales", "facts")
 
 
-def write_own_model(path: Path, model: Prophet, transform: Transform) -> None:
+def write_store_model(path: Path, model: Prophet, transform: Transform) -> None:
     """Write a fitted Prophet as a new directory of plain arrays.
 
     Args:   transform: scale that the model was fitted on.
@@ -49,20 +50,20 @@ def write_own_model(path: Path, model: Prophet, transform: Transform) -> None:
 
 
 @dataclass(frozen=True)
-class OwnModel:
-    """A store's own model as it was written: its manifest. Its few KB of arrays are read by `within`, and not kept."""
+class StoreModel:
+    """A store model as it was written: its manifest. `within` reads its few KB of arrays and does not keep them."""
 
     directory: ArrayDirectory
 
     @classmethod
-    def open(cls, path: Path) -> OwnModel:
-        """Open what `write_own_model` wrote.
+    def open(cls, path: Path) -> StoreModel:
+        """Open what `write_store_model` wrote.
 
-        Raises: FleetFormatError: torn, newer or tampered with.  ConversionError: a fleet, not one store's model.
+        Raises: FleetFormatError: torn, newer or tampered with.  ConversionError: a fleet, not a store model.
         """
         directory = ArrayDirectory(path, mapped=False)
         if directory.meta.get("kind") != KIND:
-            raise ConversionError(f"wanted one store's own model at {path}, found something else")
+            raise ConversionError(f"wanted a store model at {path}, found something else")
         return cls(directory)
 
     @cached_property
@@ -91,7 +92,7 @@ class OwnModel:
             raise ConversionError(
                 f"the calendar has no regressor {', '.join(unknown)}, it knows {', '.join(sorted(rules))}"
             )
-        regressors = tuple(replace(rules[own.name], mode=own.mode) for own in self.design.regressors)
+        regressors = tuple(replace(rules[each.name], mode=each.mode) for each in self.design.regressors)
         return replace(self.design, regressors=regressors)
 
     def within(self, fleet: Fleet, store_id: str) -> Fleet:
@@ -103,18 +104,17 @@ class OwnModel:
         Raises: ConversionError: as `design_within`.  FleetFormatError: an array is damaged.
         """
         design = self.design_within(fleet, store_id)
-        row = fleet.position(store_id) or 0
-        theirs, mine = fleet._arrays, slice(row, row + 1)  # noqa: SLF001 - one room
+        row = fleet.row_view(store_id)
         arrays: dict[str, AnyArray] = {name: self.directory[name] for name in _PARAMETERS}
-        names = [name for name in theirs if name.startswith(("calendar_", "usual_", "closed_"))]
+        names = [name for name in row if name.startswith(("calendar_", "usual_", "closed_"))]
         # A fleet of an earlier release does not know all of them.
-        arrays |= {name: theirs[name][mine] for name in {*names, *_OF_THE_STORE} & set(theirs)}
-        measured = theirs.get(_MEASURED)
-        if measured is not None and fleet.has_model[row] and np.isfinite(measured[mine].astype(np.float64)).all():
-            arrays[_MEASURED] = measured[mine]
+        arrays |= {name: row[name] for name in {*names, *_OF_THE_STORE} & set(row)}
+        measured = row.get(_MEASURED)
+        if measured is not None and row["has_model"][0] and np.isfinite(measured.astype(np.float64)).all():
+            arrays[_MEASURED] = measured
         arrays |= {"store_ids": np.array([store_id.encode()]), "store_order": np.zeros(1, np.int64)}
         arrays["has_model"] = np.ones(1, np.bool_)
-        meta: dict[str, Any] = {**fleet._meta, "design": asdict(design), "n_stores": 1, "n_models": 1}  # noqa: SLF001
+        meta: dict[str, Any] = {**row.meta, "design": asdict(design), "n_stores": 1, "n_models": 1}
         meta["trained_through"] = self.directory.meta["trained_through"]
         return Fleet(arrays, meta, self.directory.digest[:12])
 

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from fleet import StorecastError
 from graph.errors import GraphError
 from model_wrapper import logs
-from model_wrapper.settings import Settings, variable_of
+from model_wrapper.settings import Settings
 from storecast import __version__, exit_codes
 from storecast.verbs import VERBS
 
@@ -77,7 +77,7 @@ def _terminated(_number: int, _frame: object) -> None:
 
 def _log_level(environ: Mapping[str, str]) -> str:
     # This setting alone: a verb that needs none of the others must not end on them.
-    level = variable_of("log_level")
+    level = Settings.variable_of("log_level")
     return Settings.from_env({level: environ.get(level, "")}).log_level
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from graph.engine.annotations import parse
 from graph.engine.commandline import engine_config
 from graph.engine.config import EngineConfig
-from graph.engine.engine import Engine
+from graph.engine.engine import GraphEngine
 from graph.errors import GraphError
 
 # Where a pod's annotations are mounted.
@@ -34,7 +34,7 @@ async def _served(config: EngineConfig) -> int:
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    engine = Engine(config)
+    engine = GraphEngine(config)
     await engine.start()
     await ended.wait()
     return 0 if await engine.stop() else 1

@@ -1,4 +1,4 @@
-"""Settings that the executor takes from the pod's annotations, with the way it fails on them."""
+"""Settings that the executor takes from the pod's annotations, with its errors."""
 
 import logging
 import re
@@ -20,7 +20,7 @@ def parse(text: str) -> dict[str, str]:
 
 
 def call_timeout_s(annotations: Mapping[str, str]) -> float | None:
-    """How long one node call may take, in seconds; None = as long as it likes.
+    """How long one node call may take, in seconds; None = without a limit.
 
     Raises: UsageError: the annotation is no whole number of milliseconds; the real executor does not start either.
     Source: executor/k8s/annotation.go of Seldon Core 1.17.1: the file has a line `key="value"` for each annotation,

@@ -21,7 +21,7 @@ from graph.spec.deployment import Predictor, SeldonDeployment
 from graph.validation.documents import load
 
 _NAMES = ("sdep", "namespace", "predictor")
-# Only what is spoken here; the executor also knows tensorflow, v2 and kfserving, grpc, and kafka.
+# The protocols supported here; the executor also has tensorflow, v2 and kfserving, grpc, and kafka.
 _SPOKEN = {"protocol": "seldon", "transport": "rest", "server_type": "rpc"}
 _TEXTS = {"file": "", "prometheus_path": "/metrics", "hostname": "", "log_level": "INFO", **_SPOKEN}
 _NUMBERS = {
@@ -47,10 +47,10 @@ class _Parser(argparse.ArgumentParser):
 def engine_config(
     arguments: Sequence[str], environ: Mapping[str, str], annotations: Mapping[str, str] | None = None
 ) -> EngineConfig:
-    """What the executor would be told by these flags and this environment.
+    """The configuration that the executor would take from these flags and this environment.
 
     Args:    annotations: of the pod.
-    Raises:  UsageError: the executor would not start, or only speaks what the engine does not.
+    Raises:  UsageError: the executor would not start, or would use a protocol that the engine does not support.
     """
     flags = _parser().parse_args(arguments)
     for name in _NAMES:

@@ -1,9 +1,10 @@
-"""What an engine is told when it is made."""
+"""The configuration of an engine."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from graph.engine.telemetry.tracing import Tracing
+from graph.seldon import ENGINE_HTTP_PORT, METRICS_PATH
 from graph.spec.deployment import Predictor
 
 DEFAULT_CORS_HEADERS = "Accept, Accept-Encoding, Authorization, Content-Length, Content-Type, X-CSRF-Token"
@@ -21,11 +22,11 @@ class EngineConfig:
     """Namespace of the SeldonDeployment, the same way."""
     host: str = "127.0.0.1"
     """Address to listen on."""
-    port: int = 8000
+    port: int = ENGINE_HTTP_PORT
     """Port to listen on; 0 takes a free one."""
     hostname: str = ""
     """Host in the `ce-source` of logged payloads; the real executor leaves it empty in a cluster."""
-    prometheus_path: str = "/prometheus"
+    prometheus_path: str = METRICS_PATH
     """Where the metrics are."""
     annotations: Mapping[str, str] = field(default_factory=dict)
     """The pod's annotations, such as `seldon.io/rest-timeout` (milliseconds per node call)."""
@@ -34,11 +35,11 @@ class EngineConfig:
     cors_headers: str = DEFAULT_CORS_HEADERS
     """Value of Access-Control-Allow-Headers."""
     default_log_url: str = ""
-    """Where payloads go of nodes whose logger names no url; empty = nowhere."""
+    """Where nodes log payloads whose logger has no url; empty = nowhere."""
     full_health_checks: bool = False
-    """Readiness asks every node's health status over HTTP; otherwise it only connects."""
+    """Readiness gets every node's health status over HTTP; otherwise it only connects."""
     routing_injection: bool = False
-    """Write `meta.routing` into answers. The real executor dies of this on fan-outs: keep it off."""
+    """Write `meta.routing` into answers. The real executor crashes with it on fan-outs: keep it off."""
     tracing: Tracing = Tracing.JAEGER
     """Which trace headers node calls carry."""
     openapi: bool = False
@@ -46,7 +47,7 @@ class EngineConfig:
     log_workers: int = 10
     """Payload events sent at the same time."""
     log_queue_size: int = 10_000
-    """Payload events waiting; beyond it they are dropped after `log_write_timeout_ms`."""
+    """Payload events in the queue; when it is full, new ones are dropped after `log_write_timeout_ms`."""
     log_write_timeout_ms: int = 2000
     """How long an event waits for a place in the queue."""
     graceful_timeout_s: float = 15.0

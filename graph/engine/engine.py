@@ -10,9 +10,9 @@ from graph.engine.core.nodes import compile_graph
 from graph.engine.http import header_bytes
 from graph.engine.http.client import NodeClient, open_session
 from graph.engine.http.listener import Listener
-from graph.engine.server import Server
+from graph.engine.server import EngineServer
 from graph.engine.telemetry.events import EventLog, EventSource
-from graph.engine.telemetry.metrics import Metrics
+from graph.engine.telemetry.metrics import EngineMetrics
 from graph.engine.telemetry.tracing import Tracer
 from graph.errors import UsageError
 
@@ -21,7 +21,7 @@ _LOG_FLUSH_TIMEOUT_S = 2.0
 logger = logging.getLogger(__name__)
 
 
-class Engine:
+class GraphEngine:
     """Serves one predictor's graph until it is stopped.
 
     Raises: UsageError: an annotation that the real executor does not start with either.
@@ -37,7 +37,7 @@ class Engine:
 
     @property
     def port(self) -> int:
-        """The port that is listened on.
+        """The port that the engine listens on.
 
         Raises: UsageError: the engine has not been started.
         """
@@ -55,14 +55,16 @@ class Engine:
         async with AsyncExitStack() as stack:
             session = await stack.enter_async_context(open_session())
             version = config.predictor.annotations.get("version", "")
-            metrics = Metrics(config.deployment, config.predictor.name, version)
+            metrics = EngineMetrics(config.deployment, config.predictor.name, version)
             tracer = Tracer(config.tracing)
             client = NodeClient(session, metrics, self._call_timeout_s, tracer)
-            # The port is known only when the socket is bound, and every event names it.
+            # Every event names the port, which is known only when the socket is bound.
             event_log = self._event_log(metrics)
             event_log.start()
             stack.push_async_callback(event_log.stop, min(_LOG_FLUSH_TIMEOUT_S, config.graceful_timeout_s))
-            server = Server(config, self._root, client=client, event_log=event_log, metrics=metrics, tracer=tracer)
+            server = EngineServer(
+                config, self._root, client=client, event_log=event_log, metrics=metrics, tracer=tracer
+            )
             listener = await Listener.open(config.host, config.port, server.handle)
             stack.push_async_callback(self._drain, listener)
             self._port = listener.port
@@ -73,7 +75,9 @@ class Engine:
     async def stop(self) -> bool:
         """Take no new connections, finish the requests in flight, send waiting payload events, close everything.
 
-        Requests that take longer than `graceful_timeout_s` lose their connection: False says that there were some.
+        Requests that take longer than `graceful_timeout_s` lose their connection.
+
+        Returns: False if there were such requests.
         """
         await asyncio.sleep(self._config.shutdown_delay_s)
         self._cut_off = 0
@@ -85,7 +89,7 @@ class Engine:
     async def _drain(self, listener: Listener) -> None:
         self._cut_off = await listener.close(self._config.graceful_timeout_s)
 
-    def _event_log(self, metrics: Metrics) -> EventLog:
+    def _event_log(self, metrics: EngineMetrics) -> EventLog:
         config = self._config
         source = EventSource(config.hostname, config.deployment, config.namespace, config.predictor.name)
         return EventLog(

@@ -20,23 +20,23 @@ from graph.engine.http.replies import CommonHeaders, ReplyHeaders
 from graph.engine.http.routes import Action, NotFound, Redirect, Route, Routes
 from graph.engine.telemetry import metrics as metric_page
 from graph.engine.telemetry.events import EventLog
-from graph.engine.telemetry.metrics import Metrics
+from graph.engine.telemetry.metrics import EngineMetrics
 from graph.engine.telemetry.tracing import Tracer
 from graph.engine.walk.feedback import FeedbackWalk
 from graph.engine.walk.health import is_ready
 from graph.engine.walk.metadata import graph_metadata
-from graph.engine.walk.predict import Context, GraphWalk
+from graph.engine.walk.predict import PredictionWalk, RequestContext
 
 _SKIPS_LOGGING = frozenset({"true", "on", "1"})
 _OPENAPI_FILE = "seldon.json"
 _CONTINUE = "100-continue"
 
-Handler = Callable[[web.BaseRequest, Route, Context], Awaitable[Payload]]
+GraphHandler = Callable[[web.BaseRequest, Route, RequestContext], Awaitable[Payload]]
 
 logger = logging.getLogger(__name__)
 
 
-class Server:
+class EngineServer:
     """Handles requests for one graph."""
 
     def __init__(
@@ -46,16 +46,16 @@ class Server:
         *,
         client: NodeClient,
         event_log: EventLog,
-        metrics: Metrics,
+        metrics: EngineMetrics,
         tracer: Tracer,
     ) -> None:
         self._config = config
         self._root = root
         self._client = client
-        self._events = event_log
         self._metrics = metrics
         self._tracer = tracer
-        self._walk = GraphWalk(client, event_log, injects_routing=config.routing_injection)
+        self._prediction_walk = PredictionWalk(client, event_log, injects_routing=config.routing_injection)
+        self._feedback_walk = FeedbackWalk(client, event_log)
         self._routes = Routes(config.prometheus_path)
         self._common = CommonHeaders(
             deployment=config.deployment,
@@ -63,7 +63,7 @@ class Server:
             cors_origins=config.cors_origins,
             cors_headers=config.cors_headers,
         )
-        self._graph_handlers: dict[Action, Handler] = {
+        self._graph_handlers: dict[Action, GraphHandler] = {
             Action.PREDICT: self._predict,
             Action.FEEDBACK: self._feedback,
             Action.NODE_STATUS: self._node_status,
@@ -99,11 +99,11 @@ class Server:
         if route.service is None:
             return await self._unmeasured(route, headers)
         skips = request.headers.get("Seldon-Skip-Logging", "").lower() in _SKIPS_LOGGING
-        context = Context(self._tracer.begin(node_headers), puid, logs=not skips)
+        context = RequestContext(self._tracer.begin(node_headers), puid, logs=not skips)
         return await self._measured(request, route, context, headers)
 
     async def _measured(
-        self, request: web.BaseRequest, route: Route, context: Context, headers: ReplyHeaders
+        self, request: web.BaseRequest, route: Route, context: RequestContext, headers: ReplyHeaders
     ) -> web.StreamResponse:
         started = time.perf_counter()
         if route.action is Action.READY:
@@ -141,20 +141,19 @@ class Server:
         ready = await is_ready(self._root, self._client, full=self._config.full_health_checks)
         return replies.empty(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, headers)
 
-    async def _predict(self, request: web.BaseRequest, _route: Route, context: Context) -> Payload:
-        return await self._walk.predict(self._root, await _message(request), context)
+    async def _predict(self, request: web.BaseRequest, _route: Route, context: RequestContext) -> Payload:
+        return await self._prediction_walk.predict(self._root, await _message(request), context)
 
-    async def _feedback(self, request: web.BaseRequest, _route: Route, context: Context) -> Payload:
-        walk = FeedbackWalk(self._client, self._events, await _message(request), context)
-        return await walk.send(self._root)
+    async def _feedback(self, request: web.BaseRequest, _route: Route, context: RequestContext) -> Payload:
+        return await self._feedback_walk.send(self._root, await _message(request), context)
 
-    async def _node_status(self, _request: web.BaseRequest, route: Route, context: Context) -> Payload:
+    async def _node_status(self, _request: web.BaseRequest, route: Route, context: RequestContext) -> Payload:
         return await self._client.call(self._node(route.node), STATUS, None, context.headers)
 
-    async def _node_metadata(self, _request: web.BaseRequest, route: Route, context: Context) -> Payload:
+    async def _node_metadata(self, _request: web.BaseRequest, route: Route, context: RequestContext) -> Payload:
         return await self._client.call(self._node(route.node), METADATA, None, context.headers)
 
-    async def _graph_metadata(self, _request: web.BaseRequest, _route: Route, context: Context) -> Payload:
+    async def _graph_metadata(self, _request: web.BaseRequest, _route: Route, context: RequestContext) -> Payload:
         return await graph_metadata(self._client, self._root, self._config.predictor.name, context.headers)
 
     def _node(self, name: str) -> Node:
@@ -176,7 +175,7 @@ def _outside_of_routes(request: web.BaseRequest) -> web.Response | None:
 
 
 async def _message(request: web.BaseRequest) -> Payload:
-    """The client's message. Its Content-Encoding stays a header: the executor does not look at it.
+    """The client's message. The executor ignores its Content-Encoding, which stays a header.
 
     Raises: CallFailedError: the body ends early.
     """
@@ -193,5 +192,5 @@ async def _message(request: web.BaseRequest) -> Payload:
 def _closed(request: web.BaseRequest) -> web.Response:
     if request.transport is not None:
         request.transport.close()
-    # Never written: aiohttp sees that the connection is gone.
+    # Never written: aiohttp sees that the connection is closed.
     return web.Response(status=HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -1,1 +1,1 @@
-"""A graph on this machine: its processes, their ports, and what they are started with."""
+"""A graph on this machine: its processes, their ports, commands and environments."""

@@ -1,7 +1,7 @@
-"""A real executor's binary in the place of the engine: started as the operator starts it, watched, ended by its pid.
+"""A real executor's binary in the place of the engine: started as the operator starts it, supervised, and ended.
 
-It listens on every address of the machine, because it has no flag for one, and reads the annotations of its pod from
-/etc/podinfo/annotations, a place that this machine need not have.
+It listens on every address of the machine, because it has no flag for the address. It reads the annotations of its pod
+from /etc/podinfo/annotations, a file that this machine may not have.
 """
 
 import logging
@@ -12,7 +12,7 @@ from pathlib import Path
 from graph.errors import UsageError
 from graph.local.free_ports import free_ports
 from graph.local.plan import GraphPlan, LocalOptions
-from graph.local.process import Component, Plan
+from graph.local.process import ProcessSpec, SupervisedProcess
 from graph.operator.executor_container import executor_annotations, executor_arguments
 from graph.seldon import ENGINE_CONTAINER, ENGINE_GRPC_PORT, POD_NUMBERS
 
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class ExecutorProcess:
-    """An executor for a planned graph; has what the engine has: `port`, `start`, `stop`.
+    """An executor for a planned graph, with the interface of the engine: `port`, `start`, `stop`.
 
     Args:    binary: the executor's file.
     Raises:  UsageError: there is no such file, or it is not executable.
@@ -35,10 +35,10 @@ class ExecutorProcess:
         self.port = options.port or next(free)
         self.grpc_port = next(free) if options.free_ports else ENGINE_GRPC_PORT
         self._timeout_s = options.start_timeout_s
-        _tell_of_annotations(executor_annotations(graph.deployment, graph.predictor))
+        _warn_of_annotations(executor_annotations(graph.deployment, graph.predictor))
         arguments = executor_arguments(graph.deployment, graph.predictor, self.port, self.grpc_port)
-        self._process = Component(
-            Plan(
+        self._process = SupervisedProcess(
+            ProcessSpec(
                 name=ENGINE_CONTAINER,
                 command=[str(file), *arguments],
                 env=graph.executor_env,
@@ -54,9 +54,9 @@ class ExecutorProcess:
         )
 
     async def start(self) -> None:
-        """Returns when it says that it and all nodes are ready.
+        """Start it; returns when its readiness probe says that it and all nodes are ready.
 
-        Raises: ComponentError: it ended, or the time is over; with what its log tells. Nothing is left running.
+        Raises: ComponentError: it ended, or the time is over; with an excerpt of its log. Nothing is left running.
         """
         self._process.start()
         try:
@@ -66,11 +66,11 @@ class ExecutorProcess:
             raise
 
     async def stop(self) -> None:
-        """End it; returns when nothing of it is left."""
+        """End it; returns when all of its processes have ended."""
         await self._process.stop()
 
 
-def _tell_of_annotations(annotations: Mapping[str, str]) -> None:
+def _warn_of_annotations(annotations: Mapping[str, str]) -> None:
     unseen = sorted(name for name in POD_NUMBERS if name in annotations)
     if unseen and not _ANNOTATIONS_FILE.exists():
         facts = {"annotations": unseen, "looked_for_in": str(_ANNOTATIONS_FILE)}

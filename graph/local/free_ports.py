@@ -1,4 +1,4 @@
-"""Ports for servers that are started a moment later, by another process."""
+"""Free ports, for servers that other processes start a moment later."""
 
 import random
 import socket
@@ -7,14 +7,14 @@ from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 _KERNELS_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
-# Where the kernel does not tell: the ranges of Linux and of IANA, which other systems use.
+# If the kernel does not say: the ranges of Linux and of IANA, which other systems use.
 _USUAL_RANGE = (32768, 65535)
-# Below stand the ports of well-known services, and those that a graph has on a cluster.
+# Lower ports belong to well-known services, and to a graph with the ports of a cluster.
 _LOWEST, _HIGHEST = 10240, 65535
 
 
 def free_ports(count: int) -> list[int]:
-    """Numbers of ports of the loopback that are free now, all different, in no order.
+    """Different ports of the loopback interface that are free now, in no order.
 
     None is in the range from which the kernel takes ports for `bind` to port 0 and for outgoing connections, unless
     that leaves too few: a port of that range may belong to any other process by the time that its server starts.
@@ -22,18 +22,18 @@ def free_ports(count: int) -> list[int]:
     low, high = _kernels_range()
     candidates = [*range(_LOWEST, low), *range(max(high + 1, _LOWEST), _HIGHEST + 1)]
     random.shuffle(candidates)
-    with ExitStack() as held:
-        found: list[int] = []
-        while candidates and len(found) < count:
+    with ExitStack() as sockets:
+        numbers: list[int] = []
+        while candidates and len(numbers) < count:
             try:
-                held.enter_context(socket.create_server((LOOPBACK, candidates[-1])))
-                found.append(candidates[-1])
+                sockets.enter_context(socket.create_server((LOOPBACK, candidates[-1])))
+                numbers.append(candidates[-1])
             except OSError:
                 pass
             candidates.pop()
-        while len(found) < count:
-            found.append(held.enter_context(socket.create_server((LOOPBACK, 0))).getsockname()[1])
-    return found
+        while len(numbers) < count:
+            numbers.append(sockets.enter_context(socket.create_server((LOOPBACK, 0))).getsockname()[1])
+    return numbers
 
 
 def _kernels_range() -> tuple[int, int]:

@@ -1,8 +1,8 @@
-"""Runs one command and sees to it that nothing of it outlives this process or its parent. Run as a file, not imported.
+"""Runs one command, and ends all of its processes when this process or its parent ends. Run as a file, not imported.
 
 `python guardian.py PARENT_PID GRACE_S COMMAND...`: starts the command in a process group of its own. On SIGTERM, or
-when the parent dies, the group gets SIGTERM, and SIGKILL after the grace. When the command ends by itself, what is
-left of its group is killed. When this process is killed, the command gets SIGTERM from the kernel (on Linux). The exit
+when the parent dies, the group gets SIGTERM, and SIGKILL after the grace period. When the command ends, the rest of its
+group is killed. When this process is killed, the command gets SIGTERM from the kernel (on Linux). The exit
 code is the command's; 128 + n for one that ended by signal n.
 """
 
@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 _PR_SET_PDEATHSIG = 1
-# Where the kernel cannot tell of the parent's death, it is asked for this often.
+# How often the parent is checked, where the kernel does not signal its death.
 _PARENT_CHECK_S = 1.0
 _SIGNAL_BASE = 128
 _NOT_STARTED = 127
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     wake = _wake_on(signal.SIGTERM, signal.SIGCHLD)
     _die_with_parent()
     try:
-        # No thread runs here that preexec_fn could deadlock with.
+        # No other thread runs here, so preexec_fn cannot deadlock.
         child = subprocess.Popen(command, process_group=0, preexec_fn=_die_with_parent)  # noqa: S603, PLW1509
     except OSError as error:
         sys.stderr.write(f"wanted to run {command[0]}, got {error.strerror}: check the command\n")
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
 def _watch(child: subprocess.Popen[bytes], wake: socket.socket, parent: int, grace_s: float) -> int:
     kill_at: float | None = None
     while (code := child.poll()) is None:
-        # The pid of a new parent, if ours died before we asked to be told.
+        # The pid of a new parent: ours died before we asked for its signal.
         told_to_stop = signal.SIGTERM in _signals(wake) or os.getppid() != parent
         if told_to_stop and kill_at is None:
             _signal_group(child.pid, signal.SIGTERM)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from graph.errors import UsageError
 from graph.local.free_ports import LOOPBACK, free_ports
-from graph.local.process import Plan, Restarts
-from graph.operator.defaults import RANDOM_ABTEST, Ports, assign_ports, container_env, with_defaults
+from graph.local.process import ProcessSpec, RestartPolicy
+from graph.operator.defaults import Ports, assign_ports, container_env, with_defaults
 from graph.operator.executor_container import executor_env
-from graph.seldon import DEFAULT_LOG_URL
+from graph.seldon import DEFAULT_LOG_URL, ENGINE_HTTP_PORT, RANDOM_ABTEST
 from graph.spec.deployment import PredictiveUnit, Predictor, SeldonDeployment
 from graph.spec.pod import Container, EnvVar, Probe
 from graph.validation.node_rules import needs_container
@@ -29,14 +29,14 @@ class LocalOptions:
     """How a graph is run on this machine. Times are in seconds."""
 
     environ: Mapping[str, str]
-    """This machine's environment: what ConfigMaps and Secrets would give is looked up here by variable name."""
+    """This machine's environment: variables from ConfigMaps and Secrets are looked up here by name."""
     entrypoint: Sequence[str] = (sys.executable, "-m", "model_wrapper")
-    """Stands in for the image's entry point, for containers without a command."""
+    """Takes the place of the image's entry point, for containers without a command."""
     log_dir: Path
     """Where each component's output goes, to <container>.log."""
     host: str = LOOPBACK
     """Address that the engine listens on."""
-    port: int = 8000
+    port: int = ENGINE_HTTP_PORT
     """Port that the engine listens on; 0 takes a free one."""
     free_ports: bool = False
     """Give components free ports instead of those of a cluster (9000 and up, 6000 and up)."""
@@ -45,20 +45,20 @@ class LocalOptions:
     predictor: str = ""
     """Name of the predictor to run; the first if empty."""
     default_log_url: str = ""
-    """Where payloads go of nodes whose logger names no url, or a service of the cluster; empty = nowhere."""
+    """Where nodes log payloads whose logger has no url, or the url of a service of the cluster; empty = nowhere."""
     env: Mapping[str, str] = field(default_factory=dict)
-    """Variables for all components that win over those of the SeldonDeployment."""
+    """Variables for all components; they override those of the SeldonDeployment."""
     passed_on: Collection[str] = ()
     """Names of variables of `environ` that all components get where the SeldonDeployment does not set them."""
-    beside: Sequence[Plan] = ()
-    """Other processes of the graph, such as what takes its logged payloads; their metrics are where their probe is."""
+    extra_processes: Sequence[ProcessSpec] = ()
+    """Processes to run besides the graph, such as the sink of its logged payloads; metrics are on the probe's port."""
     working_dir: Path | None = None
     """Where components run; the caller's folder if not given."""
     start_timeout_s: float = 60.0
     """How long all components may take to become ready."""
     stop_grace_s: float = 10.0
     """How long a component may take to end before it is killed, and requests in flight to finish."""
-    restarts: Restarts = field(default_factory=Restarts)
+    restarts: RestartPolicy = field(default_factory=RestartPolicy)
     """How components that die are started again."""
 
 
@@ -69,16 +69,16 @@ class GraphPlan:
     deployment: SeldonDeployment
     """With defaults, and endpoints on this machine."""
     predictor: Predictor
-    components: list[Plan]
+    components: list[ProcessSpec]
     ports: Mapping[str, Ports]
     """By container name."""
     executor_env: Mapping[str, str]
-    """What the executor is told."""
+    """The executor's environment."""
     not_run: list[str]
     """Sidecars, init containers and the explainer, by name: only a cluster runs them."""
 
 
-def plan(deployment: SeldonDeployment, options: LocalOptions) -> GraphPlan:
+def plan_graph(deployment: SeldonDeployment, options: LocalOptions) -> GraphPlan:
     """What to start, with every port and variable settled.
 
     Raises: UsageError: no such predictor; something that only a cluster can run; variables that are missing here.
@@ -94,7 +94,7 @@ def plan(deployment: SeldonDeployment, options: LocalOptions) -> GraphPlan:
     own = predictor.svc_orch_spec.env if predictor.svc_orch_spec else []
     _refuse_missing([*(variable for container in containers for variable in container.env), *own], options)
     _refuse_whole_sources(containers)
-    predictor, told = _told_to_executor(local, predictor, options)
+    predictor, env_of_executor = _for_executor(local, predictor, options)
     plans = []
     for container in containers:
         ports = here[container.name]
@@ -102,7 +102,7 @@ def plan(deployment: SeldonDeployment, options: LocalOptions) -> GraphPlan:
         env = _environment(variables, options, options.passed_on) | dict(options.env)
         moved = dict(zip(_numbers(on_cluster[container.name]), _numbers(ports), strict=True))
         plans.append(_component(container, ports, moved, env, options))
-    return GraphPlan(local, predictor, plans, here, told, list(_not_run(predictor, here)))
+    return GraphPlan(local, predictor, plans, here, env_of_executor, list(_not_run(predictor, here)))
 
 
 def _not_run(predictor: Predictor, here: Collection[str]) -> Iterator[str]:
@@ -137,10 +137,10 @@ def _refuse_cluster_only(deployment: SeldonDeployment, predictor: Predictor) -> 
             raise UsageError(f"{unit.name}: wanted a container to run here, got {unit.implementation}; {todo}")
 
 
-def _told_to_executor(
+def _for_executor(
     deployment: SeldonDeployment, predictor: Predictor, options: LocalOptions
 ) -> tuple[Predictor, dict[str, str]]:
-    """The predictor without loggers that lead nowhere, and the executor's environment."""
+    """The predictor without loggers that cannot work here, and the executor's environment."""
     predictor = predictor.model_copy(update={"graph": _without_services(predictor.graph)})
     env = _environment(executor_env(deployment, predictor, options.default_log_url), options)
     if env.get(DEFAULT_LOG_URL):
@@ -150,7 +150,7 @@ def _told_to_executor(
 
 
 def _without_services(unit: PredictiveUnit) -> PredictiveUnit:
-    """A logger whose url is a service of the cluster, which is not here, logs to the default."""
+    """A logger whose url is a service of the cluster logs to the default url here."""
     logger = unit.logger
     if logger and logger.url and _SERVICE_URL.fullmatch(logger.url):
         logger = logger.model_copy(update={"url": None})
@@ -159,7 +159,7 @@ def _without_services(unit: PredictiveUnit) -> PredictiveUnit:
 
 
 def _without_idle_loggers(unit: PredictiveUnit) -> PredictiveUnit:
-    """A logger that names no url logs to the executor's default; where there is none, logging is off, not failing."""
+    """Remove loggers without a url: there is no default url here, and they would fail."""
     logger = unit.logger if unit.logger and unit.logger.url else None
     return unit.model_copy(
         update={"logger": logger, "children": [_without_idle_loggers(child) for child in unit.children]}
@@ -168,10 +168,10 @@ def _without_idle_loggers(unit: PredictiveUnit) -> PredictiveUnit:
 
 def _component(
     container: Container, ports: Ports, moved: Mapping[int, int], env: Mapping[str, str], options: LocalOptions
-) -> Plan:
+) -> ProcessSpec:
     command = [*(container.command or options.entrypoint), *container.args]
     probe = container.readiness_probe
-    return Plan(
+    return ProcessSpec(
         name=container.name,
         command=[_expand(argument, env) for argument in command],
         env=env,
@@ -225,8 +225,8 @@ def _refuse_missing(variables: list[EnvVar], options: LocalOptions) -> None:
         if variable.value_from and variable.name not in known and not _is_optional(variable)
     }
     if missing:
-        told = ", ".join(f"{name} (from {source})" for name, source in sorted(missing.items()))
-        raise UsageError(f"wanted what the cluster takes from elsewhere in this environment, got no {told}; export it")
+        names = ", ".join(f"{name} (from {source})" for name, source in sorted(missing.items()))
+        raise UsageError(f"wanted what the cluster takes from elsewhere in this environment, got no {names}; export it")
 
 
 def _refuse_whole_sources(containers: list[Container]) -> None:

@@ -1,4 +1,4 @@
-"""One component of a graph as a process on this machine: started, watched, started again when it dies, ended."""
+"""One supervised process of a graph on this machine: started, restarted when it dies, and ended."""
 
 import asyncio
 import json
@@ -18,10 +18,10 @@ import aiohttp
 
 from graph.errors import ComponentError
 from graph.local import guardian
+from graph.local.free_ports import LOOPBACK
 
-_HOST = "127.0.0.1"
 _PROBE_PERIOD_S = 0.1
-# The guardian itself needs a moment after the grace that it gives.
+# The guardian needs a moment after the grace period.
 _GUARDIAN_MARGIN_S = 5.0
 _ERROR_LINES = 3
 _TAIL_LINES = 15
@@ -32,17 +32,17 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Restarts:
-    """How long to wait before a component that died is started again; seconds."""
+class RestartPolicy:
+    """How long to wait before a process that died is started again; seconds."""
 
     first_s: float = 0.5
     """After the first death; doubles with each further one."""
     longest_s: float = 30.0
-    """Never longer than this, jitter aside."""
+    """The longest wait, without its jitter."""
     settled_s: float = 60.0
-    """A component that lived this long counts as sound: its next death is a first one."""
+    """A process that ran this long is healthy: its next death counts as the first."""
     jitter: float = 0.2
-    """Share by which a wait is made longer or shorter at random, so that components do not start in step."""
+    """Share by which a wait is randomly longer or shorter, so that processes do not restart at the same time."""
 
     def wait_s(self, deaths: int, chance: float) -> float:
         """The wait after that many deaths in a row; `chance` in 0..1 places it within the jitter."""
@@ -51,27 +51,27 @@ class Restarts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
-    """One component: what to run, and how to know that it is ready."""
+class ProcessSpec:
+    """What to run, and how to know that it is ready."""
 
     name: str
     command: list[str]
     env: Mapping[str, str]
     probe_path: str
-    """Asked with GET; empty: a TCP connect is enough."""
+    """Path of the HTTP probe; empty = a TCP connect is enough."""
     probe_port: int
     probe_timeout_s: float = 1.0
     log_path: Path
     working_dir: Path | None = None
     stop_grace_s: float = 10.0
-    restarts: Restarts = field(default_factory=Restarts)
+    restarts: RestartPolicy = field(default_factory=RestartPolicy)
 
 
-class Component:
-    """Runs a plan until it is stopped."""
+class SupervisedProcess:
+    """Runs a spec until it is stopped."""
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+    def __init__(self, spec: ProcessSpec) -> None:
+        self.spec = spec
         self._process: asyncio.subprocess.Process | None = None
         self._life: asyncio.Task[None] | None = None
         self._ending = asyncio.Event()
@@ -79,41 +79,41 @@ class Component:
         self._log_start = 0
 
     def start(self) -> None:
-        """Start the process soon; `wait_ready` tells how it went."""
-        self._life = asyncio.create_task(self._live(), name=f"component {self.plan.name}")
+        """Begin to start the process; `wait_ready` returns or raises the result."""
+        self._life = asyncio.create_task(self._live(), name=f"component {self.spec.name}")
 
     async def wait_ready(self, timeout_s: float) -> None:
         """Returns when the readiness probe succeeds.
 
-        Raises: ComponentError: the process could not be started or ended before, or the time is over; with what its
-                output tells of it.
+        Raises: ComponentError: the process could not be started, ended, or is not ready in time; with an excerpt of its
+                output.
         """
         deadline = time.monotonic() + timeout_s
-        timeout = aiohttp.ClientTimeout(total=self.plan.probe_timeout_s)
+        timeout = aiohttp.ClientTimeout(total=self.spec.probe_timeout_s)
         async with aiohttp.ClientSession(timeout=timeout) as session:
             while not await self._probe(session):
                 if self._life is None or self._life.done():
                     raise self._early_end()
                 if time.monotonic() >= deadline:
-                    raise ComponentError(self._told(f"no answer of {self._address()} within {timeout_s:g} s"))
+                    raise ComponentError(self._not_ready(f"no answer of {self._address()} within {timeout_s:g} s"))
                 await asyncio.sleep(_PROBE_PERIOD_S)
         self._is_ready = True
 
     async def stop(self) -> None:
-        """End the process and all that it started; returns when nothing of it is left."""
+        """End the process and all of its children; returns when they have ended."""
         self._ending.set()
         if self._life is None:
             return
         self._signal(signal.SIGTERM)
-        done, _ = await asyncio.wait({self._life}, timeout=self.plan.stop_grace_s + _GUARDIAN_MARGIN_S)
+        done, _ = await asyncio.wait({self._life}, timeout=self.spec.stop_grace_s + _GUARDIAN_MARGIN_S)
         if not done:
             self._signal(signal.SIGKILL)
             await asyncio.wait({self._life})
 
     async def _live(self) -> None:
-        """The process, and each that follows it. Never cancelled, so that no process is lost half started.
+        """Run the process and restart it. Never cancelled, so that no half-started process is lost.
 
-        Before it was ready once, an end is final: it would most likely end the same way again.
+        A process that ends before it was ready is not restarted: it would most likely end the same way again.
         """
         deaths = 0
         while True:
@@ -121,10 +121,10 @@ class Component:
             code = await self._run_once()
             if self._ending.is_set() or not self._is_ready:
                 return
-            deaths = 1 if time.monotonic() - started >= self.plan.restarts.settled_s else deaths + 1
-            wait_s = self.plan.restarts.wait_s(deaths, random.random())  # noqa: S311 - jitter, not a secret
-            facts = {"component": self.plan.name, "code": code, "deaths": deaths, "restart_in_s": round(wait_s, 3)}
-            logger.error("graph.component_died", extra={"facts": facts | {"log": str(self.plan.log_path)}})
+            deaths = 1 if time.monotonic() - started >= self.spec.restarts.settled_s else deaths + 1
+            wait_s = self.spec.restarts.wait_s(deaths, random.random())  # noqa: S311 - jitter, not a secret
+            facts = {"component": self.spec.name, "code": code, "deaths": deaths, "restart_in_s": round(wait_s, 3)}
+            logger.error("graph.component_died", extra={"facts": facts | {"log": str(self.spec.log_path)}})
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), wait_s)
                 return
@@ -137,60 +137,60 @@ class Component:
             if self._is_ready:
                 return None
             todo = "check the log folder and the working folder"
-            raise ComponentError(f"{self.plan.name}: wanted to start it, got {error}; {todo}") from error
+            raise ComponentError(f"{self.spec.name}: wanted to start it, got {error}; {todo}") from error
         if self._ending.is_set():
             self._signal(signal.SIGTERM)
         return await self._process.wait()
 
     async def _spawn(self) -> asyncio.subprocess.Process:
-        plan = self.plan
-        # The guardian ends the whole process group, whatever happens to us; -I -S: it needs nothing of the environment.
-        guard = [sys.executable, "-I", "-S", guardian.__file__, str(os.getpid()), str(plan.stop_grace_s)]
-        with plan.log_path.open("ab") as log:
+        spec = self.spec
+        # The guardian ends the process group even if this process is killed; -I -S: it needs no environment.
+        guard = [sys.executable, "-I", "-S", guardian.__file__, str(os.getpid()), str(spec.stop_grace_s)]
+        with spec.log_path.open("ab") as log:
             self._log_start = log.tell()
             process = await asyncio.create_subprocess_exec(
                 *guard,
-                *plan.command,
+                *spec.command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=asyncio.subprocess.STDOUT,
-                env=dict(plan.env),
-                cwd=plan.working_dir,
-                # Ctrl-C in a terminal goes to its process group: components end when we say so, in order.
+                env=dict(spec.env),
+                cwd=spec.working_dir,
+                # Ctrl-C in a terminal signals its process group; `stop` must end the processes in order instead.
                 start_new_session=True,
             )
-        facts = {"component": plan.name, "pid": process.pid, "log": str(plan.log_path)}
+        facts = {"component": spec.name, "pid": process.pid, "log": str(spec.log_path)}
         logger.info("graph.component_started", extra={"facts": facts})
         return process
 
     async def _probe(self, session: aiohttp.ClientSession) -> bool:
-        plan = self.plan
+        spec = self.spec
         try:
-            if plan.probe_path:
-                async with session.get(f"http://{_HOST}:{plan.probe_port}{plan.probe_path}") as reply:
+            if spec.probe_path:
+                async with session.get(f"http://{LOOPBACK}:{spec.probe_port}{spec.probe_path}") as reply:
                     return HTTPStatus.OK <= reply.status < HTTPStatus.BAD_REQUEST
-            async with asyncio.timeout(plan.probe_timeout_s):
-                _, writer = await asyncio.open_connection(_HOST, plan.probe_port)
+            async with asyncio.timeout(spec.probe_timeout_s):
+                _, writer = await asyncio.open_connection(LOOPBACK, spec.probe_port)
             writer.close()
         except (OSError, TimeoutError, aiohttp.ClientError):
             return False
         return True
 
     def _address(self) -> str:
-        path = self.plan.probe_path
-        return f"http://{_HOST}:{self.plan.probe_port}{path}" if path else f"port {self.plan.probe_port}"
+        path = self.spec.probe_path
+        return f"http://{LOOPBACK}:{self.spec.probe_port}{path}" if path else f"port {self.spec.probe_port}"
 
     def _early_end(self) -> ComponentError:
         error = self._life.exception() if self._life else None
         if isinstance(error, ComponentError):
             return error
         code = self._process.returncode if self._process else None
-        return ComponentError(self._told(f"an exit with code {code}"))
+        return ComponentError(self._not_ready(f"an exit with code {code}"))
 
-    def _told(self, got: str) -> str:
-        lines = _telling_lines(self.plan.log_path, self._log_start)
-        told = "\n".join(["it says:", *(f"  {line}" for line in lines)]) if lines else "it wrote nothing"
-        return f"{self.plan.name}: wanted it to become ready, got {got}; see {self.plan.log_path}, {told}"
+    def _not_ready(self, got: str) -> str:
+        lines = _log_excerpt(self.spec.log_path, self._log_start)
+        output = "\n".join(["it says:", *(f"  {line}" for line in lines)]) if lines else "it wrote nothing"
+        return f"{self.spec.name}: wanted it to become ready, got {got}; see {self.spec.log_path}, {output}"
 
     def _signal(self, number: int) -> None:
         if self._process is not None and self._process.returncode is None:
@@ -198,20 +198,20 @@ class Component:
                 self._process.send_signal(number)
 
 
-def _telling_lines(path: Path, start: int) -> list[str]:
-    """What tells most of what the file got since it was `start` bytes long: its first errors, else its last lines."""
+def _log_excerpt(path: Path, start: int) -> list[str]:
+    """The first error lines that the file got since it was `start` bytes long; its last lines if there are none."""
     try:
         with path.open("rb") as log:
             log.seek(max(start, path.stat().st_size - _TAIL_BYTES))
             lines = log.read().decode("utf-8", "replace").splitlines()
     except OSError:
         return []
-    told = [line for line in lines if _is_error(line)][:_ERROR_LINES] or lines[-_TAIL_LINES:]
-    return [line[:_LINE_CHARS] for line in told]
+    shown = [line for line in lines if _is_error(line)][:_ERROR_LINES] or lines[-_TAIL_LINES:]
+    return [line[:_LINE_CHARS] for line in shown]
 
 
 def _is_error(line: str) -> bool:
-    """Whether it is a JSON line of level ERROR or above: what follows it tells how a process ends, not why."""
+    """Whether it is a JSON line of level ERROR or above: later lines show how a process ends, not why."""
     try:
         record = json.loads(line)
     except ValueError:

@@ -1,8 +1,8 @@
-"""Runs a SeldonDeployment on this machine: plays the operator, the kubelet and the executor of a cluster.
+"""Runs a SeldonDeployment on this machine, in the place of a cluster's operator, kubelet and executor.
 
 Each graph container becomes a process, with the ports and the environment that the operator would give it; the engine
-in this process answers as the executor would, or a real executor does. One predictor runs: splitting the traffic is
-the work of an ingress.
+in this process answers as the executor would, or a real executor does. One predictor runs: an ingress would split the
+traffic.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from graph.engine import Engine, EngineConfig
+from graph.engine import EngineConfig, GraphEngine
 from graph.engine.commandline import engine_config
 from graph.errors import ComponentError
 from graph.local.executor_process import ExecutorProcess
 from graph.local.free_ports import LOOPBACK
-from graph.local.plan import GraphPlan, LocalOptions, plan
-from graph.local.process import Component
+from graph.local.plan import GraphPlan, LocalOptions, plan_graph
+from graph.local.process import SupervisedProcess
 from graph.operator.executor_container import executor_annotations, executor_arguments
 from graph.seldon import METRICS_PATH
 from graph.spec.deployment import SeldonDeployment
@@ -39,10 +39,10 @@ class LocalGraph:
 
     def __init__(self, deployment: SeldonDeployment, options: LocalOptions) -> None:
         self._options = options
-        # Seldon's wrapper leaves a folder a start; on a cluster it goes with the pod, here with the graph.
+        # Seldon's wrapper leaves a folder behind at each start; a cluster removes it with the pod, we with the graph.
         self._scratch = tempfile.TemporaryDirectory(prefix="storecast-graph-")
-        self._plan = plan(deployment, replace(options, env={**options.env, "TMPDIR": self._scratch.name}))
-        self._components = [Component(each) for each in (*options.beside, *self._plan.components)]
+        self._plan = plan_graph(deployment, replace(options, env={**options.env, "TMPDIR": self._scratch.name}))
+        self._processes = [SupervisedProcess(spec) for spec in (*options.extra_processes, *self._plan.components)]
         self._engine = _engine(self._plan, options)
         self._running = AsyncExitStack()
 
@@ -56,18 +56,18 @@ class LocalGraph:
         await self.stop()
 
     async def start(self) -> None:
-        """Returns when all components are ready and the engine listens. If that fails, nothing is left running.
+        """Start all; returns when all components are ready and the engine listens. If that fails, all are ended.
 
         Raises: ComponentError: a component did not become ready, or a port is taken.
         """
-        self._tell_what_is_left_out()
+        self._warn_of_what_is_left_out()
         self.log_dir.mkdir(parents=True, exist_ok=True)
         self._refuse_taken_ports()
         async with AsyncExitStack() as stack:
             stack.callback(self._scratch.cleanup)
-            stack.push_async_callback(self._stop_components)
-            for component in self._components:
-                component.start()
+            stack.push_async_callback(self._stop_processes)
+            for process in self._processes:
+                process.start()
             await self._wait_ready()
             await self._engine.start()
             stack.push_async_callback(self._engine.stop)
@@ -80,7 +80,7 @@ class LocalGraph:
 
     @property
     def base_url(self) -> str:
-        """Where the graph answers: predictions are at `/api/v1.0/predictions` below it.
+        """The URL of the graph: predictions are at `/api/v1.0/predictions` below it.
 
         Raises: UsageError: the graph has not been started.
         """
@@ -88,14 +88,16 @@ class LocalGraph:
 
     @property
     def metrics_urls(self) -> dict[str, str]:
-        """Where metrics are, by component; the engine's under `engine`."""
+        """URLs of the metrics by component; the engine's under `engine`."""
         own = {name: f"http://{LOOPBACK}:{ports.metrics}{METRICS_PATH}" for name, ports in self._plan.ports.items()}
-        beside = {each.name: f"http://{LOOPBACK}:{each.probe_port}{METRICS_PATH}" for each in self._options.beside}
-        return {"engine": f"{self.base_url}{METRICS_PATH}", **own, **beside}
+        extra = {
+            each.name: f"http://{LOOPBACK}:{each.probe_port}{METRICS_PATH}" for each in self._options.extra_processes
+        }
+        return {"engine": f"{self.base_url}{METRICS_PATH}", **own, **extra}
 
     @property
     def component_urls(self) -> dict[str, str]:
-        """Where each component answers by itself, past the engine."""
+        """URL of each component, without the engine."""
         return {name: f"http://{LOOPBACK}:{ports.http}" for name, ports in self._plan.ports.items()}
 
     @property
@@ -111,28 +113,28 @@ class LocalGraph:
     async def _wait_ready(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                for component in self._components:
-                    group.create_task(component.wait_ready(self._options.start_timeout_s))
+                for process in self._processes:
+                    group.create_task(process.wait_ready(self._options.start_timeout_s))
         except ExceptionGroup as failures:
             not_ready = failures.subgroup(ComponentError)
             if not_ready is None:
                 raise
             raise ComponentError("\n".join(str(error) for error in not_ready.exceptions)) from failures
 
-    async def _stop_components(self) -> None:
-        await asyncio.gather(*(component.stop() for component in self._components))
+    async def _stop_processes(self) -> None:
+        await asyncio.gather(*(process.stop() for process in self._processes))
 
     def _refuse_taken_ports(self) -> None:
         wanted = {name: (ports.http, ports.metrics) for name, ports in self._plan.ports.items()}
         grpc = (self._engine.grpc_port,) if isinstance(self._engine, ExecutorProcess) else ()
-        beside = {each.name: (each.probe_port,) for each in self._options.beside}
-        for name, numbers in {"engine": (self._options.port, *grpc), **wanted, **beside}.items():
+        extra = {each.name: (each.probe_port,) for each in self._options.extra_processes}
+        for name, numbers in {"engine": (self._options.port, *grpc), **wanted, **extra}.items():
             for port in numbers:
                 if port and _answers(port):
                     todo = "stop what listens there, or run with free ports"
                     raise ComponentError(f"{name}: wanted port {port}, got one that is taken; {todo}")
 
-    def _tell_what_is_left_out(self) -> None:
+    def _warn_of_what_is_left_out(self) -> None:
         others = [each.name for each in self._plan.deployment.spec.predictors if each.name != self.predictor]
         if others:
             logger.warning("graph.predictors_not_run", extra={"facts": {"runs": self.predictor, "not_run": others}})
@@ -160,14 +162,14 @@ async def _serve(
     deployment: SeldonDeployment, options: LocalOptions, on_start: Callable[[LocalGraph], object] | None
 ) -> int:
     loop, running = asyncio.get_running_loop(), asyncio.current_task()
-    told_to_stop = False
+    is_stopping = False
 
     def end() -> None:
-        nonlocal told_to_stop
+        nonlocal is_stopping
         # A second signal must not cut the clean end short.
-        if not told_to_stop and running is not None:
+        if not is_stopping and running is not None:
             running.cancel()
-        told_to_stop = True
+        is_stopping = True
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, end)
@@ -177,25 +179,25 @@ async def _serve(
                 on_start(graph)
             await asyncio.Event().wait()
     except asyncio.CancelledError:
-        if not told_to_stop:
+        if not is_stopping:
             raise
     return 0
 
 
-def _engine(plan: GraphPlan, options: LocalOptions) -> Engine | ExecutorProcess:
+def _engine(plan: GraphPlan, options: LocalOptions) -> GraphEngine | ExecutorProcess:
     if options.executor is not None:
         return ExecutorProcess(options.executor, plan, options)
-    return Engine(_engine_config(plan, options))
+    return GraphEngine(_engine_config(plan, options))
 
 
 def _engine_config(plan: GraphPlan, options: LocalOptions) -> EngineConfig:
-    """What the executor would be told, but for what is this machine's: where it listens, and how long it may drain."""
-    told = engine_config(
+    """The executor's configuration, but with this machine's address and time to drain."""
+    config = engine_config(
         executor_arguments(plan.deployment, plan.predictor, options.port),
         plan.executor_env,
         executor_annotations(plan.deployment, plan.predictor),
     )
-    return replace(told, host=options.host, openapi=True, graceful_timeout_s=options.stop_grace_s)
+    return replace(config, host=options.host, openapi=True, graceful_timeout_s=options.stop_grace_s)
 
 
 def _answers(port: int) -> bool:

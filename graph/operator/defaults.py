@@ -1,7 +1,7 @@
 """What the Seldon operator adds to a SeldonDeployment before anything runs: defaults, ports, environment, endpoints.
 
-The operator changes nothing in the object on the API server, so none of this shows in `kubectl get`; only the
-Deployments that it makes tell.
+The operator does not change the object on the API server, so `kubectl get` shows none of this; only the Deployments
+that it creates do.
 
 Source: outputs of the operator 1.17.1, recorded in tests/contract/vectors/operator.json.gz.
 """
@@ -18,13 +18,13 @@ from graph.seldon import (
     HARMLESS_ENV,
     METRICS_PATH,
     MODEL_MOUNT_PATH,
+    RANDOM_ABTEST,
     SEPARATE_ENGINE,
 )
 from graph.spec.deployment import ComponentSpec, Endpoint, PredictiveUnit, Predictor, SeldonDeployment
 from graph.spec.pod import Container, EnvVar, PodSpec
 
 NO_IMPLEMENTATION = "UNKNOWN_IMPLEMENTATION"
-RANDOM_ABTEST = "RANDOM_ABTEST"
 CONFIGURED_IMAGE = "prepackaged-server:of-the-configmap"
 """Stands for the image that the operator's ConfigMap names for a prepackaged server."""
 

@@ -69,7 +69,7 @@ def executor_env(deployment: SeldonDeployment, predictor: Predictor, default_log
 
 
 def executor_annotations(deployment: SeldonDeployment, predictor: Predictor) -> dict[str, str]:
-    """The annotations of the pod that the executor is put into; one of its own has none of them."""
+    """The annotations of the executor's pod; a separate pod of its own has none of them."""
     if deployment.spec.annotations.get(SEPARATE_ENGINE) == "true":
         return {}
     first = predictor.component_specs[0].metadata.annotations if predictor.component_specs else {}
@@ -77,9 +77,9 @@ def executor_annotations(deployment: SeldonDeployment, predictor: Predictor) -> 
 
 
 def executor_predictor(predictor: Predictor) -> dict[str, Any]:
-    """A predictor as the executor is told it: what may change without a restart is left out.
+    """A predictor as the executor gets it, without the fields that may change without a restart.
 
-    Containers stand in it as written, without what the operator injects: the executor reads their images alone.
+    Containers are as written, without what the operator injects: the executor reads only their images.
     """
     document = predictor.to_wire()
     for name in ("traffic", "explainer"):

@@ -1,7 +1,7 @@
 """The SeldonDeployment, typed: the one description that the renderer, the validator, the engine and the runner share.
 
 Words that have a closed list in Seldon (node `type`, `implementation`, `methods`, logger `mode`, `protocol`) are plain
-strings here, because the real executor runs whatever it is given. `graph.validation` says which of them are right.
+strings here, because the real executor runs whatever it is given. `graph.validation` checks them.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,8 @@
-"""The pod side of a SeldonDeployment: containers and what hangs on them."""
+"""The pods of a SeldonDeployment: containers, their probes, security settings and volumes."""
 
 from pydantic import Field
 
+from graph.spec import volume_plugins as plugins
 from graph.spec.base import IntOrString, Quantity, Wire
 from graph.spec.references import FieldRef, ResourceFieldRef, SecretName
 from graph.spec.scheduling import Affinity, SpreadConstraint, Toleration
@@ -107,7 +108,7 @@ class TcpSocketAction(Wire):
 
 
 class Probe(Wire):
-    """How the kubelet asks a container whether it lives, or is ready."""
+    """How the kubelet checks that a container is alive, or ready."""
 
     http_get: HttpGetAction | None = None
     tcp_socket: TcpSocketAction | None = None
@@ -236,6 +237,12 @@ class Container(Wire):
     tty: bool | None = None
 
 
+class EphemeralContainer(Container):
+    """A container for debugging. It is added to a running pod: no pod is made of a template that has one."""
+
+    target_container_name: str | None = None
+
+
 class Sysctl(Wire):
     """A kernel setting."""
 
@@ -259,7 +266,7 @@ class PodSecurityContext(Wire):
 
 
 class Volume(Wire):
-    """A volume of a pod: the kinds that a serving pod has a use for."""
+    """A volume of a pod, of one kind."""
 
     name: str
     empty_dir: EmptyDir | None = None
@@ -272,6 +279,25 @@ class Volume(Wire):
     csi: CsiVolume | None = None
     nfs: NfsVolume | None = None
     host_path: HostPathVolume | None = None
+    aws_elastic_block_store: plugins.AwsDisk | None = None
+    azure_disk: plugins.AzureDisk | None = None
+    azure_file: plugins.AzureFile | None = None
+    cephfs: plugins.CephFs | None = None
+    cinder: plugins.CinderDisk | None = None
+    fc: plugins.FibreChannel | None = None
+    flex_volume: plugins.FlexVolume | None = None
+    flocker: plugins.Flocker | None = None
+    gce_persistent_disk: plugins.GcePersistentDisk | None = None
+    git_repo: plugins.GitRepo | None = None
+    glusterfs: plugins.Glusterfs | None = None
+    iscsi: plugins.IscsiDisk | None = None
+    photon_persistent_disk: plugins.PhotonDisk | None = None
+    portworx_volume: plugins.PortworxVolume | None = None
+    quobyte: plugins.Quobyte | None = None
+    rbd: plugins.RbdImage | None = None
+    scale_io: plugins.ScaleIo | None = Field(default=None, alias="scaleIO")
+    storageos: plugins.StorageOs | None = None
+    vsphere_volume: plugins.VsphereDisk | None = None
 
 
 class DnsOption(Wire):
@@ -313,6 +339,7 @@ class PodSpec(Wire):
 
     containers: list[Container]
     init_containers: list[Container] = Field(default_factory=list)
+    ephemeral_containers: list[EphemeralContainer] = Field(default_factory=list)
     volumes: list[Volume] = Field(default_factory=list)
     security_context: PodSecurityContext | None = None
     service_account_name: str | None = None

@@ -1,32 +1,9 @@
-"""The kinds of volumes that a serving pod has a use for."""
+"""Volumes of Kubernetes itself: empty folders, ConfigMaps, Secrets, claims and drivers."""
 
 from pydantic import Field
 
 from graph.spec.base import ObjectMeta, Quantity, Wire
 from graph.spec.references import FieldRef, LabelSelector, ResourceFieldRef, SecretName
-
-OTHER_KINDS = (
-    "awsElasticBlockStore",
-    "azureDisk",
-    "azureFile",
-    "cephfs",
-    "cinder",
-    "fc",
-    "flexVolume",
-    "flocker",
-    "gcePersistentDisk",
-    "gitRepo",
-    "glusterfs",
-    "iscsi",
-    "photonPersistentDisk",
-    "portworxVolume",
-    "quobyte",
-    "rbd",
-    "scaleIO",
-    "storageos",
-    "vsphereVolume",
-)
-"""Kinds of volumes that the CRD takes and this project does not."""
 
 
 class EmptyDir(Wire):

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
-from graph.operator.defaults import NO_IMPLEMENTATION, RANDOM_ABTEST
+from graph.operator.defaults import NO_IMPLEMENTATION
+from graph.seldon import RANDOM_ABTEST
 from graph.spec.deployment import Parameter, PredictiveUnit, Predictor
 from graph.spec.names import MAX_NODE_NAME, is_label
 from graph.validation.problem import Problem, show

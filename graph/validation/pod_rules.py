@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from graph.operator.defaults import RANDOM_ABTEST, PortTable
-from graph.seldon import ENGINE_CONTAINER, ENGINE_GRPC_PORT, ENGINE_HTTP_PORT, PODINFO_VOLUME
+from graph.operator.defaults import PortTable
+from graph.seldon import ENGINE_CONTAINER, ENGINE_GRPC_PORT, ENGINE_HTTP_PORT, PODINFO_VOLUME, RANDOM_ABTEST
 from graph.spec.deployment import ComponentSpec, Predictor
 from graph.spec.names import is_label, is_label_key, is_label_value
 from graph.spec.scaling import HpaSpec, PdbSpec
@@ -29,6 +29,7 @@ def pod_problems(predictor: Predictor, path: str, ports: PortTable, *, engine_ap
         where = f"{path}.componentSpecs[{index}]"
         yield from _labels(component.metadata.labels, f"{where}.metadata.labels")
         yield from _volume_names(component, where)
+        yield from _debug_containers(component, where)
         volumes = _volumes(component, predictor)
         for number, container in enumerate(component.containers):
             here = f"{where}.spec.containers[{number}]"
@@ -64,6 +65,15 @@ def _volume_names(component: ComponentSpec, path: str) -> Iterator[Problem]:
         seen.add(volume.name)
 
 
+def _debug_containers(component: ComponentSpec, path: str) -> Iterator[Problem]:
+    """Ephemeral containers, which the CRD takes and Kubernetes refuses in the template of a Deployment."""
+    containers = component.spec.ephemeral_containers if component.spec else ()
+    if containers:
+        todo = "remove them: no pod is made of such a template; add one to a running pod with kubectl debug"
+        names = ", ".join(container.name for container in containers)
+        yield Problem(f"{path}.spec.ephemeralContainers", "none in a pod's template", show(names), todo)
+
+
 def _volumes(component: ComponentSpec, predictor: Predictor) -> set[str]:
     """The names of a pod's volumes: its own, and those that the operator adds."""
     own = {volume.name for volume in component.spec.volumes} if component.spec else set()
@@ -73,7 +83,7 @@ def _volumes(component: ComponentSpec, predictor: Predictor) -> set[str]:
 
 
 def _first_pod(predictor: Predictor, path: str, nodes: set[str]) -> Iterator[Problem]:
-    """The executor is put beside the first graph container of componentSpecs[0]; without one, nothing is made."""
+    """The operator adds the executor to the first pod, which needs a graph container; without one it makes no pod."""
     own_pods = [{container.name for container in component.containers} for component in predictor.component_specs]
     served = any(not needs_container(unit) and unit.implementation != RANDOM_ABTEST for unit in predictor.graph.walk())
     if not served and own_pods and not own_pods[0] & nodes and any(names & nodes for names in own_pods[1:]):
@@ -85,7 +95,7 @@ def _first_pod(predictor: Predictor, path: str, nodes: set[str]) -> Iterator[Pro
 def _port_clashes(
     predictor: Predictor, component: ComponentSpec, path: str, ports: PortTable, *, with_engine: bool
 ) -> Iterator[Problem]:
-    """Containers of a pod share one network: a port belongs to one of them."""
+    """Containers of a pod share one network: each port belongs to one container."""
     owners = dict(ENGINE_PORTS) if with_engine else {}
     for index, container in enumerate(component.containers):
         declared = {port.container_port for port in container.ports if port.protocol in {None, "", "TCP"}}

@@ -1,7 +1,7 @@
 """One thing that is wrong in a document, and the shape of documents: types, required and unknown fields."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +9,6 @@ from typing import Any
 import pydantic
 
 from graph.spec.deployment import SeldonDeployment
-from graph.spec.pod import Volume
-from graph.spec.volumes import OTHER_KINDS
 
 _SHOWN = 80
 _ROUNDS = 8
@@ -61,7 +59,7 @@ def show(value: object) -> str:
 def read_shape(document: Mapping[str, Any]) -> tuple[SeldonDeployment | None, list[Problem]]:
     """The typed document with every problem of shape.
 
-    Where something is wrong, a harmless stand-in takes its place, so that the rules about the rest can still be asked.
+    A harmless stand-in takes the place of a wrong value, so that the other rules can still check the rest.
 
     Returns: the typed document, None where it is beyond repair; the problems, none if it was right as it came.
     """
@@ -83,38 +81,15 @@ def _problem(document: Mapping[str, Any], detail: Mapping[str, Any]) -> Problem:
     location = _real_location(document, detail["loc"])
     kind = str(detail["type"])
     wanted = _WANTED.get(kind, str(detail["msg"]).removeprefix("Input should be "))
-    # A value in an environment may be a secret: only its type is told.
+    # A value in an environment may be a secret: only its type is shown.
     secret = "env" in location
     got = "nothing" if kind == "missing" else type(detail["input"]).__name__ if secret else show(detail["input"])
-    if kind == "extra_forbidden" and _is_in_the_crd(location):
-        todo = (
-            f"take another, or apply the file unjudged: Seldon knows it (supported: {', '.join(_supported(location))})"
-        )
-        return Problem(path_of(location), "only what is supported here", f"{location[-1]!r}, not supported here", todo)
     if kind == "extra_forbidden":
         return Problem(
             path_of(location), wanted, f"the unknown field {location[-1]!r}", "correct its name or remove it"
         )
     todo = "add it" if kind == "missing" else "write it in that form"
     return Problem(path_of(location), wanted, got, todo)
-
-
-def _is_in_the_crd(location: Location) -> bool:
-    """Whether the CRD has a field that our types leave out."""
-    match location:
-        case (*_, "componentSpecs", int(), "spec", "volumes", int(), name):
-            return name in OTHER_KINDS
-        case (*_, "componentSpecs", int(), "spec", "ephemeralContainers"):
-            return True
-    return False
-
-
-def _supported(location: Location) -> Iterator[str]:
-    """What may stand in the place of a field that our types leave out."""
-    if location[-1] == "ephemeralContainers":
-        yield from ("containers", "initContainers")
-    else:
-        yield from (field.alias or name for name, field in Volume.model_fields.items() if name != "name")
 
 
 def _real_location(document: object, location: Iterable[str | int]) -> Location:

@@ -1,6 +1,6 @@
-"""Says everything that is wrong with a SeldonDeployment before a cluster, or a request, does.
+"""Lists all problems of a SeldonDeployment before a cluster, or a request, finds them.
 
-It refuses what the API server and the webhook refuse, and also what they take and what breaks later: an unknown node
+It refuses what the API server and the webhook refuse, and what they take but breaks later: an unknown node
 type, a router without children, an unknown field, a name too long for a label, a plain password.
 
 Source: the CRD and the webhook of Seldon Core 1.17.1, run; see tests/contract/vectors/operator.json.gz.
@@ -20,9 +20,9 @@ def problems(document: Mapping[str, Any]) -> list[Problem]:
     deployment, shape = read_shape(document)
     if deployment is None:
         return sorted(shape)
-    told = tuple(problem.path for problem in shape)
-    # What a rule says about a place whose shape is wrong, it says about our stand-in.
-    further = [each for each in deployment_problems(deployment) if not _is_within(each.path, told)]
+    wrong = tuple(problem.path for problem in shape)
+    # Where the shape is wrong, a rule has judged our stand-in.
+    further = [each for each in deployment_problems(deployment) if not _is_within(each.path, wrong)]
     return sorted({*shape, *further})
 
 

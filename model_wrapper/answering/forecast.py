@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fleet.arrays import BoolArray
     from model_wrapper.answering.plan import Asked, Line
     from model_wrapper.fleets.served import ServedFleet
-    from model_wrapper.fleets.store_models import StoreModel
+    from model_wrapper.fleets.store_models import BoundStoreModel
 
 _logger: Final = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Piece:
     source: str
     forecast: Forecast
     at: list[int]
-    model: ServedFleet | StoreModel
+    model: ServedFleet | BoundStoreModel
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final, cast
 
 from fleet import StorecastError
-from fleet.store_model import OwnModel
+from fleet.store_model import StoreModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ _logger: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class StoreModel:
+class BoundStoreModel:
     """One store's own model, ready to forecast: a fleet of that store alone, over the served fleet's calendar."""
 
     fleet: Fleet
@@ -43,9 +43,9 @@ class StoreModels:
         Args: most: models kept in memory; the one not used for longest makes room.
         """
         self._fleet, self._most, self._lock = fleet, most, Lock()
-        self._ready: OrderedDict[str, StoreModel] = OrderedDict()
+        self._ready: OrderedDict[str, BoundStoreModel] = OrderedDict()
         self._versions: dict[str, str] = {}
-        self._own: dict[str, OwnModel] = {}
+        self._own: dict[str, StoreModel] = {}
         self.refused: dict[str, str] = {}
         self.missing = sum(store.path is None and not store.problem for store in stores.values())
         for store_id, store in stores.items():
@@ -66,7 +66,7 @@ class StoreModels:
         """Count the models in memory."""
         return len(self._ready)
 
-    def get(self, store_id: str) -> StoreModel | None:
+    def get(self, store_id: str) -> BoundStoreModel | None:
         """Return a store's own model; None where it has none, or it turned out to be damaged."""
         own = self._own.get(store_id)
         if own is None:
@@ -89,20 +89,20 @@ class StoreModels:
                 self._refuse(store_id, store.version, store.problem)
             return
         try:
-            own = OwnModel.open(store.path)
+            own = StoreModel.open(store.path)
             own.design_within(cast("Fleet", self._fleet), store_id)
         except (StorecastError, OSError, KeyError, TypeError) as error:
             self._refuse(store_id, store.version, str(error))
         else:
             self._own[store_id], self._versions[store_id] = own, store.version
 
-    def _read(self, store_id: str, own: OwnModel) -> StoreModel | None:
+    def _read(self, store_id: str, own: StoreModel) -> BoundStoreModel | None:
         try:
             fleet = own.within(cast("Fleet", self._fleet), store_id)
         except (StorecastError, OSError) as error:
             self._refuse(store_id, self._versions[store_id], str(error))
             return None
-        return StoreModel(fleet, self._versions[store_id], cast("date", own.trained_through.astype(object)))
+        return BoundStoreModel(fleet, self._versions[store_id], cast("date", own.trained_through.astype(object)))
 
     def _refuse(self, store_id: str, version: str, reason: str) -> None:
         if store_id not in self.refused:

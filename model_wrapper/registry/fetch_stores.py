@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fleet import StorecastError
-from fleet.store_model import write_own_model
+from fleet.store_model import write_store_model
 from model_wrapper.registry.cache import FLEET_FILE, CachedStore, FleetCache, refusal_of
 from model_wrapper.registry.mlflow_rest import STORES_A_PAGE, STORES_FILTER, AskTheClientError, NamedModel, own_champion
 
@@ -116,4 +116,4 @@ def _convert(said: Any, place: Path, transform: str) -> None:  # noqa: ANN401 (w
         )
     from prophet.serialize import model_from_json  # noqa: PLC0415 (65 MB, only in this process)
 
-    write_own_model(place, model_from_json(said), "log1p" if transform == "log1p" else "identity")
+    write_store_model(place, model_from_json(said), "log1p" if transform == "log1p" else "identity")

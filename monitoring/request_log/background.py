@@ -1,4 +1,4 @@
-"""Runs blocking work beside the event loop, in a thread that never holds up the end of the process."""
+"""Runs blocking work in a daemon thread, so that it delays neither the event loop nor the end of the process."""
 
 import asyncio
 import threading
@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 async def in_thread(work: Callable[[], Result]) -> Result:
     """The result of the work, or its error.
 
-    asyncio's own threads are waited for when a process ends: one that hangs in a database would keep it for ever.
+    Python waits for asyncio's own threads when a process ends: one that hangs in a database would never let it end.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Result] = loop.create_future()

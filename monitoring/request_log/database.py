@@ -18,11 +18,11 @@ from monitoring.request_log.errors import DatabaseAwayError, RequestLogUsageErro
 from monitoring.request_log.items import LoggedItem
 from monitoring.request_log.tables import FORECASTS, METADATA, SCHEMA, VERSION
 
-# Rows that one transaction removes: what waits behind it must not wait long.
+# Rows that one transaction removes: other transactions must not wait long for it.
 PRUNE_ROWS: Final = 5000
 # Two sinks that start at the same time must not both make the tables; any number that nobody else uses.
 _MAKING_TABLES: Final = 7_105_302_119
-# PostgreSQL's class of errors for what is too large for it, which it would be at every try.
+# PostgreSQL's class of errors for values that are too large; a second try would not help.
 _LIMIT_EXCEEDED: Final = "54"
 _COLUMNS: Final = tuple(column.name for column in FORECASTS.columns)
 _KEY: Final = tuple(column.name for column in FORECASTS.primary_key)
@@ -50,9 +50,9 @@ class RequestLogDatabase:
         ).render_as_string()
 
     def prepare(self) -> None:
-        """Make the tables where there are none.
+        """Create the tables if there are none.
 
-        Raises: RequestLogUsageError: they are of another version.  DatabaseAwayError: try again.
+        Raises: RequestLogUsageError: their version is another.  DatabaseAwayError: try again.
         """
         if self._is_sqlite:
             with _as_away():
@@ -68,7 +68,7 @@ class RequestLogDatabase:
             self._check_version(connection)
 
     def check(self) -> None:
-        """Make sure that there is a log to read.
+        """Check that there is a log to read.
 
         Raises: RequestLogUsageError: there is none, or of another version.  DatabaseAwayError: cannot be reached.
         """
@@ -82,16 +82,16 @@ class RequestLogDatabase:
             self._check_version(connection)
 
     def write(self, items: Iterable[LoggedItem]) -> int:
-        """Write the items in one transaction: of an answer that is there already, none.
+        """Write the items in one transaction, without those of answers that the log has already.
 
-        The first item of an answer claims it. Two sinks may cut the same answer into different items, and rows of both
-        would count days twice.
+        The first item of an answer reserves the answer. Two sinks may split the same answer into different items, and
+        rows of both would count days twice.
 
-        Returns: how many are new.
-        Raises:  DatabaseAwayError: nothing was written, try again.  RowsRefusedError: nothing was written, and one of
-                 them never will be.
+        Returns: how many items are new.
+        Raises:  DatabaseAwayError: nothing was written, try again.  RowsRefusedError: nothing was written, and the
+                 database will never take one of the items.
         """
-        # In the order of the key: two sinks that write the same rows then wait for each other, and never both.
+        # In the order of the key: two sinks that write the same rows then wait in turn, without a deadlock.
         answers = [list(answer) for _, answer in groupby(sorted(items, key=attrgetter(*_KEY)), _answer_of)]
         if not answers:
             return 0
@@ -116,23 +116,23 @@ class RequestLogDatabase:
 
     def recent(self, last: int, store_id: str | None = None, request_id: str | None = None) -> list[LoggedItem]:
         """The newest items, newest first, of one store or one request where they are given."""
-        asked = select(FORECASTS).order_by(FORECASTS.c.issued_at.desc(), FORECASTS.c.request_id, FORECASTS.c.item)
+        query = select(FORECASTS).order_by(FORECASTS.c.issued_at.desc(), FORECASTS.c.request_id, FORECASTS.c.item)
         if store_id is not None:
-            asked = asked.where(FORECASTS.c.store_id == store_id)
+            query = query.where(FORECASTS.c.store_id == store_id)
         if request_id is not None:
-            asked = asked.where(FORECASTS.c.request_id == request_id)
-        return [item for chunk in self._read(asked.limit(last), last) for item in chunk]
+            query = query.where(FORECASTS.c.request_id == request_id)
+        return [item for chunk in self._read(query.limit(last), last) for item in chunk]
 
     def between(
         self, since: datetime | None = None, until: datetime | None = None, chunk: int = 500
     ) -> Iterator[Sequence[LoggedItem]]:
         """Items with a forecast, by time, in chunks of bounded size: issued at `since` or later, before `until`."""
-        asked = select(FORECASTS).where(FORECASTS.c.error_code.is_(None)).order_by(FORECASTS.c.issued_at)
+        query = select(FORECASTS).where(FORECASTS.c.error_code.is_(None)).order_by(FORECASTS.c.issued_at)
         if since is not None:
-            asked = asked.where(FORECASTS.c.issued_at >= since)
+            query = query.where(FORECASTS.c.issued_at >= since)
         if until is not None:
-            asked = asked.where(FORECASTS.c.issued_at < until)
-        return self._read(asked, chunk)
+            query = query.where(FORECASTS.c.issued_at < until)
+        return self._read(query, chunk)
 
     def close(self) -> None:
         """Close all connections."""
@@ -144,13 +144,13 @@ class RequestLogDatabase:
         if not rows:
             return []
         dialect_insert = sqlite.insert if self._is_sqlite else postgresql.insert
-        # What is returned is counted: drivers do not agree on how many rows many parameter sets have made.
+        # The returned rows are counted: drivers disagree on the row count of an insert with many parameter sets.
         adding = dialect_insert(FORECASTS).on_conflict_do_nothing().returning(*_ANSWER)
         return [tuple(row) for row in connection.execute(adding, rows)]
 
-    def _read(self, asked: Select[Any], chunk: int) -> Iterator[list[LoggedItem]]:
+    def _read(self, query: Select[Any], chunk: int) -> Iterator[list[LoggedItem]]:
         with _as_away(), self._engine.connect() as connection:
-            rows = connection.execution_options(yield_per=chunk).execute(asked)
+            rows = connection.execution_options(yield_per=chunk).execute(query)
             for partition in rows.mappings().partitions():
                 yield [LoggedItem(**row) for row in partition]
 
@@ -165,14 +165,14 @@ class RequestLogDatabase:
         with _as_away(), self._engine.begin() as connection:
             if not self._is_sqlite:
                 timeout_ms = int(self._timeout_s * 1000)
-                # Of this transaction only, so that it is right behind a connection pooler too.
+                # For this transaction only, so that it also works behind a connection pooler.
                 connection.exec_driver_sql(f"SET LOCAL statement_timeout = {timeout_ms}")
             yield connection
 
 
 @contextmanager
 def _as_away() -> Iterator[None]:
-    """Turn the database's errors into ours. Their text may quote a row, so only their kind is told."""
+    """Turn the database's errors into ours. Their text may quote a row, so only their kind is shown."""
     try:
         yield
     except (DataError, IntegrityError, ValueError, OverflowError) as error:
@@ -196,7 +196,7 @@ def _engine(url: URL, timeout_s: float) -> Engine:
         event.listen(engine, "connect", _to_wal)
         return engine
     whole_s = max(1, round(timeout_s))
-    # A network that swallows packets: without these a send waits for a quarter of an hour.
+    # A network that drops packets: without these settings a send waits for a quarter of an hour.
     dead = {"tcp_user_timeout": whole_s * 1000, "keepalives_idle": whole_s, "keepalives_interval": 2}
     return _create(url, {"connect_timeout": whole_s, "application_name": "storecast-request-log", **dead})
 
@@ -214,7 +214,7 @@ def _create(url: URL, connect_args: dict[str, Any]) -> Engine:
 
 def _to_wal(connection: Any, _record: object) -> None:  # noqa: ANN401 - a connection of sqlite3
     cursor = connection.cursor()
-    # Readers do not wait for the sink, nor it for them; a killed process loses nothing that was committed.
+    # Readers and the sink do not wait for each other, and a killed process loses nothing that was committed.
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.close()

@@ -18,7 +18,7 @@ MAX_ID_BYTES: Final = 256
 _NOT_TEXT: Final = MAX_ID_BYTES + 1
 
 
-class Kind(StrEnum):
+class EventKind(StrEnum):
     """What an event holds, as metrics name it."""
 
     REQUEST = "request"
@@ -26,10 +26,10 @@ class Kind(StrEnum):
     FEEDBACK = "feedback"
 
 
-TYPES: Final[Mapping[str, Kind]] = {
-    "io.seldon.serving.inference.request": Kind.REQUEST,
-    "io.seldon.serving.inference.response": Kind.RESPONSE,
-    "io.seldon.serving.feedback": Kind.FEEDBACK,
+EVENT_TYPES: Final[Mapping[str, EventKind]] = {
+    "io.seldon.serving.inference.request": EventKind.REQUEST,
+    "io.seldon.serving.inference.response": EventKind.RESPONSE,
+    "io.seldon.serving.feedback": EventKind.FEEDBACK,
 }
 
 
@@ -47,40 +47,40 @@ _HEADERS: Final = Origin("ce-namespace", "ce-inferenceservicename", "ce-endpoint
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """What the headers of an event say."""
+class EventHeader:
+    """What the headers of an event say: CloudEvents calls it the context attributes."""
 
-    kind: Kind
+    kind: EventKind
     origin: Origin
     time: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event that was accepted; `arrived_s` is on the clock of `time.monotonic`."""
+    """An accepted event; `arrived_s` is a time of `time.monotonic`."""
 
-    head: Head
+    header: EventHeader
     body: bytes
     arrived_s: float
 
     @property
-    def fingerprint(self) -> tuple[Origin, Kind, int, int]:
+    def fingerprint(self) -> tuple[Origin, EventKind, int, int]:
         """The same for the same payload of the same node and request: what the executor sends twice."""
-        return self.head.origin, self.head.kind, len(self.body), zlib.crc32(self.body)
+        return self.header.origin, self.header.kind, len(self.body), zlib.crc32(self.body)
 
 
-def read_head(headers: Mapping[str, str]) -> Head:
-    """What the headers of an HTTP request say; names in any case if the mapping takes them so.
+def read_header(headers: Mapping[str, str]) -> EventHeader:
+    """The event header from the headers of an HTTP request; the mapping decides whether the case of names counts.
 
     Raises: BadEventError: with every problem.
     """
-    kind = TYPES.get(headers.get("ce-type", ""))
-    problems = [] if kind else [f"ce-type: wanted one of {', '.join(TYPES)}"]
+    kind = EVENT_TYPES.get(headers.get("ce-type", ""))
+    problems = [] if kind else [f"ce-type: wanted one of {', '.join(EVENT_TYPES)}"]
     values = Origin(*(headers.get(name, "") for name in _HEADERS))
     # The one header that a client writes: refusing it would let the client keep its forecasts out of the log.
     values = values._replace(request_id=kept_id(values.request_id))
     for name, value in zip(_HEADERS, values, strict=True):
-        # The executor leaves the name of a namespace or a deployment empty where it was given none.
+        # The executor leaves the namespace or the deployment empty if it was started without one.
         if _bytes_of(value) > MAX_ID_BYTES or not (value or name in {"ce-namespace", "ce-inferenceservicename"}):
             problems.append(f"{name}: wanted UTF-8 text of 1 to {MAX_ID_BYTES} bytes, got {len(value)} characters")
     time = _time_of(headers.get("ce-time"))
@@ -88,11 +88,11 @@ def read_head(headers: Mapping[str, str]) -> Head:
         problems.append("ce-time: wanted a time such as 2015-06-20T07:00:00.5Z")
     if kind is None or time is None or problems:
         raise BadEventError("wanted a CloudEvent of the executor in binary mode; " + "; ".join(problems))
-    return Head(kind, values, time)
+    return EventHeader(kind, values, time)
 
 
 def kept_id(request_id: str) -> str:
-    """A request id as the log keeps it: one that is longer than `MAX_ID_BYTES`, or no UTF-8, by its SHA-256."""
+    """A request id as the log keeps it: the SHA-256 of an id that is longer than `MAX_ID_BYTES` or not UTF-8."""
     if _bytes_of(request_id) <= MAX_ID_BYTES:
         return request_id
     return f"sha256:{hashlib.sha256(request_id.encode(errors='surrogatepass')).hexdigest()}"
@@ -106,7 +106,7 @@ def _bytes_of(text: str) -> int:
 
 
 def _time_of(text: str | None) -> datetime | None:
-    """The time of an event; now, if it names none, which CloudEvents allow."""
+    """The time of an event; now if it has none, which CloudEvents allow."""
     if text is None:
         return datetime.now(UTC)
     try:

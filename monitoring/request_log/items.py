@@ -1,4 +1,4 @@
-"""From an answer to what is kept of it: one item for each store that was answered, or has an error."""
+"""Turns an answer into rows of the log: one item for each forecast, or error, of a store."""
 
 import hashlib
 import sys
@@ -15,11 +15,11 @@ from model_wrapper.contract import EVERY_STORE, ForecastItem, Limits, parse_requ
 from model_wrapper.contract.answers import ERROR_PREFIX, SOURCE_STORE
 from monitoring.request_log.errors import NotAForecastError
 from monitoring.request_log.events import Event
-from monitoring.request_log.intake import Answer
-from monitoring.request_log.logged_answers import ErrorRow, LoggedAnswer, LoggedEntry, Row, Told
+from monitoring.request_log.intake import Exchange
+from monitoring.request_log.logged_answers import ErrorRow, FleetTags, LoggedAnswer, LoggedEntry, Row
 from monitoring.request_log.metrics import Dropped
 
-# What the components allowed, the log takes.
+# The log takes every request that the components have taken.
 _NO_LIMITS: Final = Limits(sys.maxsize, sys.maxsize, sys.maxsize, sys.maxsize)
 EVERY_CHILD: Final = -1
 _MOST_CHILDREN: Final = 32767  # what the column takes
@@ -35,7 +35,7 @@ class LoggedItem:
     predictor: str
     request_id: str
     answer: str
-    """Digest of the answer's body: a client may use one request id for several requests."""
+    """Digest of the answer's body: a client may use a request id more than once."""
     item: int
     """Place in the answer, from 0."""
     node: str
@@ -60,18 +60,18 @@ class LoggedItem:
     error_code: str | None = None
 
 
-def items_of(answer: Answer) -> list[LoggedItem]:
+def items_of(exchange: Exchange) -> list[LoggedItem]:
     """All items of an answer, in its order.
 
     Raises: NotAForecastError: the body is no answer of a forecast graph.
     """
     try:
-        message = LoggedAnswer.model_validate(_json_of(answer.response.body))
+        message = LoggedAnswer.model_validate(_json_of(exchange.response.body))
         if message.meta.tags.is_part:
             raise NotAForecastError(Dropped.CHILD_ANSWER)
-        frame = _frame(answer.response, message)
+        frame = _frame(exchange.response, message)
         if message.by_rows:
-            return list(_of_table(frame, message, _asked(answer.request)))
+            return list(_of_table(frame, message, _requested_items(exchange.request)))
         return [_of_entry(replace(frame, item=place), entry) for place, entry in enumerate(message.entries())]
     except ValidationError as error:
         raise NotAForecastError(Dropped.NOT_A_FORECAST) from error
@@ -85,23 +85,23 @@ def _json_of(body: bytes) -> object:
 
 
 def _frame(response: Event, message: LoggedAnswer) -> LoggedItem:
-    origin = response.head.origin
+    origin = response.header.origin
     child = message.meta.routing.get(origin.node)
     is_index = isinstance(child, int) and EVERY_CHILD <= child <= _MOST_CHILDREN
     return LoggedItem(
         **origin._asdict(),
         answer=hashlib.blake2b(response.body, digest_size=8).hexdigest(),
         item=0,
-        issued_at=response.head.time,
+        issued_at=response.header.time,
         store_id=None,
         child=child if is_index else None,
     )
 
 
 def _of_entry(frame: LoggedItem, entry: LoggedEntry) -> LoggedItem:
-    asked = entry.request
-    if asked is not None:
-        frame = replace(frame, store_id=asked.store_id, level=asked.level, what_if=asked.overrides is not None)
+    request = entry.request
+    if request is not None:
+        frame = replace(frame, store_id=request.store_id, level=request.level, what_if=request.overrides is not None)
     if entry.error is not None:
         return replace(frame, error_code=entry.error.code)
     notes = [day.note for day in entry.forecast]
@@ -119,8 +119,8 @@ def _of_entry(frame: LoggedItem, entry: LoggedEntry) -> LoggedItem:
     )
 
 
-def _asked(request: Event | None) -> tuple[ForecastItem, ...]:
-    """The items of a request; none where it is not there or cannot be read, such as one that a client compressed."""
+def _requested_items(request: Event | None) -> tuple[ForecastItem, ...]:
+    """The items of a request; empty if there is no request or it cannot be read, for example if it is compressed."""
     if request is None:
         return ()
     try:
@@ -129,12 +129,12 @@ def _asked(request: Event | None) -> tuple[ForecastItem, ...]:
         return ()
 
 
-def _of_table(frame: LoggedItem, message: LoggedAnswer, asked: Sequence[ForecastItem]) -> Iterator[LoggedItem]:
-    """One item for each run of rows: a store, and day after day. Rows do not say where an item of the request ends."""
-    by_place = () if any(item.store_id == EVERY_STORE for item in asked) else asked
+def _of_table(frame: LoggedItem, message: LoggedAnswer, requested: Sequence[ForecastItem]) -> Iterator[LoggedItem]:
+    """One item for each run of consecutive days of a store. Rows do not say where an item of the request ends."""
+    by_place = () if any(item.store_id == EVERY_STORE for item in requested) else requested
     for place, run in enumerate(_runs(message.rows(), [item.end_date for item in by_place])):
-        mine = by_place[place : place + 1] or asked
-        levels, what_ifs = {item.level for item in mine}, {item.overrides is not None for item in mine}
+        matching = by_place[place : place + 1] or requested
+        levels, what_ifs = {item.level for item in matching}, {item.overrides is not None for item in matching}
         filled = replace(
             frame,
             item=place,
@@ -142,14 +142,14 @@ def _of_table(frame: LoggedItem, message: LoggedAnswer, asked: Sequence[Forecast
             level=levels.pop() if len(levels) == 1 else None,
             what_if=what_ifs.pop() if len(what_ifs) == 1 else None,
         )
-        yield _of_run(filled, run, *message.told_of(filled.store_id))
+        yield _of_run(filled, run, *message.fleet_tags_of(filled.store_id))
 
 
-def _of_run(frame: LoggedItem, run: Sequence[Row | ErrorRow], told: Told, alias: str | None) -> LoggedItem:
+def _of_run(frame: LoggedItem, run: Sequence[Row | ErrorRow], tags: FleetTags, alias: str | None) -> LoggedItem:
     if isinstance(run[0], ErrorRow):
         return replace(frame, error_code=run[0].source.removeprefix(ERROR_PREFIX))
     rows = [row for row in run if isinstance(row, Row)]
-    # Rows do not carry the version of a store's own model; the fleet's would be a wrong one.
+    # Rows do not carry the version of a store model; the fleet's version would be wrong.
     by_fleet = rows[0].source != SOURCE_STORE
     return replace(
         frame,
@@ -158,9 +158,9 @@ def _of_run(frame: LoggedItem, run: Sequence[Row | ErrorRow], told: Told, alias:
         lowers=[row.lower for row in rows],
         uppers=[row.upper for row in rows],
         source=rows[0].source,
-        version=told.fleet_version if by_fleet else None,
+        version=tags.fleet_version if by_fleet else None,
         alias=alias,
-        trained_through=told.trained_through if by_fleet else None,
+        trained_through=tags.trained_through if by_fleet else None,
     )
 
 
@@ -179,7 +179,7 @@ def _runs(rows: Iterable[Row | ErrorRow], ends: Sequence[date | None]) -> Iterat
 
 
 def _continues(last: Row | ErrorRow, row: Row | ErrorRow, end: date | None) -> bool:
-    """Whether a row is the next day of the same forecast; `end` is the last day asked for, where that is known."""
+    """Whether a row is the next day of the same forecast; `end` is the last requested day, if known."""
     if isinstance(last, ErrorRow) or isinstance(row, ErrorRow) or last.timestamp == end:
         return False
     return (last.store_id, last.source) == (row.store_id, row.source) and row.timestamp - last.timestamp == _ONE_DAY

@@ -1,9 +1,9 @@
 """An answer of the graph as the log reads it.
 
-The contract's answer, read generously: a graph of an older or a newer version says less or more than the contract of
-this one, and its forecasts belong into the log all the same.
+The models are less strict than the contract's: an older or newer graph sends fewer or more fields than the contract of
+this version, and its forecasts belong into the log too.
 
-Read piece by piece: one call for the answer of a whole chain would hold up the event loop for a fifth of a second.
+An answer is read in pieces: one call for a whole chain would block the event loop for a fifth of a second.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from pydantic.alias_generators import to_camel
 from model_wrapper.contract.answers import ERROR_PREFIX, ROW_NAMES
 from model_wrapper.contract.requests import MAX_NAME_CHARS
 
-# Tag of an answer (docs/contract.md): a child's part of one, which the router takes away.
+# Tag of a child's part of an answer (docs/contract.md); the router removes it.
 PART_TAG: Final = "storecast"
 _COLUMNS: Final = list(ROW_NAMES)
 _ROWS_AT_ONCE: Final = 256
@@ -24,21 +24,21 @@ _ROWS_AT_ONCE: Final = 256
 StoreName = Annotated[str, Field(max_length=MAX_NAME_CHARS)]
 
 
-class _Part(BaseModel):
+class _LoggedPart(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(
         extra="ignore", frozen=True, alias_generator=to_camel, hide_input_in_errors=True
     )
 
 
-class AskedItem(_Part):
-    """What an entry answers."""
+class LoggedRequest(_LoggedPart):
+    """The request item that an entry answers."""
 
     store_id: StoreName
     level: FiniteFloat | None = None
     overrides: dict[str, Any] | None = None
 
 
-class LoggedDay(_Part):
+class LoggedDay(_LoggedPart):
     """One day of a forecast."""
 
     timestamp: date
@@ -48,8 +48,8 @@ class LoggedDay(_Part):
     note: str | None = None
 
 
-class ModelNote(_Part):
-    """Where a forecast came from; all empty where the answer does not say."""
+class LoggedModel(_LoggedPart):
+    """The model of a forecast; all None if the answer does not name it."""
 
     source: str | None = None
     version: str | None = None
@@ -57,19 +57,19 @@ class ModelNote(_Part):
     trained_through: str | None = None
 
 
-class ItemError(_Part):
+class LoggedError(_LoggedPart):
     """Why an item has no forecast."""
 
     code: str
 
 
-class LoggedEntry(_Part):
+class LoggedEntry(_LoggedPart):
     """One item of an answer in jsonData: a forecast or an error."""
 
-    request: AskedItem | None = None
+    request: LoggedRequest | None = None
     forecast: list[LoggedDay] = []
-    model: ModelNote = ModelNote()
-    error: ItemError | None = None
+    model: LoggedModel = LoggedModel()
+    error: LoggedError | None = None
 
     @model_validator(mode="after")
     def _is_one_of_both(self) -> "LoggedEntry":
@@ -103,19 +103,19 @@ class ErrorRow(NamedTuple):
 _ROWS: Final = TypeAdapter(list[Row | ErrorRow])
 
 
-class _Table(_Part):
+class _LoggedTable(_LoggedPart):
     names: list[str]
     ndarray: list[Any]
 
     @model_validator(mode="after")
-    def _has_our_columns(self) -> "_Table":
+    def _has_our_columns(self) -> "_LoggedTable":
         if self.names != _COLUMNS:
             raise ValueError(f"wanted the columns {_COLUMNS}")
         return self
 
 
-class Told(BaseModel):
-    """What the tags of an answer say of a fleet, where rows have no place for it."""
+class FleetTags(BaseModel):
+    """The fleet of an answer by rows: its tags carry what rows have no column for."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow", frozen=True)
 
@@ -123,29 +123,29 @@ class Told(BaseModel):
     trained_through: str | None = None
 
 
-class _Challenger(Told):
+class _ChallengerTags(FleetTags):
     stores: frozenset[str] = frozenset()
 
 
-class _Tags(Told):
-    challenger: _Challenger | None = None
+class _Tags(FleetTags):
+    challenger: _ChallengerTags | None = None
 
     @property
     def is_part(self) -> bool:
-        """Whether a child behind a router answered: its node is logged too, and the router's answer says it all."""
+        """Whether this is the answer of a router's child; the log has the same forecasts from the router's answer."""
         return PART_TAG in (self.model_extra or {})
 
 
-class _Meta(_Part):
+class _Meta(_LoggedPart):
     tags: _Tags = _Tags()
     routing: dict[str, int] = {}
 
 
-class LoggedAnswer(_Part):
-    """The whole message: entries, or rows, which are read when they are asked for."""
+class LoggedAnswer(_LoggedPart):
+    """The whole message: entries or rows, which are parsed lazily."""
 
     json_data: list[Any] | None = None
-    data: _Table | None = None
+    data: _LoggedTable | None = None
     meta: _Meta = _Meta()
 
     @model_validator(mode="after")
@@ -169,8 +169,8 @@ class LoggedAnswer(_Part):
         for start in range(0, len(rows), _ROWS_AT_ONCE):
             yield from _ROWS.validate_python(rows[start : start + _ROWS_AT_ONCE])
 
-    def told_of(self, store_id: str | None) -> tuple[Told, str | None]:
-        """What the tags say of the fleet that answered a store's rows, and its alias where they name it."""
+    def fleet_tags_of(self, store_id: str | None) -> tuple[FleetTags, str | None]:
+        """The fleet that answered a store's rows, and its alias if the tags name it."""
         challenger = self.meta.tags.challenger
         if challenger is not None and store_id in challenger.stores:
             return challenger, "challenger"

@@ -1,4 +1,4 @@
-"""What the sink counts. Every label has a few fixed values: never a store, never a request."""
+"""The metrics of the sink. Every label has a few fixed values: never a store, never a request."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from monitoring.request_log.events import Kind
+from monitoring.request_log.events import EventKind
 
 _NAME: Final = "storecast_request_log"
 _BATCH_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -29,7 +29,7 @@ class Dropped(StrEnum):
     LOST_AT_END = "lost_at_end"
 
 
-class Metrics:
+class SinkMetrics:
     """The counters of one sink, in a registry of their own."""
 
     def __init__(self) -> None:
@@ -47,44 +47,44 @@ class Metrics:
             registry=self.registry,
             buckets=_BATCH_BUCKETS_S,
         )
-        for kind in Kind:
+        for kind in EventKind:
             self._events.labels(kind.value)
         for reason in Dropped:
             self._dropped.labels(reason.value)
         for outcome in ("written", "present", "refused", "pruned"):
             self._rows.labels(outcome)
 
-    def received(self, kind: Kind) -> None:
-        """An event was accepted."""
+    def received(self, kind: EventKind) -> None:
+        """Count an accepted event."""
         self._events.labels(kind.value).inc()
 
     def dropped(self, reason: Dropped, count: int = 1) -> None:
-        """Events give no rows."""
+        """Count events that give no rows."""
         self._dropped.labels(reason.value).inc(count)
 
     def rows(self, outcome: str, count: int) -> None:
-        """So many rows were written, present before, refused or pruned."""
+        """Count rows that were written, present before, refused or pruned."""
         self._rows.labels(outcome).inc(count)
 
     def unpaired(self) -> None:
-        """A response goes on without its request."""
+        """Count a response without its request."""
         self._unpaired.inc()
 
     def database_failed(self) -> None:
-        """A try of the database failed."""
+        """Count a failed attempt of the database."""
         self._failures.inc()
 
     def batch(self, seconds: float) -> None:
-        """A transaction took so long."""
+        """Observe the duration of a transaction."""
         self._batch_seconds.observe(seconds)
 
-    def watch(self, name: str, told: str, value: Callable[[], float]) -> None:
-        """A gauge that is asked whenever the page is read."""
-        Gauge(f"{_NAME}_{name}", told, registry=self.registry).set_function(value)
+    def watch(self, name: str, description: str, value: Callable[[], float]) -> None:
+        """Add a gauge whose value is computed when the page is read."""
+        Gauge(f"{_NAME}_{name}", description, registry=self.registry).set_function(value)
 
     def page(self) -> bytes:
         """All of it in Prometheus' text format."""
         return generate_latest(self.registry)
 
-    def _counter(self, name: str, told: str, *labels: str) -> Counter:
-        return Counter(f"{_NAME}_{name}", told, labels, registry=self.registry)
+    def _counter(self, name: str, description: str, *labels: str) -> Counter:
+        return Counter(f"{_NAME}_{name}", description, labels, registry=self.registry)

@@ -14,9 +14,9 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from monitoring.request_log.database import RequestLogDatabase
 from monitoring.request_log.errors import BadEventError, SinkError
-from monitoring.request_log.events import Event, Head, Kind, read_head
+from monitoring.request_log.events import Event, EventHeader, EventKind, read_header
 from monitoring.request_log.intake import Intake
-from monitoring.request_log.metrics import Dropped, Metrics
+from monitoring.request_log.metrics import Dropped, SinkMetrics
 from monitoring.request_log.settings import RequestLogSettings
 from monitoring.request_log.writer import Writer
 
@@ -28,17 +28,17 @@ logger = logging.getLogger(__name__)
 
 
 class Sink:
-    """Takes events by POST on any path; `/metrics`, `/prometheus` and `/health` by GET.
+    """Accepts events by POST on any path; answers `/metrics`, `/prometheus` and `/health` by GET.
 
-    An event is answered before its body is read as JSON: 202 = it is in memory and will be written as long as the
-    process lives; 503 = the queue is full; 400 = no event of the executor; 413 = too large. The executor sends each
-    event once, whatever the answer, so a refusal is never repeated for ever.
+    An event is answered before its body is parsed: 202 = it is in memory and will be written while the process
+    lives; 503 = the queue is full; 400 = not an event of the executor; 413 = too large. The executor sends each event
+    once, whatever the answer.
     """
 
     def __init__(self, database: RequestLogDatabase, settings: RequestLogSettings) -> None:
         self._database = database
         self._settings = settings
-        self.metrics = Metrics()
+        self.metrics = SinkMetrics()
         self._intake = Intake(settings, self.metrics)
         self._writer = Writer(self._intake, database, self.metrics, settings)
         self._ending = False
@@ -46,7 +46,7 @@ class Sink:
             self._app(),
             access_log=None,
             shutdown_timeout=_CLOSE_TIMEOUT_S,
-            # A small body may decompress to a thousand times the room that was reserved for it.
+            # A small body may decompress to a thousand times its reserved size.
             auto_decompress=False,
         )
         watch, intake = self.metrics.watch, self._intake
@@ -102,24 +102,24 @@ class Sink:
 
     async def _receive(self, request: web.Request) -> web.Response:
         try:
-            head = read_head(request.headers)
+            header = read_header(request.headers)
         except BadEventError as error:
             return self._refuse(Dropped.BAD_HEADERS, HTTPStatus.BAD_REQUEST, str(error))
-        if head.kind is Kind.FEEDBACK:
-            # Feedback is counted by the components; it forecasts nothing.
-            self.metrics.received(head.kind)
+        if header.kind is EventKind.FEEDBACK:
+            # The components count feedback; it holds no forecast.
+            self.metrics.received(header.kind)
             self.metrics.dropped(Dropped.FEEDBACK)
             return web.Response(status=HTTPStatus.ACCEPTED)
         most = self._settings.event_bytes
         size = most if request.content_length is None else request.content_length
         if size > most:
-            told = f"wanted at most {most} bytes (setting STORECAST_REQUEST_LOG_EVENT_BYTES), got {size}"
-            return self._refuse(Dropped.TOO_LARGE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, told)
+            message = f"wanted at most {most} bytes (setting STORECAST_REQUEST_LOG_EVENT_BYTES), got {size}"
+            return self._refuse(Dropped.TOO_LARGE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message)
         if self._ending or not self._intake.reserve(size):
             return self._refuse(Dropped.QUEUE_FULL, HTTPStatus.SERVICE_UNAVAILABLE, "wanted room, got a full queue")
-        return await self._take(request, head, size)
+        return await self._take(request, header, size)
 
-    async def _take(self, request: web.Request, head: Head, reserved: int) -> web.Response:
+    async def _take(self, request: web.Request, header: EventHeader, reserved: int) -> web.Response:
         """Read the body into the room that was reserved for it."""
         body: bytes | None = None
         try:
@@ -132,21 +132,21 @@ class Sink:
         finally:
             if body is None:
                 self._intake.release(reserved)
-        self.metrics.received(head.kind)
-        self._intake.accept(Event(head, body, time.monotonic()), reserved)
+        self.metrics.received(header.kind)
+        self._intake.accept(Event(header, body, time.monotonic()), reserved)
         if self._intake.is_ready:
             self._writer.wake()
         return web.Response(status=HTTPStatus.ACCEPTED)
 
-    def _refuse(self, reason: Dropped, status: HTTPStatus, told: str) -> web.Response:
+    def _refuse(self, reason: Dropped, status: HTTPStatus, message: str) -> web.Response:
         self.metrics.dropped(reason)
-        return web.Response(status=status, text=f"{told}\n")
+        return web.Response(status=status, text=f"{message}\n")
 
     async def _page(self, _request: web.Request) -> web.Response:
         return web.Response(body=self.metrics.page(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _health(self, _request: web.Request) -> web.Response:
-        """Healthy while it takes events: a new start would lose what it holds for a database that is away."""
+        """Healthy while it accepts events, even without a database: a restart would lose the events in memory."""
         state = {
             "status": "ending" if self._ending else "ok",
             "database": "away" if self._writer.is_away else "ok",
@@ -168,7 +168,7 @@ def serve(
     Args:   on_start: called with the port once it listens.
     Raises: SinkError: it cannot listen, or could not write all in time.  RequestLogUsageError: see `Sink.start`.
     """
-    # The writer reads answers beside the event loop, which has to answer within milliseconds all the while.
+    # The writer parses answers in a thread; the event loop must still answer within milliseconds.
     sys.setswitchinterval(_SWITCH_S)
     lost = asyncio.run(_serve(Sink(database, settings), host, port, on_start))
     if lost:
@@ -176,13 +176,13 @@ def serve(
 
 
 async def _serve(sink: Sink, host: str, port: int, on_start: Callable[[int], object]) -> int:
-    told_to_stop = asyncio.Event()
+    stop_requested = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, stop_requested.set)
     on_start(await sink.start(host, port))
-    stopping = asyncio.create_task(told_to_stop.wait())
+    stopping = asyncio.create_task(stop_requested.wait())
     try:
-        # A writer that ended by itself met a fault of ours: the process ends too, loudly, and is started again.
+        # A writer that ends before the signal has a bug: the process ends with its error, and is restarted.
         await asyncio.wait({stopping, sink.writing}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopping.cancel()

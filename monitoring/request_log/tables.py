@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 VERSION: Final = 1
-"""Version of the tables; another number is another layout, which this code does not touch."""
+"""Version of the tables; this code does not touch tables of another version."""
 
 METADATA: Final = MetaData()
 
@@ -46,7 +46,7 @@ class Utc(TypeDecorator[datetime]):
 
 
 class PlainText(TypeDecorator[str]):
-    """Text from a client. PostgreSQL keeps no NUL in a text: it becomes the sign for what cannot be shown."""
+    """Text from a client. PostgreSQL takes no NUL in a text: U+FFFD, the replacement character, takes its place."""
 
     impl = Text
     cache_ok = True

@@ -1,4 +1,4 @@
-"""Takes answers out of the intake and writes them; what the database does not take now is tried again."""
+"""Takes exchanges from the intake and writes their items; retries while the database does not take them."""
 
 import asyncio
 import logging
@@ -14,9 +14,9 @@ from typing import Final
 from monitoring.request_log.background import Result, in_thread
 from monitoring.request_log.database import RequestLogDatabase
 from monitoring.request_log.errors import DatabaseAwayError, NotAForecastError, RequestLogUsageError, RowsRefusedError
-from monitoring.request_log.intake import Answer, Intake
+from monitoring.request_log.intake import Exchange, Intake
 from monitoring.request_log.items import LoggedItem, items_of
-from monitoring.request_log.metrics import Dropped, Metrics
+from monitoring.request_log.metrics import Dropped, SinkMetrics
 from monitoring.request_log.settings import RequestLogSettings
 
 FIRST_WAIT_S: Final = 0.1
@@ -28,10 +28,10 @@ logger = logging.getLogger(__name__)
 
 
 class Writer:
-    """The one task that writes. An answer leaves the intake only when its rows are in the database, or counted."""
+    """The one task that writes. An exchange stays in the intake until its rows are written, or counted as dropped."""
 
     def __init__(
-        self, intake: Intake, database: RequestLogDatabase, metrics: Metrics, settings: RequestLogSettings
+        self, intake: Intake, database: RequestLogDatabase, metrics: SinkMetrics, settings: RequestLogSettings
     ) -> None:
         self._intake = intake
         self._database = database
@@ -47,24 +47,24 @@ class Writer:
 
     @property
     def is_away(self) -> bool:
-        """Whether the database failed at the last try, or takes too long for this one."""
+        """Whether the last attempt of the database failed, or the current one takes too long."""
         since = self._trying_since
         return self._failures > 0 or (
             since is not None and time.monotonic() - since > self._settings.database_timeout_s
         )
 
     def wake(self) -> None:
-        """Say that an answer is ready."""
+        """Signal that an exchange is ready."""
         self._wake.set()
 
     def end(self) -> None:
-        """Let `run` return as soon as everything is written."""
+        """Make `run` return when everything is written."""
         self._ending = True
         self._intake.drain()
         self.wake()
 
     async def run(self) -> None:
-        """Write until `end`, and what is left then."""
+        """Write until `end` is called, then the rest."""
         while True:
             await self._prune_if_due()
             self._intake.expire()
@@ -79,7 +79,7 @@ class Writer:
                 await self._sleep()
 
     async def prepare(self) -> None:
-        """Make the tables; a database that is away or hangs now is tried again before the first write.
+        """Create the tables; if the database is away or hangs now, `run` tries again before the first write.
 
         Raises: RequestLogUsageError: the tables are of another version.
         """
@@ -101,21 +101,21 @@ class Writer:
             self._database.prepare()
             self._prepared = True
 
-    def _items_of(self, batch: Iterable[Answer]) -> list[LoggedItem]:
-        found: list[LoggedItem] = []
-        for answer in batch:
+    def _items_of(self, batch: Iterable[Exchange]) -> list[LoggedItem]:
+        items: list[LoggedItem] = []
+        for exchange in batch:
             try:
-                found += items_of(answer)
+                items += items_of(exchange)
             except NotAForecastError as error:
                 self._metrics.dropped(Dropped(error.args[0]))
             except Exception as error:  # noqa: BLE001 - a client may write what an answer says: one must not end the log
                 self._metrics.dropped(Dropped.UNREADABLE)
-                facts = {"reason": type(error).__name__, "request_id": answer.response.head.origin.request_id}
+                facts = {"reason": type(error).__name__, "request_id": exchange.response.header.origin.request_id}
                 logger.error("request_log.answer_unreadable", extra={"facts": facts})  # noqa: TRY400 - a trace quotes it
-        return found
+        return items
 
     async def _write(self, items: list[LoggedItem]) -> None:
-        """Write until it is done; nothing is given up, because the intake refuses what there is no room for."""
+        """Write until it is done. Nothing is dropped: the intake refuses new events when it is full."""
         while items:
             begun = time.perf_counter()
             try:
@@ -130,7 +130,7 @@ class Writer:
             return
 
     def _try(self, items: list[LoggedItem]) -> int:
-        """One try at all items; returns how many are new, and counts the others."""
+        """One attempt to write all items; returns how many are new, and counts the others."""
         self._prepare_once()
         try:
             written, refused = self._database.write(items), 0
@@ -154,7 +154,7 @@ class Writer:
 
     def _row_by_row(self, answer: list[LoggedItem]) -> tuple[int, int]:
         """Write what can be written of an answer."""
-        # Its first row claims it, and so comes last: a try that fails half-way is then made again for all of them.
+        # Its first row reserves the answer and comes last: an attempt that fails half-way is repeated for all rows.
         written = refused = 0
         for item in reversed(answer):
             try:
@@ -177,7 +177,7 @@ class Writer:
             return
         self._recovered()
         if removed:
-            # One piece at a time, so that new rows are written in between.
+            # In small parts, so that new rows are written in between.
             self._prune_at = time.monotonic()
             self._metrics.rows("pruned", removed)
             logger.info("request_log.pruned", extra={"facts": {"rows": removed, "before": before.isoformat()}})
@@ -196,7 +196,7 @@ class Writer:
 
     def _failed(self, error: Exception) -> None:
         self._failures += 1
-        self._prepared = False  # whoever ended the database may have emptied it
+        self._prepared = False  # after a failure the database may be a new, empty one
         self._metrics.database_failed()
         facts = {
             "reason": str(error) or type(error).__name__,
@@ -212,6 +212,6 @@ class Writer:
 
 
 def _wait_s(failures: int) -> float:
-    """Twice as long after each failure, up to a limit, and jittered so that two sinks do not come in step."""
+    """Exponential backoff up to a limit, with jitter so that two sinks do not try at the same time."""
     wait = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(failures, 32))
     return wait * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret

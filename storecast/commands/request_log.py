@@ -13,7 +13,7 @@ from pathlib import Path
 from monitoring.request_log.database import RequestLogDatabase
 from monitoring.request_log.events import kept_id
 from monitoring.request_log.items import LoggedItem
-from monitoring.request_log.settings import RequestLogSettings, variable_of
+from monitoring.request_log.settings import RequestLogSettings
 from storecast import arguments, exit_codes
 from storecast.arguments import Verbs, add_home, group, port, positive, verb
 from storecast.output import OutputError, writing
@@ -166,7 +166,7 @@ def _line(item: LoggedItem) -> tuple[str, ...]:
 
 
 def _settings(keep_days: int | None) -> RequestLogSettings:
-    given = {} if keep_days is None else {variable_of("keep_days"): str(keep_days)}
+    given = {} if keep_days is None else {RequestLogSettings.variable_of("keep_days"): str(keep_days)}
     return RequestLogSettings.from_env({**os.environ, **given})
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from graph.local.free_ports import LOOPBACK, free_ports
 from graph.local.plan import INHERITED, INHERITED_PREFIX, LocalOptions
-from graph.local.process import Plan
-from model_wrapper.settings import variable_of
+from graph.local.process import ProcessSpec
+from model_wrapper.settings import Settings
 from monitoring.request_log.database import RequestLogDatabase
-from monitoring.request_log.settings import PREFIX, RequestLogSettings
+from monitoring.request_log.settings import RequestLogSettings
 from storecast.commands.request_log import PORT
 
 NAME = "request-log"
@@ -26,7 +26,7 @@ def with_request_log(options: LocalOptions, home: Path) -> LocalOptions:
     settings = RequestLogSettings.from_env(options.environ)
     settings.database_url(home)
     port = free_ports(1)[0] if options.free_ports else PORT
-    sink = Plan(
+    sink = ProcessSpec(
         name=NAME,
         command=[
             sys.executable,
@@ -46,7 +46,9 @@ def with_request_log(options: LocalOptions, home: Path) -> LocalOptions:
         stop_grace_s=settings.flush_s + _END_MARGIN_S,
         restarts=options.restarts,
     )
-    return replace(options, beside=[*options.beside, sink], default_log_url=f"http://{LOOPBACK}:{port}/")
+    return replace(
+        options, extra_processes=[*options.extra_processes, sink], default_log_url=f"http://{LOOPBACK}:{port}/"
+    )
 
 
 def where(environ: Mapping[str, str], home: Path) -> str:
@@ -55,4 +57,6 @@ def where(environ: Mapping[str, str], home: Path) -> str:
 
 
 def _is_passed_on(name: str) -> bool:
-    return name in {*INHERITED, variable_of("log_level")} or name.startswith((INHERITED_PREFIX, PREFIX))
+    return name in {*INHERITED, Settings.variable_of("log_level")} or name.startswith(
+        (INHERITED_PREFIX, RequestLogSettings.prefix)
+    )

@@ -18,7 +18,7 @@ from graph.local.plan import LocalOptions
 from graph.local.runner import LocalGraph, serve
 from graph.local.scrape import scrape_config
 from graph.validation.documents import load
-from model_wrapper.settings import Settings, variable_of
+from model_wrapper.settings import Settings
 from storecast.arguments import Verbs, add_home, port, verb
 from storecast.commands import request_log_process
 from storecast.commands.graph import COMMITTED
@@ -28,7 +28,7 @@ from training.registry.tracking_uri import tracking_uri
 # Of Prometheus, for all pages of the running graph: prometheus --config.file=...
 SCRAPE_FILE = "prometheus.yaml"
 WIRED = ("shards", "shard_index", "challenger_share", "experiment", "behind_router", "unit_id", "unit_image")
-WIRING = {variable_of(name) for name in WIRED}
+WIRING = {Settings.variable_of(name) for name in WIRED}
 STATUS_TIMEOUT_S = 5.0
 # Credentials of a tracking server and of the store of its artifacts.
 REGISTRY_PREFIXES = ("MLFLOW_", "AWS_")
@@ -68,8 +68,8 @@ def run(args: argparse.Namespace) -> int:
     options = dataclasses.replace(options, executor=args.executor)
     if args.no_request_log:
         return serve(deployment, options, tell)
-    beside = request_log_process.with_request_log(options, args.home)
-    return serve(deployment, beside, partial(tell, request_log=request_log_process.where(os.environ, args.home)))
+    options = request_log_process.with_request_log(options, args.home)
+    return serve(deployment, options, partial(tell, request_log=request_log_process.where(os.environ, args.home)))
 
 
 def deployment_of(path: Path | None) -> SeldonDeployment:
@@ -90,7 +90,7 @@ def passed_on(environ: Mapping[str, str]) -> list[str]:
 
     Not the settings that wire the graph: those are the SeldonDeployment's to make.
     """
-    settings = {variable_of(name) for name in Settings.model_fields} - WIRING
+    settings = {Settings.variable_of(name) for name in Settings.model_fields} - WIRING
     return [name for name in environ if name in settings or name.startswith(REGISTRY_PREFIXES)]
 
 
@@ -109,10 +109,10 @@ def local_options(
 
     Args: environ: may choose another registry, cache or fleet.  fleet_uri: wins over it.
     """
-    cache, fleet = variable_of("cache_dir"), variable_of("fleet_uri")
+    cache, fleet = Settings.variable_of("cache_dir"), Settings.variable_of("fleet_uri")
     overrides = {cache: environ.get(cache) or str(home.absolute() / "cache")}
-    overrides[variable_of("bind_host")] = LOOPBACK
-    given = {fleet: fleet_uri, variable_of("challenger_uri"): None}
+    overrides[Settings.variable_of("bind_host")] = LOOPBACK
+    given = {fleet: fleet_uri, Settings.variable_of("challenger_uri"): None}
     overrides |= {name: asked or environ[name] for name, asked in given.items() if asked or environ.get(name)}
     return LocalOptions(
         environ={**environ, "MLFLOW_TRACKING_URI": uri or tracking_uri(environ, home)},

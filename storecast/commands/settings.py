@@ -3,7 +3,8 @@
 import argparse
 import os
 
-from model_wrapper.settings import SettingRow, Settings
+from fleet.settings import SettingRow
+from model_wrapper.settings import Settings
 from monitoring.request_log.settings import RequestLogSettings
 from storecast import exit_codes
 from storecast.arguments import DEFAULT_HOME, HOME_VARIABLE, Verbs, verb
@@ -26,7 +27,7 @@ def run(args: argparse.Namespace) -> int:  # noqa: ARG001 - it has no options
     """Print the table; a setting that cannot be used is an error."""
     Settings.from_env(os.environ)
     RequestLogSettings.from_env(os.environ)
-    rows = (*OF_THE_COMMAND_LINE, *Settings.table(), *(SettingRow(*row) for row in RequestLogSettings.table()))
+    rows = (*OF_THE_COMMAND_LINE, *Settings.table(), *RequestLogSettings.table())
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:
         print(f"{row[0]:{widths[0]}}  {row[1]:{widths[1]}}  {row[2]:{widths[2]}}  {row[3]}")

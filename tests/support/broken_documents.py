@@ -22,6 +22,29 @@ VOLUMES = [
     },
 ]
 
+PLUGIN_VOLUMES: dict[str, dict[str, Any]] = {
+    "awsElasticBlockStore": {"volumeID": "vol-1", "partition": 1},
+    "azureDisk": {"diskName": "d", "diskURI": "https://disks/d", "kind": "Managed"},
+    "azureFile": {"secretName": "s", "shareName": "n", "readOnly": True},
+    "cephfs": {"monitors": ["10.0.0.1:6789"], "path": "/p", "secretRef": {"name": "s"}},
+    "cinder": {"volumeID": "v", "fsType": "ext4"},
+    "fc": {"targetWWNs": ["50060e801049cfd1"], "lun": 2},
+    "flexVolume": {"driver": "example.com/lvm", "options": {"size": "1000m"}},
+    "flocker": {"datasetUUID": "u"},
+    "gcePersistentDisk": {"pdName": "d"},
+    "gitRepo": {"repository": "https://git/r", "revision": "main"},
+    "glusterfs": {"endpoints": "e", "path": "p"},
+    "iscsi": {"targetPortal": "10.0.0.1:3260", "iqn": "iqn.2001-04.com.example:disk", "lun": 0, "portals": ["p"]},
+    "photonPersistentDisk": {"pdID": "d"},
+    "portworxVolume": {"volumeID": "v"},
+    "quobyte": {"registry": "r:7861", "volume": "v"},
+    "rbd": {"monitors": ["10.0.0.1:6789"], "image": "i", "pool": "p"},
+    "scaleIO": {"gateway": "https://g", "system": "s", "secretRef": {"name": "s"}},
+    "storageos": {"volumeName": "v"},
+    "vsphereVolume": {"volumePath": "[store] v.vmdk", "storagePolicyID": "i"},
+}
+"""A volume of each storage plugin, by its kind."""
+
 
 def rich_document() -> dict[str, Any]:
     """One document with all that a pod may have: volumes, affinity, spread, probes, both forms of metrics."""

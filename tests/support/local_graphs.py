@@ -8,7 +8,7 @@ from typing import Any
 from support import tiny_component
 
 from graph.local.plan import LocalOptions
-from graph.local.process import Restarts
+from graph.local.process import RestartPolicy
 from graph.spec.deployment import SeldonDeployment
 
 SCRIPT = tiny_component.__file__
@@ -45,6 +45,6 @@ def tiny_options(log_dir: Path, **changes: Any) -> LocalOptions:  # noqa: ANN401
         "free_ports": True,
         "stop_grace_s": 0.5,
         "start_timeout_s": 30.0,
-        "restarts": Restarts(first_s=0.01, longest_s=0.1),
+        "restarts": RestartPolicy(first_s=0.01, longest_s=0.1),
     }
     return LocalOptions(**(options | changes))

@@ -8,15 +8,15 @@ from uuid import uuid4
 
 from support.vectors import EVENT_HEADERS, full_headers, load_cases, steps
 
-from monitoring.request_log.events import TYPES, Event, Kind, read_head
+from monitoring.request_log.events import EVENT_TYPES, Event, EventKind, read_header
 
 FIRST_DAY = date(2015, 6, 20)
 ISSUED_AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
-_TYPE_OF = {kind: name for name, kind in TYPES.items()}
+_TYPE_OF = {kind: name for name, kind in EVENT_TYPES.items()}
 _RECORDED = {"<uuid4>": str(uuid4()), "<rfc3339>": "2023-04-01T10:11:12.123456789Z", "<puid>": "puid-1"}
 
 
-def headers(kind: Kind, request_id: str = "r-1", node: str = "router", **changes: str) -> dict[str, str]:
+def headers(kind: EventKind, request_id: str = "r-1", node: str = "router", **changes: str) -> dict[str, str]:
     """The headers of one event."""
     return {
         "Content-Type": "application/json",
@@ -35,11 +35,11 @@ def headers(kind: Kind, request_id: str = "r-1", node: str = "router", **changes
 
 
 def event(
-    kind: Kind, message: object, request_id: str = "r-1", *, arrived_s: float = 0.0, node: str = "router"
+    kind: EventKind, message: object, request_id: str = "r-1", *, arrived_s: float = 0.0, node: str = "router"
 ) -> Event:
     """An event that was received."""
     body = message if isinstance(message, bytes) else json.dumps(message).encode()
-    return Event(read_head(headers(kind, request_id, node)), body, arrived_s)
+    return Event(read_header(headers(kind, request_id, node)), body, arrived_s)
 
 
 def entry(store_id: str, days: int = 2, **model: str) -> dict[str, Any]:

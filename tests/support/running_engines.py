@@ -7,7 +7,7 @@ from typing import Any
 
 from support.scripted_nodes import ScriptedNodes
 
-from graph.engine import Engine, EngineConfig
+from graph.engine import EngineConfig, GraphEngine
 from graph.spec.deployment import Predictor
 
 PREDICTIONS = "/api/v1.0/predictions"
@@ -26,8 +26,8 @@ def model(port: int, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - any membe
 
 
 @asynccontextmanager
-async def running(settings: EngineConfig) -> AsyncIterator[Engine]:
-    engine = Engine(settings)
+async def running(settings: EngineConfig) -> AsyncIterator[GraphEngine]:
+    engine = GraphEngine(settings)
     await engine.start()
     try:
         yield engine

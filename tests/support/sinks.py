@@ -25,8 +25,8 @@ class SinkProcess:
     log: Path
 
     def send(self, event: Event) -> int:
-        head = event.head
-        sent = headers(head.kind, head.origin.request_id, head.origin.node)
+        header = event.header
+        sent = headers(header.kind, header.origin.request_id, header.origin.node)
         return request(self.port, "POST", "/", event.body, sent).status
 
     def metric(self, name: str, **labels: str) -> float:

@@ -15,7 +15,7 @@ from typing import Any
 
 from support.vectors import Case
 
-from graph.engine import Engine, EngineConfig
+from graph.engine import EngineConfig, GraphEngine
 from graph.engine.annotations import parse
 from graph.engine.commandline import engine_config
 from graph.operator.executor_container import encoded
@@ -86,7 +86,7 @@ class EngineHere(logging.Handler):
     def __init__(self, launch: Launch) -> None:
         super().__init__()
         self._launch = launch
-        self._engine: Engine | None = None
+        self._engine: GraphEngine | None = None
         self._log = logging.getLogger("graph.engine")
         self._level = self._log.level
         self.events: list[str] = []
@@ -97,7 +97,7 @@ class EngineHere(logging.Handler):
 
     async def start(self) -> None:
         """Listen."""
-        engine = Engine(self._launch.config())
+        engine = GraphEngine(self._launch.config())
         await engine.start()
         self._engine, self.port = engine, engine.port
         self._log.addHandler(self)

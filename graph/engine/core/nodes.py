@@ -1,4 +1,4 @@
-"""The graph as the engine walks it: every question about a node answered once, at start."""
+"""The graph as the engine uses it: all properties of a node are computed once, at start."""
 
 import math
 import re
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from graph.engine.go.url import url_error
+from graph.seldon import RANDOM_ABTEST
 from graph.spec.deployment import Endpoint, Logger, PredictiveUnit, Predictor
 
 PREDICT = "/predict"
@@ -69,7 +70,7 @@ class Node:
 def compile_graph(predictor: Predictor, default_log_url: str) -> Node:
     """The predictor's graph as nodes.
 
-    Source: executor/predictor/predictor_process.go of Seldon Core 1.17.1: type and methods say what is called.
+    Source: executor/predictor/predictor_process.go of Seldon Core 1.17.1: type and methods decide which calls are made.
     """
     images = {container.name: container.image or "" for container in predictor.containers()}
     return _compiled(predictor.graph, images, default_log_url)
@@ -87,7 +88,7 @@ def _compiled(unit: PredictiveUnit, images: Mapping[str, str], default_log_url: 
         children=tuple(_compiled(child, images, default_log_url) for child in unit.children),
         input_path=_input_path(unit),
         routes=does("ROUTER", "ROUTE"),
-        ab_test=_ratio(unit) if unit.implementation == "RANDOM_ABTEST" else None,
+        ab_test=_ratio(unit) if unit.implementation == RANDOM_ABTEST else None,
         aggregates=does("COMBINER", "AGGREGATE"),
         transforms_output=does("OUTPUT_TRANSFORMER", "TRANSFORM_OUTPUT"),
         takes_feedback=unit.type in ("MODEL", "ROUTER") or "SEND_FEEDBACK" in unit.methods,

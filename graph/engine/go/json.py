@@ -24,6 +24,14 @@ class Number(str):
     __slots__ = ()
 
 
+_KINDS = {dict: "object", list: "array", bool: "bool", str: "string", Number: "number"}
+
+
+def kind_of(value: object) -> str:
+    """What Go's error texts call a decoded value."""
+    return _KINDS.get(type(value), "value")
+
+
 def _no_constant(name: str) -> NoReturn:
     msg = f"{name} is no JSON"
     raise GoSyntaxError(msg)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 _SNIFFED_BYTES = 512
 _WHITE_SPACE = b"\t\n\x0c\r "
-_TEXT = "text/plain; charset=utf-8"
+PLAIN_TEXT = "text/plain; charset=utf-8"
 _BINARY_BYTES = bytes((*range(0x09), 0x0B, *range(0x0E, 0x1B), *range(0x1C, 0x20)))
 _HTML_TAGS = tuple(
     b"<" + name
@@ -38,7 +38,7 @@ def _html(data: bytes) -> str:
 
 def _bom(data: bytes) -> str:
     if len(data) >= 4 and data.startswith(b"\xef\xbb\xbf"):  # noqa: PLR2004 - the mask is four bytes wide
-        return _TEXT
+        return PLAIN_TEXT
     return next((found for mark, found in _BOMS if len(data) >= 4 and data.startswith(mark)), "")  # noqa: PLR2004
 
 
@@ -53,7 +53,7 @@ def _mp4(data: bytes) -> str:
 
 def _text(data: bytes) -> str:
     stripped = data.lstrip(_WHITE_SPACE)
-    return "" if stripped.translate(None, _BINARY_BYTES) != stripped else _TEXT
+    return "" if stripped.translate(None, _BINARY_BYTES) != stripped else PLAIN_TEXT
 
 
 _RULES: tuple[Rule, ...] = (

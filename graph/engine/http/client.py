@@ -17,11 +17,12 @@ from graph.engine.core.nodes import Node
 from graph.engine.core.payload import Payload, error_body
 from graph.engine.go import errors as goerrors
 from graph.engine.http.redirects import Hop, RedirectError, next_hop
-from graph.engine.telemetry.metrics import Metrics
+from graph.engine.telemetry.metrics import EngineMetrics
 from graph.engine.telemetry.tracing import Tracer
 
 OK = 200
-_CONNECT_TIMEOUT_S = 30.0
+# The executor waits as long as the kernel does; a readiness probe has given up long before that.
+CONNECT_TIMEOUT_S = 30.0
 # gunicorn closes a kept connection after two idle seconds; a request sent into that moment would be lost.
 _KEEP_ALIVE_S = 1.5
 _CONTINUE_TIMEOUT_S = 1.0
@@ -64,7 +65,7 @@ def open_session() -> aiohttp.ClientSession:
     trace.on_connection_reuseconn.append(_kept)
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT_S),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         skip_auto_headers=_ADDED_BY_AIOHTTP,
@@ -83,7 +84,7 @@ class NodeClient:
     """Calls of nodes. `timeout_s` holds for one call with its redirects and its body; None = none."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, metrics: Metrics, timeout_s: float | None, tracer: Tracer
+        self, session: aiohttp.ClientSession, metrics: EngineMetrics, timeout_s: float | None, tracer: Tracer
     ) -> None:
         self._session = session
         self._metrics = metrics
@@ -143,7 +144,7 @@ class NodeClient:
 class _Exchange:
     """One node call: its hops and its answer."""
 
-    def __init__(self, session: aiohttp.ClientSession, metrics: Metrics, labels: tuple[Node, str] | None) -> None:
+    def __init__(self, session: aiohttp.ClientSession, metrics: EngineMetrics, labels: tuple[Node, str] | None) -> None:
         self._session = session
         self._metrics = metrics
         self._labels = labels

@@ -13,7 +13,6 @@ from graph.engine.http.routes import Route
 
 _BODYLESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _NOT_FOUND_BODY = b"404 page not found\n"
-_TEXT = "text/plain; charset=utf-8"
 
 ReplyHeaders = CIMultiDict[str]
 
@@ -85,5 +84,5 @@ def page(body: bytes, content_type: str, headers: ReplyHeaders) -> web.Response:
 def not_found(headers: ReplyHeaders | None = None) -> web.Response:
     """Go's 404 page."""
     given = headers if headers is not None else CIMultiDict({"X-Content-Type-Options": "nosniff"})
-    given[hdrs.CONTENT_TYPE] = _TEXT
+    given[hdrs.CONTENT_TYPE] = sniff.PLAIN_TEXT
     return web.Response(status=HTTPStatus.NOT_FOUND, body=_NOT_FOUND_BODY, headers=given)

@@ -1,6 +1,6 @@
-"""Payload logging: CloudEvents over HTTP, sent from a bounded queue that never holds up a request.
+"""Payload logging: CloudEvents over HTTP, sent from a bounded queue that never blocks a request.
 
-Source: executor/logger of Seldon Core 1.17.1. Events are sent once; what fails is dropped and said in the log.
+Source: executor/logger of Seldon Core 1.17.1. Events are sent once; a failed event is dropped and logged.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from graph.engine.core.errors import CallFailedError
 from graph.engine.core.nodes import Node
 from graph.engine.core.payload import Payload
 from graph.engine.go import errors as goerrors
-from graph.engine.telemetry.metrics import Metrics
+from graph.engine.telemetry.metrics import EngineMetrics
 
 REQUEST = "io.seldon.serving.inference.request"
 RESPONSE = "io.seldon.serving.inference.response"
@@ -51,7 +51,7 @@ class EventSource:
 
 
 class EventLog:
-    """Takes payloads and sends them on.
+    """Queues payloads and sends them as events.
 
     Args:
         source: attributes of every event.
@@ -62,7 +62,7 @@ class EventLog:
     """
 
     def __init__(
-        self, source: EventSource, metrics: Metrics, *, workers: int, queue_size: int, write_timeout_s: float
+        self, source: EventSource, metrics: EngineMetrics, *, workers: int, queue_size: int, write_timeout_s: float
     ) -> None:
         self._source = source
         self._metrics = metrics
@@ -88,7 +88,7 @@ class EventLog:
         self._source_url = f"http://{self._source.hostname}:{port}/"
 
     async def stop(self, flush_timeout_s: float) -> None:
-        """Send what waits, for at most so many seconds, and close."""
+        """Send the queued events, for at most so many seconds, and close."""
         with suppress(TimeoutError):
             async with asyncio.timeout(flush_timeout_s):
                 await asyncio.gather(*self._waiting, return_exceptions=True)
@@ -119,7 +119,7 @@ class EventLog:
             self._wait_for_place(event)
 
     def _wait_for_place(self, event: _Event) -> None:
-        # The executor lets any number of events wait; here as many as the queue holds.
+        # The executor lets any number of events wait; here the size of the queue is the limit.
         if self._write_timeout_s <= 0 or len(self._waiting) >= self._queue.maxsize:
             self._drop("the queue is full")
             return
@@ -173,7 +173,7 @@ class EventLog:
         return headers
 
     def _drop(self, reason: str) -> None:
-        """Count a lost event; say so at most once a second, because a dead sink loses one per request."""
+        """Count a lost event; log that at most once a second, because a dead sink loses one per request."""
         self._dropped += 1
         self._metrics.payload_event("dropped")
         now = time.monotonic()

@@ -99,7 +99,7 @@ def _number_label(number: float) -> str:
     return "+Inf" if number == math.inf else f"{number:g}"
 
 
-class Metrics:
+class EngineMetrics:
     """All metrics of one engine, in a registry of their own."""
 
     def __init__(self, deployment: str, predictor: str, predictor_version: str) -> None:
@@ -149,7 +149,7 @@ class Metrics:
         self._events.labels(outcome).inc()
 
     def panicked(self, *, kills_process: bool) -> None:
-        """Count one request that the real executor would not have survived."""
+        """Count one request on which the real executor would have panicked."""
         self._panics.labels(str(kills_process).lower()).inc()
 
     def exposition(self) -> bytes:

@@ -1,6 +1,6 @@
 """Trace headers as the executor's tracer writes them: a span for the request, and one below it for each node call.
 
-Spans are only passed on: none is recorded or sent anywhere, and a trace that begins here is not sampled.
+Spans are only propagated: none is recorded or sent, and a trace that begins here is not sampled.
 
 Source: the recorded vectors `headers-trace-*` of Seldon Core 1.17.1, whose tracer is on unless JAEGER_DISABLED says so.
 """
@@ -43,7 +43,7 @@ class _Span:
 
 
 class Tracer:
-    """Writes spans in one of the ways."""
+    """Writes spans into headers in one of these formats."""
 
     def __init__(self, tracing: Tracing) -> None:
         self._tracing = tracing

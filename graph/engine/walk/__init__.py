@@ -1,1 +1,1 @@
-"""The ways through a graph: predictions, feedback, status and metadata."""
+"""Requests through the graph: predictions, feedback, readiness and metadata."""

@@ -5,11 +5,9 @@ from contextlib import suppress
 
 from graph.engine.core.errors import CallFailedError
 from graph.engine.core.nodes import Node
-from graph.engine.http.client import OK, NodeClient
+from graph.engine.http.client import CONNECT_TIMEOUT_S, OK, NodeClient
 
 _FULL_CHECK_PATH = "/api/v1.0/health/status"
-# The executor waits as long as the kernel does; a readiness probe has given up long before that.
-_CONNECT_TIMEOUT_S = 30.0
 
 
 async def is_ready(node: Node, client: NodeClient, *, full: bool) -> bool:
@@ -25,7 +23,7 @@ async def is_ready(node: Node, client: NodeClient, *, full: bool) -> bool:
 
 async def _connects(host: str, port: int) -> bool:
     try:
-        async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
             _, writer = await asyncio.open_connection(host, port)
     except OSError:
         return False

@@ -1,4 +1,4 @@
-"""Graph metadata: what every node says of itself, and what goes in and out of the whole graph."""
+"""Graph metadata: the metadata of every node, and the inputs and outputs of the whole graph."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -12,13 +12,12 @@ from graph.engine.go.json import Number
 from graph.engine.http.client import NodeClient
 
 _STRUCT = "Go struct field ModelMetadata."
-_GO_KINDS = {dict: "object", list: "array", bool: "bool", str: "string", Number: "number"}
 
 Model = dict[str, object]
 
 
 async def graph_metadata(client: NodeClient, root: Node, predictor: str, headers: Headers) -> Payload:
-    """The metadata of all nodes, asked one after the other, each before its children.
+    """The metadata of all nodes; they are called one after the other, each before its children.
 
     Raises: CallFailedError: a node failed, or its answer is no metadata.
             ExecutorPanicError: a node has no endpoint, or a parent no type.
@@ -78,7 +77,7 @@ async def _model(client: NodeClient, node: Node, headers: Headers) -> Model:
 
 
 def _members(value: object) -> Model:
-    """The known members that are not empty, in the order of Go's struct; Go finds them whatever their case."""
+    """The known members that are not empty, in the order of Go's struct; Go ignores the case of their names."""
     if value is None:
         return {}
     if not isinstance(value, Mapping):
@@ -142,5 +141,4 @@ def _custom(value: object) -> dict[str, str]:
 
 
 def _mismatch(value: object, wanted: str) -> CallFailedError:
-    kind = _GO_KINDS.get(type(value), "value")
-    return CallFailedError(f"json: cannot unmarshal {kind} into {wanted}")
+    return CallFailedError(f"json: cannot unmarshal {gojson.kind_of(value)} into {wanted}")

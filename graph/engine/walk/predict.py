@@ -1,4 +1,4 @@
-"""The meaning of the graph: which nodes see a request, in which order, and whose answer goes back.
+"""Predictions through the graph: which nodes get a request, in which order, and whose answer is returned.
 
 Source: executor/predictor/predictor_process.go of Seldon Core 1.17.1 and the recorded vectors. A node's payloads are
 logged around each of its steps, so a parent logs twice.
@@ -24,8 +24,8 @@ Step = Callable[[Node], Awaitable[Payload]]
 
 
 @dataclass(frozen=True)
-class Context:
-    """What belongs to one client request on its way through the graph."""
+class RequestContext:
+    """One client request: the headers for nodes, its id, whether its payloads are logged, and the routing so far."""
 
     headers: Headers
     puid: str
@@ -36,7 +36,7 @@ class Context:
 async def each_child(children: Sequence[Node], step: Step) -> list[Payload]:
     """The step's results for all children, run at the same time, in the order of the children.
 
-    All are awaited; then the failure of the first child that failed wins. A panic below is one of the whole process.
+    All are awaited; then the failure of the first failed child is raised. A panic in a child ends the whole executor.
     """
     if len(children) == 1:
         results: list[Payload | BaseException] = [await _settled(step(children[0]))]
@@ -60,17 +60,17 @@ async def _settled(step: Awaitable[Payload]) -> Payload | BaseException:
         return error
 
 
-def chosen(node: Node, index: int) -> Node:
+def child_at(node: Node, index: int) -> Node:
     """The child of that index.
 
-    Raises: ExecutorPanicError: there is none. The index is never wrapped.
+    Raises: ExecutorPanicError: there is no such child; a negative index does not count from the end.
     """
     if not 0 <= index < len(node.children):
         raise ExecutorPanicError(f"node {node.name} has {len(node.children)} children, and child {index} was chosen")
     return node.children[index]
 
 
-class GraphWalk:
+class PredictionWalk:
     """Predictions through the graph."""
 
     def __init__(self, client: NodeClient, event_log: EventLog, *, injects_routing: bool) -> None:
@@ -79,7 +79,7 @@ class GraphWalk:
         self._injects_routing = injects_routing
         self._random = random.Random()  # noqa: S311 - an A/B test, no secret
 
-    async def predict(self, node: Node, message: Payload, context: Context) -> Payload:
+    async def predict(self, node: Node, message: Payload, context: RequestContext) -> Payload:
         """The graph's answer below this node.
 
         Raises: CallFailedError: a node failed.  ExecutorPanicError: the real executor gives no answer here.
@@ -91,25 +91,25 @@ class GraphWalk:
         try:
             return inject(await self._transform_output(node, answer, context), context.routing)
         except CallFailedError as error:
-            # The executor writes the routing into an error's body too, and forgets the error when that works.
+            # The executor writes the routing into an error's body too, and then answers 200.
             failed = error.payload or Payload(error_body(error.info), "")
             injected = inject(failed, context.routing)
             if injected is failed:
                 raise
             return injected
 
-    async def _transform_input(self, node: Node, message: Payload, context: Context) -> Payload:
+    async def _transform_input(self, node: Node, message: Payload, context: RequestContext) -> Payload:
         if node.input_path is None:
             return message
         context.routing.setdefault(node.name, ALL_CHILDREN)
         return await self._logged_call(node, node.input_path, message, context)
 
-    async def _transform_output(self, node: Node, message: Payload, context: Context) -> Payload:
+    async def _transform_output(self, node: Node, message: Payload, context: RequestContext) -> Payload:
         if not node.transforms_output:
             return message
         return await self._logged_call(node, TRANSFORM_OUTPUT, message, context)
 
-    async def _children(self, node: Node, message: Payload, context: Context) -> Payload:
+    async def _children(self, node: Node, message: Payload, context: RequestContext) -> Payload:
         self._log_request(node, message, context)
         route = await self._route(node, message, context)
         if route == NO_CHILD:
@@ -122,13 +122,13 @@ class GraphWalk:
         if route == ALL_CHILDREN:
             outputs = await each_child(node.children, step)
         else:
-            outputs = [await step(chosen(node, route))]
+            outputs = [await step(child_at(node, route))]
         context.routing[node.name] = route
         answer = await self._aggregate(node, message, outputs, context) if node.aggregates else outputs[0]
         self._log_response(node, answer, context)
         return answer
 
-    async def _route(self, node: Node, message: Payload, context: Context) -> int:
+    async def _route(self, node: Node, message: Payload, context: RequestContext) -> int:
         if node.routes:
             return await self._asked_route(node, message, context)
         if node.ab_test is None:
@@ -137,7 +137,7 @@ class GraphWalk:
             raise CallFailedError(node.ab_test.error)
         return 0 if self._random.random() < node.ab_test.share else 1
 
-    async def _asked_route(self, node: Node, message: Payload, context: Context) -> int:
+    async def _asked_route(self, node: Node, message: Payload, context: RequestContext) -> int:
         try:
             reply = await self._client.call(node, ROUTE, message, context.headers)
         except CallFailedError as error:
@@ -145,7 +145,9 @@ class GraphWalk:
             raise CallFailedError(error.info, status=error.status) from error
         return route_index(reply.body)
 
-    async def _aggregate(self, node: Node, message: Payload, outputs: Sequence[Payload], context: Context) -> Payload:
+    async def _aggregate(
+        self, node: Node, message: Payload, outputs: Sequence[Payload], context: RequestContext
+    ) -> Payload:
         self._log_request(node, message, context)
         if not all(gojson.is_valid(output.body) for output in outputs):
             raise CallFailedError("Data is not JSON")
@@ -155,16 +157,16 @@ class GraphWalk:
         self._log_response(node, answer, context)
         return answer
 
-    async def _logged_call(self, node: Node, path: str, message: Payload, context: Context) -> Payload:
+    async def _logged_call(self, node: Node, path: str, message: Payload, context: RequestContext) -> Payload:
         self._log_request(node, message, context)
         answer = await self._client.call(node, path, message, context.headers)
         self._log_response(node, answer, context)
         return answer
 
-    def _log_request(self, node: Node, payload: Payload, context: Context) -> None:
+    def _log_request(self, node: Node, payload: Payload, context: RequestContext) -> None:
         if node.log is not None and node.log.requests and context.logs:
             self._events.log(node, events.REQUEST, payload, context.puid)
 
-    def _log_response(self, node: Node, payload: Payload, context: Context) -> None:
+    def _log_response(self, node: Node, payload: Payload, context: RequestContext) -> None:
         if node.log is not None and node.log.responses and context.logs:
             self._events.log(node, events.RESPONSE, payload, context.puid)

@@ -1,4 +1,4 @@
-"""Which child a router's answer names, and the answers that the real executor does not survive."""
+"""Which child a router's answer names, and the answers on which the real executor panics."""
 
 import math
 from collections.abc import Mapping
@@ -11,31 +11,30 @@ from graph.engine.go.json import Number
 ALL_CHILDREN = -1
 NO_CHILD = -2
 _INT64_LIMIT = 1 << 63
-_GO_KINDS = {dict: "object", list: "array", bool: "bool", str: "string"}
 
 
 def route_index(body: bytes) -> int:
     """The index in a `/route` answer: a child, -1 for all of them, -2 for none.
 
-    A SeldonMessage is tried first, then a bare list of integers. Whether the index exists is the caller's question.
+    A SeldonMessage is tried first, then a bare list of integers. The caller checks that the child exists.
 
     Raises: CallFailedError: the answer is neither; the info is Go's error text.
             ExecutorPanicError: it is a SeldonMessage without data, or with an empty payload.
     Source: seldon-core 1.17.1, executor/api/util/utils.go, as recorded in the vectors `routeparse-*`, `routepanic-*`.
     """
     try:
-        found = protojson.seldon_message(body)
+        message = protojson.seldon_message(body)
     except protojson.ProtoError:
         routes = _bare_list(body)
     else:
-        routes = _routes_of_message(found)
+        routes = _routes_of_message(message)
     if not routes:
         raise ExecutorPanicError("the route answer names no index")
     return routes[0]
 
 
-def _routes_of_message(found: Mapping[str, object]) -> list[int]:
-    data = found.get("data")
+def _routes_of_message(message: Mapping[str, object]) -> list[int]:
+    data = message.get("data")
     if not isinstance(data, Mapping):
         raise ExecutorPanicError("the route answer has no data")
     if "ndarray" in data:
@@ -88,7 +87,7 @@ def _integer(item: object) -> int:
     if item is None:
         return 0
     if isinstance(item, Number):
-        # Twenty signs hold every int64; longer ones would only cost time.
+        # Every int64 has at most twenty characters; longer texts would only cost time.
         if item.lstrip("-").isdigit() and len(item) <= 20 and -_INT64_LIMIT <= int(item) < _INT64_LIMIT:  # noqa: PLR2004
             return int(item)
         raise CallFailedError(f"json: cannot unmarshal number {item} into Go value of type int")
@@ -96,5 +95,4 @@ def _integer(item: object) -> int:
 
 
 def _mismatch(value: object, wanted: str) -> CallFailedError:
-    kind = "number" if isinstance(value, Number) else _GO_KINDS.get(type(value), "value")
-    return CallFailedError(f"json: cannot unmarshal {kind} into Go value of type {wanted}")
+    return CallFailedError(f"json: cannot unmarshal {gojson.kind_of(value)} into Go value of type {wanted}")

@@ -13,11 +13,10 @@ import jsonschema
 import pytest
 import yaml
 from hypothesis import given
-from support.broken_documents import broken, rich_document
+from support.broken_documents import PLUGIN_VOLUMES, broken, rich_document
 
 from graph.spec.base import Wire
 from graph.spec.deployment import SeldonDeployment
-from graph.spec.volumes import OTHER_KINDS
 from graph.validation.validate import problems
 
 KINDS = {str: "string", int: "integer", bool: "boolean"}
@@ -97,10 +96,8 @@ def left_out(schema: dict[str, Any], kind: Any, path: str, depth: int = 0) -> It
             )
 
 
-def test_what_our_types_leave_out_of_the_crd_is_said_to_be_not_supported(schema: dict[str, Any]) -> None:
-    pod = ".spec.predictors.componentSpecs.spec"
-    named = {f"{pod}.volumes.{kind}" for kind in OTHER_KINDS} | {f"{pod}.ephemeralContainers"}
-    assert set(left_out(schema, SeldonDeployment, "")) == named
+def test_our_types_have_every_field_of_the_crd(schema: dict[str, Any]) -> None:
+    assert list(left_out(schema, SeldonDeployment, "")) == []
 
 
 @given(document=broken())
@@ -112,6 +109,14 @@ def test_what_the_crd_refuses_we_refuse(strict: jsonschema.Draft202012Validator,
 def test_the_crd_takes_the_document_that_the_others_are_made_of(strict: jsonschema.Draft202012Validator) -> None:
     assert list(strict.iter_errors(rich_document())) == []
     assert problems(rich_document()) == []
+
+
+@pytest.mark.parametrize("kind", PLUGIN_VOLUMES)
+def test_the_crd_takes_a_volume_of_each_plugin(strict: jsonschema.Draft202012Validator, kind: str) -> None:
+    document = rich_document()
+    pod = document["spec"]["predictors"][0]["componentSpecs"][0]["spec"]
+    pod["volumes"] = [{"name": "v", kind: PLUGIN_VOLUMES[kind]}]
+    assert list(strict.iter_errors(document)) == []
 
 
 @pytest.fixture(scope="module")

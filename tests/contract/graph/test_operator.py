@@ -9,7 +9,7 @@ import pytest
 from support.operator_cases import operator_cases
 
 from graph.engine.commandline import engine_config
-from graph.local.plan import LocalOptions, plan
+from graph.local.plan import LocalOptions, plan_graph
 from graph.operator.defaults import assign_ports, container_env, with_defaults
 from graph.operator.executor_container import encoded, executor_annotations, executor_arguments, executor_env
 from graph.seldon import PREDICTOR
@@ -137,7 +137,7 @@ def test_the_local_runner_gives_each_component_the_recorded_env_and_ports_and_no
             for each in container["env"]
             if "valueFrom" in each
         }
-        here = plan(deployment, LocalOptions(environ=elsewhere, log_dir=Path("logs"), predictor=name))
+        here = plan_graph(deployment, LocalOptions(environ=elsewhere, log_dir=Path("logs"), predictor=name))
         assert {each.name: each.env for each in here.components} == {
             each: {variable["name"]: variable.get("value", "from elsewhere") for variable in container["env"]}
             for each, container in containers.items()
@@ -151,7 +151,7 @@ def test_the_local_runner_moves_only_ports_when_it_is_given_free_ones(case: dict
     deployment = typed(case)
     elsewhere = dict.fromkeys(("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_PASSWORD"), "x")
     there, here = (
-        plan(deployment, LocalOptions(environ=elsewhere, log_dir=Path("logs"), free_ports=free))
+        plan_graph(deployment, LocalOptions(environ=elsewhere, log_dir=Path("logs"), free_ports=free))
         for free in (False, True)
     )
     for one, other in zip(there.components, here.components, strict=True):
@@ -163,6 +163,6 @@ def test_nodes_are_reached_at_the_recorded_ports_on_this_machine(case: dict[str,
     deployment = typed(case)
     for name, (_, *recorded) in case["nodes"].items():
         elsewhere = dict.fromkeys(("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_PASSWORD"), "x")
-        here = plan(deployment, LocalOptions(environ=elsewhere, log_dir=Path("logs"), predictor=name))
+        here = plan_graph(deployment, LocalOptions(environ=elsewhere, log_dir=Path("logs"), predictor=name))
         wanted = [{**each["endpoint"], "service_host": "127.0.0.1"} if each["endpoint"] else None for each in recorded]
         assert [unit.endpoint and unit.endpoint.to_wire() for unit in here.predictor.graph.walk()] == wanted

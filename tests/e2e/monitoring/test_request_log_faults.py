@@ -15,7 +15,7 @@ from support.postgres import postgres_server
 from support.sinks import SinkProcess, sink_process
 
 from monitoring.request_log.database import RequestLogDatabase
-from monitoring.request_log.events import Event, Kind
+from monitoring.request_log.events import Event, EventKind
 from monitoring.request_log.settings import RequestLogSettings
 
 WAIT_S = 30.0
@@ -30,8 +30,8 @@ def until(what: Callable[[], bool]) -> None:
 
 
 def pair(number: int) -> list[Event]:
-    asked = event(Kind.REQUEST, {"jsonData": {"storeId": "4"}}, f"r-{number}")
-    return [asked, event(Kind.RESPONSE, answer(entry("4"), entry(f"{number}")), f"r-{number}")]
+    asked = event(EventKind.REQUEST, {"jsonData": {"storeId": "4"}}, f"r-{number}")
+    return [asked, event(EventKind.RESPONSE, answer(entry("4"), entry(f"{number}")), f"r-{number}")]
 
 
 def keys_in(url: str) -> list[tuple[str, int]]:
@@ -109,7 +109,7 @@ def test_a_postgresql_that_hangs_fills_the_queue_and_gets_all_of_it_when_it_is_b
     postgres_url: str, tmp_path: Path
 ) -> None:
     settings = {"url": postgres_url, "database_timeout_s": 1, "queue_events": 40, "pair_wait_s": 0.1}
-    sent = [event(Kind.RESPONSE, answer(entry("4")), f"hang-{number}") for number in range(60)]
+    sent = [event(EventKind.RESPONSE, answer(entry("4")), f"hang-{number}") for number in range(60)]
     with sink_process(tmp_path, **settings) as sink, psycopg.connect(_plain(postgres_url)) as other:
         other.execute("LOCK TABLE request_log_forecasts IN ACCESS EXCLUSIVE MODE")
         statuses = [sink.send(each) for each in sent]

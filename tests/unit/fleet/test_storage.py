@@ -47,6 +47,20 @@ def test_an_array_is_memory_mapped_and_read_only_when_asked_for(path: Path) -> N
         Fleet.open(path, verify=True)
 
 
+def test_a_row_view_is_one_stores_part_of_every_array_and_reads_only_what_is_asked_for(path: Path) -> None:
+    (path / "fallback.npy").write_bytes(bytes((path / "fallback.npy").stat().st_size))
+    fleet = Fleet.open(path)
+    row = fleet.row_view("3")
+    beta = fleet.parameters.beta
+    np.testing.assert_array_equal(row["beta"], beta[[fleet.store_ids.index("3")]])
+    assert np.shares_memory(row["beta"], beta)
+    assert row["store_ids"].tolist() == [b"3"]
+    assert set(row) == {file.stem for file in path.glob("*.npy")}
+    assert row.meta["n_stores"] == 4
+    with pytest.raises(UnknownStoreError, match="unknown store '9'"):
+        fleet.row_view("9")
+
+
 def test_a_torn_directory_names_the_file(path: Path) -> None:
     with (path / "beta.npy").open("r+b") as file:
         file.truncate(100)

@@ -9,8 +9,8 @@ import pytest
 from support.logged_events import answer, entry, error_entry, event
 
 from monitoring.request_log.database import RequestLogDatabase
-from monitoring.request_log.events import Event, Head, Kind
-from monitoring.request_log.intake import Answer
+from monitoring.request_log.events import Event, EventHeader, EventKind
+from monitoring.request_log.intake import Exchange
 from monitoring.request_log.items import items_of
 from monitoring.request_log.settings import RequestLogSettings
 from storecast import __main__ as command_line
@@ -27,9 +27,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     database = RequestLogDatabase(RequestLogSettings().database_url(tmp_path))
     database.prepare()
     for issued_at, request_id in ((OLD, "old"), (NEW, "new")):
-        sent = event(Kind.RESPONSE, answer(entry("4", 3), error_entry("x")), request_id)
-        moved = Event(Head(sent.head.kind, sent.head.origin, issued_at), sent.body, 0.0)
-        database.write(items_of(Answer(moved, None)))
+        sent = event(EventKind.RESPONSE, answer(entry("4", 3), error_entry("x")), request_id)
+        moved = Event(EventHeader(sent.header.kind, sent.header.origin, issued_at), sent.body, 0.0)
+        database.write(items_of(Exchange(moved, None)))
     database.close()
     return tmp_path
 
@@ -56,7 +56,7 @@ def test_show_names_the_error_of_an_item(home: Path, capsys: pytest.CaptureFixtu
 
 def test_a_store_id_that_a_client_made_up_forges_no_line_and_moves_no_cursor() -> None:
     forged = error_entry("x\n2026-01-01 00:00:00  4  forged\x1b[2J\u202e")
-    shown = request_log.table(items_of(Answer(event(Kind.RESPONSE, answer(forged)), None)))
+    shown = request_log.table(items_of(Exchange(event(EventKind.RESPONSE, answer(forged)), None)))
     assert len(shown.splitlines()) == 2
     assert shown.replace("\n", "").isprintable()
     assert r"x\n2026-01-01 00:00:00  4  forged\x1b[2J\u202e" in shown

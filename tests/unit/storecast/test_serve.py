@@ -7,13 +7,13 @@ import pytest
 from graph import GraphOptions, render, to_yaml
 from graph.errors import UsageError
 from graph.local.free_ports import free_ports
-from graph.local.plan import plan
+from graph.local.plan import plan_graph
 from storecast.commands.serve import deployment_of, first_store, local_options
 
 
 def env_of(name: str, environ: dict[str, str], fleet_uri: str | None = None) -> dict[str, str]:
     options = local_options(Path("/home"), environ, port=0, fleet_uri=fleet_uri)
-    components = plan(render(GraphOptions(challenger_share=10)), options).components
+    components = plan_graph(render(GraphOptions(challenger_share=10)), options).components
     return dict(next(each for each in components if each.name == name).env)
 
 

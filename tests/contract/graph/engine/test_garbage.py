@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.running_engines import config, running, said_to
 
-from graph.engine import Engine
+from graph.engine import GraphEngine
 
 PLAIN = "400 Bad Request"
 SECRET = b"garbage-that-nobody-repeats"
@@ -170,7 +170,7 @@ def test_whatever_comes_the_engine_lives_and_no_traceback_is_logged(caplog: pyte
             assert not answer or answer.startswith(b"HTTP/1.")
 
     with closing(asyncio.new_event_loop()) as loop:
-        engine = Engine(config({"name": "x"}))
+        engine = GraphEngine(config({"name": "x"}))
         loop.run_until_complete(engine.start())
         port = engine.port
         ask()

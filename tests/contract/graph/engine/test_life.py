@@ -11,20 +11,20 @@ from support.raw_http import Message, ask
 from support.running_engines import PREDICTIONS, config, model, running, scripted
 from support.vector_replay import replay
 
-from graph.engine import Engine
+from graph.engine import GraphEngine
 from graph.errors import ComponentError, UsageError
 
 ROOT = Path(__file__).parents[4]
 
 
-async def predict(engine: Engine) -> Message:
+async def predict(engine: GraphEngine) -> Message:
     return await ask(engine.port, "POST", PREDICTIONS, [], b"{}", chunked=False)
 
 
 def test_a_taken_port_is_said_with_its_number() -> None:
     async def run() -> str:
         async with running(config({"name": "x"})) as first:
-            second = Engine(config({"name": "x"}, port=first.port))
+            second = GraphEngine(config({"name": "x"}, port=first.port))
             with pytest.raises(ComponentError) as failed:
                 await second.start()
             await second.stop()
@@ -35,12 +35,12 @@ def test_a_taken_port_is_said_with_its_number() -> None:
 
 def test_the_port_is_known_only_after_the_start() -> None:
     with pytest.raises(UsageError, match=r"call start\(\) first"):
-        _ = Engine(config({"name": "x"})).port
+        _ = GraphEngine(config({"name": "x"})).port
 
 
 def test_a_stopped_engine_can_be_started_again() -> None:
     async def run() -> list[str]:
-        engine = Engine(config({"name": "x"}))
+        engine = GraphEngine(config({"name": "x"}))
         statuses = []
         for _ in range(2):
             await engine.start()
@@ -198,7 +198,7 @@ def test_a_process_ends_in_time_whatever_hangs_and_says_by_its_code_whether_answ
 
 def test_a_client_that_never_ends_its_body_holds_up_the_end_no_longer_than_the_graceful_timeout() -> None:
     async def run() -> tuple[bool, bytes]:
-        engine = Engine(config({"name": "x"}, graceful_timeout_s=0.2))
+        engine = GraphEngine(config({"name": "x"}, graceful_timeout_s=0.2))
         await engine.start()
         reader, writer = await asyncio.open_connection("127.0.0.1", engine.port)
         writer.write(f"POST {PREDICTIONS} HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n{{".encode())
@@ -214,7 +214,7 @@ def test_a_client_that_never_ends_its_body_holds_up_the_end_no_longer_than_the_g
 
 def test_connections_that_wait_for_their_next_request_do_not_hold_up_the_end() -> None:
     async def run() -> tuple[bool, bytes]:
-        engine = Engine(config({"name": "x"}, graceful_timeout_s=600.0))
+        engine = GraphEngine(config({"name": "x"}, graceful_timeout_s=600.0))
         await engine.start()
         unused = await asyncio.open_connection("127.0.0.1", engine.port)
         reader, writer = await asyncio.open_connection("127.0.0.1", engine.port)

@@ -17,9 +17,9 @@ from support.postgres import postgres_server
 
 from monitoring.request_log.database import RequestLogDatabase
 from monitoring.request_log.errors import DatabaseAwayError, RequestLogUsageError, RowsRefusedError
-from monitoring.request_log.events import Kind
+from monitoring.request_log.events import EventKind
 from monitoring.request_log.export import write_parquet
-from monitoring.request_log.intake import Answer
+from monitoring.request_log.intake import Exchange
 from monitoring.request_log.items import LoggedItem, items_of
 
 
@@ -52,9 +52,9 @@ def database(url: URL) -> Iterator[RequestLogDatabase]:
 
 
 def items(*stores: str, request_id: str = "r-1", days_later: float = 0.0) -> list[LoggedItem]:
-    response = event(Kind.RESPONSE, answer(*(entry(store) for store in stores)), request_id)
+    response = event(EventKind.RESPONSE, answer(*(entry(store) for store in stores)), request_id)
     moved = ISSUED_AT + timedelta(days=days_later)
-    return [replace(item, issued_at=moved) for item in items_of(Answer(response, None))]
+    return [replace(item, issued_at=moved) for item in items_of(Exchange(response, None))]
 
 
 def everything(database: RequestLogDatabase) -> list[LoggedItem]:
@@ -64,7 +64,7 @@ def everything(database: RequestLogDatabase) -> list[LoggedItem]:
 def test_a_row_comes_back_as_it_was_written(database: RequestLogDatabase) -> None:
     said = entry("4\N{SNOWMAN}'\"*/", 2)
     said["forecast"][0] |= {"value": 1 / 3, "note": "closed"}
-    written = items_of(Answer(event(Kind.RESPONSE, answer(said, error_entry("x"))), None))
+    written = items_of(Exchange(event(EventKind.RESPONSE, answer(said, error_entry("x"))), None))
     assert database.write(written) == 2
     forecast, error = database.recent(5)
     assert forecast == replace(written[0], days=list(written[0].days))
@@ -84,9 +84,9 @@ def by_rows(request_id: str = "r-1") -> tuple[list[LoggedItem], list[LoggedItem]
     spans = [("4", "2015-06-20", "2015-06-21"), ("4", "2015-06-22", "2015-06-23"), ("5", "2015-06-20", "2015-06-21")]
     rows = [row for store, first, _ in spans for row in rows_of(store, first, 2)]
     names = ["store_id", "begin_date", "end_date"]
-    request = event(Kind.REQUEST, {"data": {"names": names, "ndarray": spans}}, request_id)
-    response = event(Kind.RESPONSE, table(rows), request_id)
-    return items_of(Answer(response, None)), items_of(Answer(response, request))
+    request = event(EventKind.REQUEST, {"data": {"names": names, "ndarray": spans}}, request_id)
+    response = event(EventKind.RESPONSE, table(rows), request_id)
+    return items_of(Exchange(response, None)), items_of(Exchange(response, request))
 
 
 @pytest.mark.parametrize("turn", [1, -1])
@@ -223,7 +223,7 @@ def test_pruning_removes_what_is_old_in_pieces_and_nothing_else(database: Reques
 
 
 def test_the_export_has_one_row_a_forecast_day(database: RequestLogDatabase, tmp_path: Path) -> None:
-    database.write(items_of(Answer(event(Kind.RESPONSE, answer(entry("4", 2), error_entry("x"))), None)))
+    database.write(items_of(Exchange(event(EventKind.RESPONSE, answer(entry("4", 2), error_entry("x"))), None)))
     database.write(items("5", request_id="r-2", days_later=1))
     path = tmp_path / "new" / "log.parquet"
     assert write_parquet(database.between(chunk=1), path) == 4

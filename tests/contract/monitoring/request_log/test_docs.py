@@ -14,8 +14,8 @@ from support.postgres import postgres_server
 from support.prometheus import tool
 
 from monitoring.request_log.database import RequestLogDatabase
-from monitoring.request_log.events import Kind
-from monitoring.request_log.intake import Answer
+from monitoring.request_log.events import EventKind
+from monitoring.request_log.intake import Exchange
 from monitoring.request_log.items import items_of
 from monitoring.request_log.metrics import Dropped
 from monitoring.request_log.settings import RequestLogSettings
@@ -37,7 +37,7 @@ def filled(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         database = RequestLogDatabase(make_url(url))
         database.prepare()
         said = answer(entry("4", 3), entry("5"), error_entry("x"))
-        database.write(items_of(Answer(event(Kind.RESPONSE, said), None)))
+        database.write(items_of(Exchange(event(EventKind.RESPONSE, said), None)))
         database.close()
         return url
 

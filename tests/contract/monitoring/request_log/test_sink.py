@@ -15,8 +15,8 @@ from support.logged_events import answer, entry, event, headers, recorded
 
 from monitoring.request_log import writer
 from monitoring.request_log.database import RequestLogDatabase
-from monitoring.request_log.events import Event, Kind
-from monitoring.request_log.intake import Answer
+from monitoring.request_log.events import Event, EventKind
+from monitoring.request_log.intake import Exchange
 from monitoring.request_log.items import LoggedItem, items_of
 from monitoring.request_log.settings import RequestLogSettings
 from monitoring.request_log.sink import Sink
@@ -39,8 +39,8 @@ class Running:
             return reply.status, await reply.text()
 
     async def send(self, each: Event) -> int:
-        head = each.head
-        sent = headers(head.kind, head.origin.request_id, head.origin.node)
+        header = each.header
+        sent = headers(header.kind, header.origin.request_id, header.origin.node)
         return (await self.post(each.body, sent))[0]
 
     async def metric(self, name: str, **labels: str) -> float:
@@ -90,8 +90,8 @@ async def until_written(live: Running, count: int) -> None:
 
 def test_a_request_and_its_answer_become_rows_and_the_page_counts_them(tmp_path: Path) -> None:
     async def scenario(live: Running) -> None:
-        assert await live.send(event(Kind.REQUEST, {"jsonData": {"storeId": "4"}})) == 202
-        assert await live.send(event(Kind.RESPONSE, SAID)) == 202
+        assert await live.send(event(EventKind.REQUEST, {"jsonData": {"storeId": "4"}})) == 202
+        assert await live.send(event(EventKind.RESPONSE, SAID)) == 202
         await until_written(live, 2)
         assert [row.store_id for row in live.rows()] == ["4", "5"]
         assert await live.metric("events_total", type="request") == 1
@@ -114,7 +114,7 @@ def test_every_event_that_the_real_executor_sent_is_accepted_and_none_is_a_forec
 
 def test_the_end_writes_a_response_that_still_waits_for_its_request(tmp_path: Path) -> None:
     async def scenario(live: Running) -> None:
-        await live.send(event(Kind.RESPONSE, SAID))
+        await live.send(event(EventKind.RESPONSE, SAID))
         assert live.rows() == []
         assert await live.metric("pairs_waiting") == 1
 
@@ -124,7 +124,7 @@ def test_the_end_writes_a_response_that_still_waits_for_its_request(tmp_path: Pa
 
 def test_a_response_that_nobody_asked_for_is_written_after_its_wait(tmp_path: Path) -> None:
     async def scenario(live: Running) -> None:
-        await live.send(event(Kind.RESPONSE, SAID))
+        await live.send(event(EventKind.RESPONSE, SAID))
         await until_written(live, 2)
         assert await live.metric("unpaired_responses_total") == 1
 
@@ -133,7 +133,7 @@ def test_a_response_that_nobody_asked_for_is_written_after_its_wait(tmp_path: Pa
 
 def test_an_event_that_is_sent_again_gives_no_second_row(tmp_path: Path) -> None:
     async def scenario(live: Running) -> None:
-        pair = (event(Kind.REQUEST, {"jsonData": {"storeId": "4"}}), event(Kind.RESPONSE, SAID))
+        pair = (event(EventKind.REQUEST, {"jsonData": {"storeId": "4"}}), event(EventKind.RESPONSE, SAID))
         for each in (*pair, *pair):
             assert await live.send(each) == 202
         await until_written(live, 2)
@@ -142,7 +142,7 @@ def test_an_event_that_is_sent_again_gives_no_second_row(tmp_path: Path) -> None
     run(tmp_path, scenario)
 
     async def after_a_restart(live: Running) -> None:
-        await live.send(event(Kind.RESPONSE, SAID))
+        await live.send(event(EventKind.RESPONSE, SAID))
 
         async def is_known() -> bool:
             return await live.metric("rows_total", outcome="present") == 2
@@ -161,7 +161,7 @@ def test_what_is_no_event_of_the_executor_is_400_and_says_why(
     changed: dict[str, str], reason: str, tmp_path: Path
 ) -> None:
     async def scenario(live: Running) -> None:
-        status, told = await live.post(b"{}", headers(Kind.RESPONSE) | changed)
+        status, told = await live.post(b"{}", headers(EventKind.RESPONSE) | changed)
         assert (status, reason in told) == (400, True)
         assert await live.metric("dropped_events_total", reason="bad_headers") == 1
 
@@ -171,8 +171,8 @@ def test_what_is_no_event_of_the_executor_is_400_and_says_why(
 @pytest.mark.parametrize(("body", "reason"), [(b"{", "not_json"), (b'{"strData": "x"}', "not_a_forecast")])
 def test_a_body_that_is_no_forecast_is_accepted_and_counted(body: bytes, reason: str, tmp_path: Path) -> None:
     async def scenario(live: Running) -> None:
-        assert await live.send(event(Kind.REQUEST, b"asked")) == 202
-        assert await live.send(event(Kind.RESPONSE, body)) == 202
+        assert await live.send(event(EventKind.REQUEST, b"asked")) == 202
+        assert await live.send(event(EventKind.RESPONSE, body)) == 202
 
         async def is_counted() -> bool:
             return await live.metric("dropped_events_total", reason=reason) == 1
@@ -186,14 +186,14 @@ def test_a_body_that_is_no_forecast_is_accepted_and_counted(body: bytes, reason:
 def test_an_answer_that_our_own_code_cannot_read_costs_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def read(answer: Answer) -> list[LoggedItem]:
-        if answer.response.head.origin.request_id == "poison":
+    def read(exchange: Exchange) -> list[LoggedItem]:
+        if exchange.response.header.origin.request_id == "poison":
             raise ZeroDivisionError("quotes secret-store")
-        return items_of(answer)
+        return items_of(exchange)
 
     async def scenario(live: Running) -> None:
         for request_id in ("poison", "good"):
-            assert await live.send(event(Kind.RESPONSE, SAID, request_id)) == 202
+            assert await live.send(event(EventKind.RESPONSE, SAID, request_id)) == 202
         await until_written(live, 2)
         assert {row.request_id for row in live.rows()} == {"good"}
         assert await live.metric("dropped_events_total", reason="unreadable") == 1
@@ -208,7 +208,7 @@ def test_an_answer_that_our_own_code_cannot_read_costs_no_other(
 
 def test_feedback_is_accepted_and_gives_no_row(tmp_path: Path) -> None:
     async def scenario(live: Running) -> None:
-        assert await live.send(event(Kind.FEEDBACK, {"reward": 1})) == 202
+        assert await live.send(event(EventKind.FEEDBACK, {"reward": 1})) == 202
         assert await live.metric("dropped_events_total", reason="feedback") == 1
 
     run(tmp_path, scenario)
@@ -220,8 +220,8 @@ def test_an_event_above_the_limit_is_413_with_and_without_its_length(tmp_path: P
             yield b"x" * 50
 
     async def scenario(live: Running) -> None:
-        assert await live.send(event(Kind.RESPONSE, b"x" * 101)) == 413
-        async with live.session.post("/", data=chunks(), headers=headers(Kind.RESPONSE)) as reply:
+        assert await live.send(event(EventKind.RESPONSE, b"x" * 101)) == 413
+        async with live.session.post("/", data=chunks(), headers=headers(EventKind.RESPONSE)) as reply:
             assert reply.status == 413
         assert await live.metric("dropped_events_total", reason="too_large") == 2
         assert await live.metric("queue_bytes") == 0
@@ -234,10 +234,10 @@ def test_a_body_counts_as_large_as_it_was_sent_and_is_never_decompressed(encodin
     bomb = gzip.compress(b" " * 1_000_000)
 
     async def scenario(live: Running) -> None:
-        sent = headers(Kind.REQUEST) | {"Content-Encoding": encoding}
+        sent = headers(EventKind.REQUEST) | {"Content-Encoding": encoding}
         assert (await live.post(bomb, sent))[0] == 202
         assert await live.metric("queue_bytes") == len(bomb)
-        sent = headers(Kind.RESPONSE) | {"Content-Encoding": encoding}
+        sent = headers(EventKind.RESPONSE) | {"Content-Encoding": encoding}
         assert (await live.post(bomb, sent))[0] == 202
 
         async def is_counted() -> bool:
@@ -250,7 +250,7 @@ def test_a_body_counts_as_large_as_it_was_sent_and_is_never_decompressed(encodin
 
 def test_a_sender_that_goes_away_in_the_middle_of_a_body_leaves_its_room(tmp_path: Path) -> None:
     async def scenario(live: Running) -> None:
-        lines = [f"{name}: {value}" for name, value in headers(Kind.RESPONSE).items()]
+        lines = [f"{name}: {value}" for name, value in headers(EventKind.RESPONSE).items()]
         head = "\r\n".join(["POST / HTTP/1.1", "Host: sink", "Content-Length: 100", *lines, "", "half a body"])
         _, sender = await asyncio.open_connection("127.0.0.1", live.port)
         sender.write(head.encode())
@@ -275,7 +275,7 @@ def test_a_locked_database_fills_the_queue_then_503_and_all_that_was_accepted_is
     async def scenario(live: Running) -> None:
         lock = sqlite3.connect(tmp_path / "request-log.sqlite", isolation_level=None)
         lock.execute("BEGIN EXCLUSIVE")
-        statuses = [await live.send(event(Kind.RESPONSE, SAID, f"r-{n}")) for n in range(8)]
+        statuses = [await live.send(event(EventKind.RESPONSE, SAID, f"r-{n}")) for n in range(8)]
         assert statuses == [202] * 5 + [503] * 3
         assert await live.metric("dropped_events_total", reason="queue_full") == 3
 
@@ -290,7 +290,7 @@ def test_a_locked_database_fills_the_queue_then_503_and_all_that_was_accepted_is
         lock.close()
         await until_written(live, 10)
         assert {row.request_id for row in live.rows()} == {f"r-{n}" for n in range(5)}
-        assert await live.send(event(Kind.RESPONSE, SAID, "r-9")) == 202
+        assert await live.send(event(EventKind.RESPONSE, SAID, "r-9")) == 202
 
     run(tmp_path, scenario, queue_events=5, pair_wait_s=0.05)
 
@@ -299,12 +299,12 @@ def test_a_queue_that_is_full_of_bytes_is_503(tmp_path: Path) -> None:
     async def scenario(live: Running) -> None:
         lock = sqlite3.connect(tmp_path / "request-log.sqlite", isolation_level=None)
         lock.execute("BEGIN EXCLUSIVE")
-        assert [await live.send(event(Kind.RESPONSE, SAID, f"r-{n}")) for n in range(3)] == [202, 202, 503]
+        assert [await live.send(event(EventKind.RESPONSE, SAID, f"r-{n}")) for n in range(3)] == [202, 202, 503]
         assert await live.metric("queue_bytes") == 2 * size
         lock.close()
         await until_written(live, 4)
 
-    size = len(event(Kind.RESPONSE, SAID).body)
+    size = len(event(EventKind.RESPONSE, SAID).body)
     run(tmp_path, scenario, queue_bytes=int(2.5 * size), pair_wait_s=0.05)
 
 
@@ -313,7 +313,7 @@ def test_tables_that_somebody_dropped_are_made_again(tmp_path: Path) -> None:
         with sqlite3.connect(tmp_path / "request-log.sqlite") as connection:
             connection.execute("DROP TABLE request_log_forecasts")
         connection.close()
-        await live.send(event(Kind.RESPONSE, SAID))
+        await live.send(event(EventKind.RESPONSE, SAID))
         await until_written(live, 2)
         assert await live.metric("database_failures_total") >= 1
 
@@ -329,8 +329,8 @@ def test_what_cannot_be_written_until_the_end_is_counted_as_lost(tmp_path: Path)
         lock.execute("BEGIN EXCLUSIVE")
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
             for number in range(3):
-                sent = headers(Kind.RESPONSE, f"r-{number}")
-                async with session.post("/", data=event(Kind.RESPONSE, SAID).body, headers=sent) as reply:
+                sent = headers(EventKind.RESPONSE, f"r-{number}")
+                async with session.post("/", data=event(EventKind.RESPONSE, SAID).body, headers=sent) as reply:
                     assert reply.status == 202
         lost = await sink.stop()
         lock.close()
@@ -348,7 +348,7 @@ def test_one_answer_that_the_database_refuses_costs_no_other(tmp_path: Path) -> 
                 "BEGIN SELECT RAISE(ABORT, 'no'); END"
             )
         connection.close()
-        await live.send(event(Kind.RESPONSE, SAID))
+        await live.send(event(EventKind.RESPONSE, SAID))
         await until_written(live, 1)
         assert [row.store_id for row in live.rows()] == ["4"]
         assert await live.metric("rows_total", outcome="refused") == 1
@@ -359,9 +359,10 @@ def test_one_answer_that_the_database_refuses_costs_no_other(tmp_path: Path) -> 
 def test_rows_that_are_too_old_go_when_the_sink_starts(tmp_path: Path) -> None:
     async def fill(live: Running) -> None:
         await live.post(
-            event(Kind.RESPONSE, SAID).body, headers(Kind.RESPONSE, "old", **{"ce-time": "2001-01-01T00:00:00Z"})
+            event(EventKind.RESPONSE, SAID).body,
+            headers(EventKind.RESPONSE, "old", **{"ce-time": "2001-01-01T00:00:00Z"}),
         )
-        await live.send(event(Kind.RESPONSE, SAID, "new"))
+        await live.send(event(EventKind.RESPONSE, SAID, "new"))
 
     async def is_pruned(live: Running) -> None:
         async def pruned() -> bool:
@@ -376,8 +377,8 @@ def test_rows_that_are_too_old_go_when_the_sink_starts(tmp_path: Path) -> None:
 
 def test_no_payload_and_no_store_reaches_the_log_of_the_sink(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario(live: Running) -> None:
-        await live.send(event(Kind.RESPONSE, answer(entry("secret-store"))))
-        await live.send(event(Kind.RESPONSE, b'{"secret": 1', "r-2"))
+        await live.send(event(EventKind.RESPONSE, answer(entry("secret-store"))))
+        await live.send(event(EventKind.RESPONSE, b'{"secret": 1', "r-2"))
 
     with caplog.at_level("DEBUG", logger="monitoring"):
         run(tmp_path, scenario)

@@ -12,14 +12,14 @@ from support.local_graphs import tiny_document, tiny_options
 
 from graph import errors
 from graph.errors import GraphError, UsageError
-from graph.local.plan import GraphPlan, plan
-from graph.local.process import Plan, Restarts
+from graph.local.plan import GraphPlan, plan_graph
+from graph.local.process import ProcessSpec, RestartPolicy
 from graph.render import GraphOptions, render
 from graph.spec.deployment import SeldonDeployment
 
 
 def planned(document: Mapping[str, Any], **options: Any) -> GraphPlan:  # noqa: ANN401 - any option
-    return plan(SeldonDeployment.from_wire(document), tiny_options(Path("logs"), **options))
+    return plan_graph(SeldonDeployment.from_wire(document), tiny_options(Path("logs"), **options))
 
 
 def first_container(document: dict[str, Any]) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def first_container(document: dict[str, Any]) -> dict[str, Any]:
     return container
 
 
-def first(document: Mapping[str, Any], **options: Any) -> Plan:  # noqa: ANN401 - any option
+def first(document: Mapping[str, Any], **options: Any) -> ProcessSpec:  # noqa: ANN401 - any option
     return planned(document, **options).components[0]
 
 
@@ -160,7 +160,7 @@ def test_a_whole_secret_cannot_be_looked_up_unless_it_is_optional() -> None:
 
 
 def test_the_rendered_graph_can_be_planned_with_one_exported_variable() -> None:
-    here = plan(
+    here = plan_graph(
         render(GraphOptions(shards=2)), tiny_options(Path("logs"), environ={"MLFLOW_TRACKING_URI": "sqlite://"})
     )
     assert [each.name for each in here.components] == ["router", "forecaster-0", "forecaster-1", "fallback"]
@@ -190,7 +190,7 @@ def test_a_logger_that_names_a_service_of_the_cluster_logs_to_the_default_here(u
 
 
 def test_waits_double_up_to_the_longest_and_jitter_stays_within_its_share() -> None:
-    restarts = Restarts(first_s=1.0, longest_s=5.0, jitter=0.2)
+    restarts = RestartPolicy(first_s=1.0, longest_s=5.0, jitter=0.2)
     assert [restarts.wait_s(deaths, 0.5) for deaths in (1, 2, 3, 4, 1000)] == [1.0, 2.0, 4.0, 5.0, 5.0]
     assert [restarts.wait_s(1, chance) for chance in (0.0, 0.5, 1.0)] == [0.8, 1.0, 1.2]
 

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from support.broken_documents import broken
+from support.broken_documents import PLUGIN_VOLUMES, broken
 from support.operator_cases import operator_case
 
 from graph.errors import UsageError, ValidationError
-from graph.spec.volumes import OTHER_KINDS
 from graph.validation.documents import load, validate_files
 from graph.validation.validate import problems, validate
 
@@ -280,23 +279,32 @@ def test_a_graph_of_ten_levels_is_taken_and_of_eleven_refused() -> None:
     assert paths(lambda document: nest(document, 11)) == [ROOT + ".children[0]" * 11]
 
 
-@pytest.mark.parametrize("kind", OTHER_KINDS)
-def test_a_volume_of_the_crd_that_is_not_modelled_is_said_to_be_not_supported(kind: str) -> None:
+@pytest.mark.parametrize("kind", PLUGIN_VOLUMES)
+def test_a_volume_of_a_storage_plugin_is_taken_and_kept_as_it_is(kind: str) -> None:
     document = right_deployment()
-    mount({kind: {"readOnly": True}})(document)
-    (problem,) = problems(document)
-    assert problem.path == f"{POD}.spec.volumes[0].{kind}"
-    assert f"'{kind}', not supported here" in problem.got
-    assert "persistentVolumeClaim" in problem.todo
+    mount({kind: PLUGIN_VOLUMES[kind]})(document)
+    written = validate(document).to_wire()
+    assert pod(written)["spec"]["volumes"] == [{"name": "data", kind: PLUGIN_VOLUMES[kind]}]
 
 
-def test_containers_of_a_debugger_are_said_to_be_not_supported() -> None:
+@pytest.mark.parametrize("kind", PLUGIN_VOLUMES)
+def test_an_unknown_field_of_a_storage_plugin_is_refused(kind: str) -> None:
+    volume = {**PLUGIN_VOLUMES[kind], "surprise": "x"}
+    assert paths(mount({kind: volume})) == [f"{POD}.spec.volumes[0].{kind}.surprise"]
+
+
+def test_a_missing_field_of_a_storage_plugin_is_refused() -> None:
+    where = f"{POD}.spec.volumes[0].azureFile"
+    assert paths(mount({"azureFile": {"shareName": "n"}})) == [f"{where}.secretName"]
+
+
+def test_ephemeral_containers_are_refused_because_kubernetes_makes_no_pod_of_them() -> None:
     document = right_deployment()
-    pod(document)["spec"]["ephemeralContainers"] = [{"name": "shell", "image": "shell:1"}]
+    pod(document)["spec"]["ephemeralContainers"] = [{"name": "shell", "image": "shell:1", "targetContainerName": "a"}]
     (problem,) = problems(document)
     assert problem.path == f"{POD}.spec.ephemeralContainers"
-    assert "not supported here" in problem.got
-    assert "containers, initContainers" in problem.todo
+    assert "'shell'" in problem.got
+    assert "kubectl debug" in problem.todo
 
 
 def test_a_field_that_the_crd_does_not_have_either_is_unknown_wherever_it_stands() -> None:

@@ -9,7 +9,7 @@ from unittest.mock import Mock
 
 import pytest
 from support.fleets import small_fleet
-from support.own_models import small_own_model
+from support.store_models import small_store_model
 
 from fleet import Fleet
 from model_wrapper.answering.plan import faults_of, plan
@@ -126,8 +126,8 @@ def test_too_many_different_questions_are_refused_and_equal_ones_count_once(serv
         plan(request, served, Limits(max_questions=1), TODAY)
 
 
-def test_a_store_with_its_own_model_costs_a_question_of_its_own(served: ServedFleet, tmp_path: Path) -> None:
-    stores = {name: CachedStore("1", small_own_model(tmp_path / name)) for name in ("1", "2", "3")}
+def test_a_store_with_a_store_model_costs_a_question_of_its_own(served: ServedFleet, tmp_path: Path) -> None:
+    stores = {name: CachedStore("1", small_store_model(tmp_path / name)) for name in ("1", "2", "3")}
     with_own = replace(served, own=StoreModels(served.fleet, stores, 3))
 
     assert len(lines_of(with_own, {"storeId": "*"}, limits=Limits(max_questions=4))) == 12

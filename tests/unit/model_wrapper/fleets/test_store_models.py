@@ -1,4 +1,4 @@
-"""Stores' own models in memory: how many, and what they hold."""
+"""Store models in memory: how many, and what they hold."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.fleets import small_fleet
-from support.own_models import small_own_model
+from support.store_models import small_store_model
 
 from fleet import Fleet
 from model_wrapper.components.request_metrics import fleet_gauges
@@ -21,17 +21,17 @@ from model_wrapper.registry.cache import CachedStore
 FILES = Path("/proc/self/fd")
 
 
-def own_models(folder: Path, n_stores: int, most: int) -> StoreModels:
+def store_models(folder: Path, n_stores: int, most: int) -> StoreModels:
     fleet = Fleet.open(small_fleet(folder / "fleet", n_stores), verify=True)
     names = [str(number + 1) for number in range(n_stores)]
-    stores = {name: CachedStore("1", small_own_model(folder / f"own-{name}")) for name in names}
+    stores = {name: CachedStore("1", small_store_model(folder / f"own-{name}")) for name in names}
     return StoreModels(fleet, stores, most)
 
 
 @pytest.mark.skipif(not FILES.is_dir(), reason="open files are told by Linux alone")
-def test_own_models_keep_no_file_open(tmp_path: Path) -> None:
+def test_store_models_keep_no_file_open(tmp_path: Path) -> None:
     before = len(list(FILES.iterdir()))
-    models = own_models(tmp_path, 12, most=8)
+    models = store_models(tmp_path, 12, most=8)
     # The fleet's own arrays are mapped; they are as many for any number of stores.
     fleet_alone = len(Fleet.open(tmp_path / "fleet")._arrays)
     assert models.loaded == 8
@@ -40,7 +40,7 @@ def test_own_models_keep_no_file_open(tmp_path: Path) -> None:
 
 
 def test_a_model_that_made_room_leaves_nothing_in_memory(tmp_path: Path) -> None:
-    models = own_models(tmp_path, 3, most=1)
+    models = store_models(tmp_path, 3, most=1)
     first = models.get("1")
     assert first is not None
     read = weakref.ref(first.fleet._arrays["beta"])

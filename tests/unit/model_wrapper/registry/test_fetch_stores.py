@@ -1,4 +1,4 @@
-"""Which of stores' own models are tried again, and which are refused for good."""
+"""Which store models are tried again, and which are refused for good."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from support.own_models import small_own_model
+from support.store_models import small_store_model
 
 from fleet import ConversionError
 from model_wrapper.registry import fetch_stores
@@ -53,7 +53,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
     def convert(said: object, place: Path, _: str) -> None:
         if said != {}:
             raise ConversionError("wanted another model")
-        small_own_model(place)
+        small_store_model(place)
 
     monkeypatch.setattr(fetch_stores, "_convert", convert)
     return Registry(monkeypatch)
@@ -87,7 +87,7 @@ def test_a_refusal_of_an_older_release_counts_no_more(registry: Registry, tmp_pa
     assert registry.fetched(cache).path is not None
 
 
-def test_old_versions_and_refusals_of_an_own_model_leave_the_cache(registry: Registry, tmp_path: Path) -> None:
+def test_old_versions_and_refusals_of_a_store_model_leave_the_cache(registry: Registry, tmp_path: Path) -> None:
     cache = FleetCache(tmp_path)
     for version in range(1, 13):
         registry.version, registry.files = version, ["{}" if version % 2 else "[]"]

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.logged_events import event, recorded
 
-from monitoring.request_log.events import Event, Kind, read_head
+from monitoring.request_log.events import Event, EventKind, read_header
 from monitoring.request_log.intake import Intake
-from monitoring.request_log.metrics import Metrics
+from monitoring.request_log.metrics import SinkMetrics
 from monitoring.request_log.settings import RequestLogSettings
 
 
@@ -16,7 +16,7 @@ class Held:
 
     def __init__(self, **settings: float) -> None:
         self.now_s = 0.0
-        self.metrics = Metrics()
+        self.metrics = SinkMetrics()
         self.intake = Intake(
             RequestLogSettings.model_validate({"pair_wait_s": 10.0} | settings), self.metrics, lambda: self.now_s
         )
@@ -38,7 +38,7 @@ class Held:
         return self.metrics.registry.get_sample_value("storecast_request_log_unpaired_responses_total")
 
 
-ASKED, SAID = event(Kind.REQUEST, b"asked"), event(Kind.RESPONSE, b"said")
+ASKED, SAID = event(EventKind.REQUEST, b"asked"), event(EventKind.RESPONSE, b"said")
 
 
 @pytest.mark.parametrize("events", [(ASKED, SAID), (SAID, ASKED)])
@@ -52,7 +52,11 @@ def test_a_request_and_its_response_are_paired_in_whatever_order_they_come(event
 @pytest.mark.parametrize("name", ["mine", "theirs"])
 def test_events_of_other_requests_and_other_nodes_are_no_partners(name: str) -> None:
     held = Held()
-    other = event(Kind.RESPONSE, b"said", name) if name == "mine" else event(Kind.RESPONSE, b"said", node="fallback")
+    other = (
+        event(EventKind.RESPONSE, b"said", name)
+        if name == "mine"
+        else event(EventKind.RESPONSE, b"said", node="fallback")
+    )
     held.receive(ASKED, other)
     assert held.taken() == []
     assert held.intake.waiting == 2
@@ -61,7 +65,7 @@ def test_events_of_other_requests_and_other_nodes_are_no_partners(name: str) -> 
 @pytest.mark.parametrize("case", ["log-combiner-all", "log-combiner-response", "log-router-all"])
 def test_what_the_real_executor_logs_twice_is_taken_once(case: str) -> None:
     held = Held()
-    sent = [Event(read_head(headers), body, 0.0) for headers, body in recorded(case)]
+    sent = [Event(read_header(headers), body, 0.0) for headers, body in recorded(case)]
     held.receive(*sent)
     held.intake.drain()
     assert len(held.taken()) == 1
@@ -72,7 +76,12 @@ def test_what_the_real_executor_logs_twice_is_taken_once(case: str) -> None:
 def test_a_node_that_logs_two_pairs_gives_two_answers() -> None:
     held = Held()
     a, b, c = b"a", b"transformed", b"c"
-    held.receive(event(Kind.REQUEST, a), event(Kind.RESPONSE, b), event(Kind.REQUEST, b), event(Kind.RESPONSE, c))
+    held.receive(
+        event(EventKind.REQUEST, a),
+        event(EventKind.RESPONSE, b),
+        event(EventKind.REQUEST, b),
+        event(EventKind.RESPONSE, c),
+    )
     assert held.taken() == [(a, b), (b, c)]
 
 
@@ -100,23 +109,23 @@ def test_a_request_without_a_response_is_counted_and_gives_its_room_back() -> No
 
 def test_the_waiting_table_is_bounded_and_the_oldest_goes_first() -> None:
     held = Held(pair_count=2)
-    held.receive(*(event(Kind.RESPONSE, b"said %d" % n, f"r-{n}") for n in range(3)))
+    held.receive(*(event(EventKind.RESPONSE, b"said %d" % n, f"r-{n}") for n in range(3)))
     assert held.taken() == [(None, b"said 0")]
     assert held.intake.waiting == 2
 
 
 def test_large_requests_that_nobody_answers_do_not_keep_the_room_of_others() -> None:
     held = Held(queue_bytes=100)
-    held.receive(*(event(Kind.REQUEST, b"x" * 20, f"r-{n}") for n in range(8)))
+    held.receive(*(event(EventKind.REQUEST, b"x" * 20, f"r-{n}") for n in range(8)))
     assert (held.intake.waiting, held.intake.bytes) == (2, 40)
     assert held.dropped("unanswered") == 6
-    held.receive(event(Kind.REQUEST, b"x" * 60, "larger than may wait at all"))
+    held.receive(event(EventKind.REQUEST, b"x" * 60, "larger than may wait at all"))
     assert (held.intake.waiting, held.intake.bytes) == (0, 0)
 
 
 def test_a_request_id_that_a_client_uses_again_loses_no_answer() -> None:
     held = Held()
-    held.receive(SAID, event(Kind.RESPONSE, b"said something else"))
+    held.receive(SAID, event(EventKind.RESPONSE, b"said something else"))
     held.intake.drain()
     assert held.taken() == [(None, b"said"), (None, b"said something else")]
 
@@ -149,7 +158,7 @@ def test_room_that_was_reserved_for_an_unknown_length_shrinks_to_what_came() -> 
 def test_a_batch_is_bounded_by_answers_and_by_bytes_but_never_empty() -> None:
     few, small = Held(batch_answers=2), Held(batch_bytes=3)
     for held in (few, small):
-        held.receive(*(event(Kind.RESPONSE, b"said", f"r-{n}") for n in range(3)))
+        held.receive(*(event(EventKind.RESPONSE, b"said", f"r-{n}") for n in range(3)))
         held.intake.drain()
     assert [len(few.taken()), len(few.taken())] == [2, 1]
     assert [len(small.taken()) for _ in range(3)] == [1, 1, 1]
@@ -161,7 +170,7 @@ def test_in_any_order_and_however_often_sent_each_answer_is_given_out_once_with_
 ) -> None:
     count = data.draw(st.integers(1, 8))
     pairs = [
-        (event(Kind.REQUEST, b"asked %d" % n, f"r-{n}"), event(Kind.RESPONSE, b"said %d" % n, f"r-{n}"))
+        (event(EventKind.REQUEST, b"asked %d" % n, f"r-{n}"), event(EventKind.RESPONSE, b"said %d" % n, f"r-{n}"))
         for n in range(count)
     ]
     sent = [each for pair in pairs for each in pair]

@@ -8,15 +8,15 @@ from support.logged_events import ISSUED_AT, answer, entry, error_entry, event, 
 from model_wrapper.answering.messages import MARKS
 from model_wrapper.contract import decode_answer, encode_answer
 from monitoring.request_log.errors import NotAForecastError
-from monitoring.request_log.events import Event, Kind, read_head
-from monitoring.request_log.intake import Answer
+from monitoring.request_log.events import Event, EventKind, read_header
+from monitoring.request_log.intake import Exchange
 from monitoring.request_log.items import LoggedItem, items_of
 from monitoring.request_log.logged_answers import PART_TAG
 
 
 def logged(message: object, request: object = None) -> list[LoggedItem]:
-    asked = None if request is None else event(Kind.REQUEST, request)
-    return items_of(Answer(event(Kind.RESPONSE, message), asked))
+    asked = None if request is None else event(EventKind.REQUEST, request)
+    return items_of(Exchange(event(EventKind.RESPONSE, message), asked))
 
 
 def asked_rows(*rows: list[Any]) -> dict[str, Any]:
@@ -117,7 +117,10 @@ def test_rows_of_a_challenger_have_its_version() -> None:
 
 def test_a_request_that_cannot_be_read_costs_only_what_it_would_have_told() -> None:
     (item,) = items_of(
-        Answer(event(Kind.RESPONSE, table(rows_of("4", "2015-06-20", 1))), event(Kind.REQUEST, b"\x1f\x8b compressed"))
+        Exchange(
+            event(EventKind.RESPONSE, table(rows_of("4", "2015-06-20", 1))),
+            event(EventKind.REQUEST, b"\x1f\x8b compressed"),
+        )
     )
     assert (item.store_id, item.level, item.what_if) == ("4", None, None)
 
@@ -157,10 +160,10 @@ def test_a_body_that_is_no_answer_of_ours_is_told_by_its_reason(body: bytes, rea
 
 
 def test_what_other_graphs_answered_is_never_taken_for_a_forecast() -> None:
-    sent = [Event(read_head(headers), body, 0.0) for headers, body in recorded()]
+    sent = [Event(read_header(headers), body, 0.0) for headers, body in recorded()]
     for each in sent:
         with pytest.raises(NotAForecastError):
-            items_of(Answer(each, None))
+            items_of(Exchange(each, None))
     assert sent
 
 

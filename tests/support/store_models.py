@@ -1,4 +1,4 @@
-"""Stores' own models with random parameters, written without Prophet."""
+"""Store models with random parameters, written without Prophet."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from fleet.storage import write_directory
 from fleet.store_model import KIND
 
 
-def small_own_model(path: Path, *, seed: int = 7) -> Path:
+def small_store_model(path: Path, *, seed: int = 7) -> Path:
     """Write a model of weekly terms and the temperature to a new directory and return it."""
     shape = Design((Seasonality("weekly", 7, 3),), REGRESSORS[-1:], "linear", "identity")
     rows = parameters(np.random.default_rng(seed), 1, shape)
