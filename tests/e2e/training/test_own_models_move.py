@@ -11,19 +11,19 @@ import pytest
 from mlflow import MlflowClient
 from support import fleets
 
-from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, PREVIOUS, store_model_name
+from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, OWN_MODELS_TAG, PREVIOUS, store_model_name
 from storecast import __main__ as command_line
 from training.errors import RegistryError
-from training.registry import runs
+from training.registry.mlflow_registry import MlflowRegistry
 from training.registry.promotion import promote, rollback
-from training.registry.store_models import OWN_MODELS_TAG
+from training.registry.registration import register
 from training.registry.tracking_uri import tracking_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from training.registry.runs import Registered
+    from training.registry.registration import Registered
 
 State = dict[str, dict[str, str]]
 DAYS = np.arange("2015-01-01", "2015-03-01", dtype="datetime64[D]").astype("datetime64[ns]")
@@ -43,6 +43,7 @@ class Registry:
 
     def __init__(self, home: Path) -> None:
         self.home, self.uri = home, tracking_uri({}, home)
+        self.registry = MlflowRegistry(self.uri, home)
         self.train("1")
         self.train("1", "2")
         self.train("3", alias=CHALLENGER)
@@ -53,7 +54,7 @@ class Registry:
     def train(self, *stores: str, alias: str = CHAMPION) -> Registered:
         own = dict.fromkeys(stores, SALES)
         contents = fleets.contents(4)
-        return runs.register(self.uri, self.home, contents, parameters={}, metrics={}, own_sales=own, alias=alias)
+        return register(self.registry, contents, parameters={}, metrics={}, own_sales=own, alias=alias)
 
     def by_hand(self, store: str) -> str:
         """A version of a store's own model that no training made."""
@@ -75,10 +76,10 @@ class Registry:
                 self.client.set_registered_model_alias(_name(key), alias, version)
 
     def promote(self, version: str | None = None, *, dry_run: bool = False) -> dict[str, Any]:
-        return promote(self.uri, self.home, version, dry_run=dry_run)
+        return promote(self.registry, version, dry_run=dry_run)
 
     def rollback(self, *, dry_run: bool = False) -> dict[str, Any]:
-        return rollback(self.uri, self.home, dry_run=dry_run)
+        return rollback(self.registry, dry_run=dry_run)
 
 
 def _name(key: str) -> str:
