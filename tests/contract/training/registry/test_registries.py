@@ -6,13 +6,12 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
 
 import mlflow
 import numpy as np
-import pandas as pd
 import pytest
 from support import fleets
+from support.registries import ByHand, by_hand_in, registered
 
 from fleet import Fleet, FleetFormatError, StorecastError
 from fleet.names import (
@@ -27,57 +26,13 @@ from fleet.names import (
 from training.errors import AliasMovedError, MissingAliasError, RegistryError, UnknownVersionError
 from training.registry.aliases import Move
 from training.registry.base import Registry
-from training.registry.memory import MemoryRegistry, Version
+from training.registry.memory import MemoryRegistry
 from training.registry.mlflow_registry import MlflowRegistry
 from training.registry.promotion import promote, rollback
-from training.registry.registration import Registered, current_champion, load_fleet, register
+from training.registry.registration import current_champion, load_fleet, register
 from training.registry.tracking_uri import tracking_uri
 
-DAYS = np.arange("2015-01-01", "2015-03-01", dtype="datetime64[D]").astype("datetime64[ns]")
-SALES = pd.DataFrame({"ds": DAYS, "y": 100.0 + np.arange(len(DAYS)) % 7})
 WEEK = np.arange("2015-06-20", "2015-06-27", dtype="datetime64[D]")
-
-
-class ByHand(Protocol):
-    """What people do in a registry themselves."""
-
-    def add(self, model: str) -> str:
-        """Register a version that holds no fleet; returns its number."""
-
-    def delete(self, model: str, version: str) -> None:
-        """Delete a version."""
-
-
-class InMlflow:
-    """By MLflow's own client."""
-
-    def __init__(self, registry: MlflowRegistry) -> None:
-        self.registry = registry
-
-    def add(self, model: str) -> str:
-        (self.registry.home / "empty").mkdir(exist_ok=True)
-        (self.registry.home / "empty" / "MLmodel").write_text("flavors: {}\n")
-        with self.registry.connected() as connection:
-            if not connection.client.search_registered_models(f"name='{model}'"):
-                connection.client.create_registered_model(model)
-            return str(connection.client.create_model_version(model, str(self.registry.home / "empty")).version)
-
-    def delete(self, model: str, version: str) -> None:
-        with self.registry.connected() as connection:
-            connection.client.delete_model_version(model, version)
-
-
-class InMemory:
-    """By the registry's methods for this."""
-
-    def __init__(self, registry: MemoryRegistry) -> None:
-        self.registry = registry
-
-    def add(self, model: str) -> str:
-        return self.registry.add(model, Version({}))
-
-    def delete(self, model: str, version: str) -> None:
-        self.registry.delete(model, version)
 
 
 @pytest.fixture(scope="module")
@@ -101,16 +56,7 @@ def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Registry:
 
 @pytest.fixture
 def by_hand(registry: Registry) -> ByHand:
-    if isinstance(registry, MemoryRegistry):
-        return InMemory(registry)
-    assert isinstance(registry, MlflowRegistry)
-    return InMlflow(registry)
-
-
-def registered(registry: Registry, *stores: str, seed: int = 7, **more: Any) -> Registered:  # noqa: ANN401 - any argument
-    own = dict.fromkeys(stores, SALES)
-    told: dict[str, Any] = {"parameters": {"engine": "random"}, "metrics": {"wape": 0.25}, **more}
-    return register(registry, fleets.contents(4, seed=seed), own_sales=own, **told)
+    return by_hand_in(registry)
 
 
 def aliases(registry: Registry) -> dict[str, str]:
