@@ -20,7 +20,7 @@ def promote(registry: Registry, version: str | None = None, *, dry_run: bool = F
     change, and the own models that stay. Doing it twice changes nothing more.
 
     Raises: UnknownVersionError: no such version.  MissingAliasError: there is no challenger.  AliasMovedError: another
-            training or promotion came between.  RegistryError: MLflow fails.
+            training or promotion came between.  RegistryError: the registry fails.
     """
     check_there(registry)
     with _alone(registry, dry_run=dry_run), registry.connected() as connection:

@@ -1,6 +1,7 @@
 """Whole trainings of a tiny chain into a registry in memory: what they register, keep, and refuse."""
 
 import dataclasses
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import patch
@@ -139,6 +140,25 @@ def test_a_run_over_the_threshold_of_failures_registers_nothing_and_tells_its_re
     within = tiny.train(OtherEngine(failing=(0, 2)), max_failed_share=0.5)
     assert within["stores"]["failed"] == 2
     assert registry.fetch_fleet("1").has_model.tolist()[::2] == [False, False]
+
+
+class NotThereYet(MemoryRegistry):
+    """One in a file that nobody has made; it notes who loads it."""
+
+    def load(self) -> None:
+        self.loaded_by = threading.current_thread()
+
+    def is_there(self) -> bool:
+        return False
+
+
+def test_a_registry_that_is_not_there_yet_is_loaded_in_the_background_and_made_when_it_is_needed(
+    tiny: TinyTrainings,
+) -> None:
+    registry = NotThereYet()
+    tiny.train(registry=registry)
+    assert registry.loaded_by is not threading.main_thread()
+    assert registry.versions() == [1]
 
 
 class Meanwhile(Quiet):
