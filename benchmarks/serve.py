@@ -33,7 +33,8 @@ from benchmarks.memory import pss_mb
 from benchmarks.peers.raw_client import Connection, latencies_s, percentile_ms, request, requests_a_second
 from benchmarks.peers.servers import Served, book, floor_deployment, graph
 from fleet import Fleet
-from training.registry import runs
+from training.registry.mlflow_registry import MlflowRegistry
+from training.registry.registration import load_fleet
 from training.registry.tracking_uri import tracking_uri
 from training.synth import write_chain
 
@@ -126,7 +127,7 @@ def trained(folder: Path, n_stores: int, rossmann: Path | None) -> Chain:
     subprocess.run(
         [*command, *(word for pair in options for word in pair)], check=True, capture_output=True, env=environ
     )
-    return Chain(home, runs.load_fleet(tracking_uri({}, home), home)[0])
+    return Chain(home, load_fleet(MlflowRegistry(tracking_uri({}, home), home))[0])
 
 
 def first_requests_ms(served: Served, chain: Chain) -> tuple[float, float]:

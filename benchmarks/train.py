@@ -29,7 +29,8 @@ from benchmarks.memory import PeakMemory
 from fleet.names import store_model_name
 from fleet.prophet_io import to_prophet
 from graph.local.free_ports import free_ports
-from training.registry import runs
+from training.registry.mlflow_registry import MlflowRegistry
+from training.registry.registration import load_fleet
 from training.registry.tracking_uri import tracking_uri
 from training.synth import write_chain
 
@@ -126,9 +127,9 @@ def one_by_one_s(home: Path, n_stores: int) -> float:
     import mlflow  # noqa: PLC0415 - not before the trainings, whose memory is measured beside it
 
     uri = tracking_uri({}, home)
-    fleet, _ = runs.load_fleet(uri, home)
+    fleet, _ = load_fleet(MlflowRegistry(uri, home))
     ids = [store_id for store_id, on in zip(fleet.store_ids, fleet.has_model, strict=True) if on][:n_stores]
-    with runs.connected(uri, home), contextlib.redirect_stderr(io.StringIO()):  # MLflow tells of each
+    with MlflowRegistry(uri, home).connected(), contextlib.redirect_stderr(io.StringIO()):  # MLflow tells of each
         begun = time.perf_counter()
         for store_id in ids:
             mlflow.prophet.log_model(

@@ -1,4 +1,4 @@
-"""Names in MLflow: the fleet's, the stores', the aliases, the artifact path; each with its inverse."""
+"""Every name, tag, filter and page size of ours in MLflow: what a training writes, serving reads by the same words."""
 
 from urllib.parse import quote, unquote
 
@@ -8,14 +8,32 @@ FLEET_MODEL = "storecast-fleet"
 """Registered model that holds one version a training run."""
 
 FLEET_ARTIFACT = "fleet"
-"""Artifact name of the fleet directory inside a registered version."""
+"""Artifact name of the fleet directory, which MLflow puts into the folder `artifacts` of a registered version."""
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 
 EXPERIMENT = "storecast-training"
 
+GATE_TAG = "storecast.gate"
+"""Tag of a fleet version: why it is champion, challenger or neither."""
+
+OWN_MODELS_TAG = "storecast.own_models"
+"""Tag of a fleet version: JSON, store id -> version of the store's own model; absent where it brought none."""
+
+TRANSFORM_TAG = "storecast.transform"
+"""Tag of a version of a store's own model: the scale that it was fitted on; absent: `identity`."""
+
+FLEET_FILTER = f"name='{FLEET_MODEL}'"
+"""Finds the fleet's registered model, and its versions."""
+
 _STORE_PREFIX = "prophet-retail-forecaster-store-"
-_URI_SCHEME = "models:/"
+
+STORES_FILTER = f"name LIKE '{_STORE_PREFIX}%'"
+"""Finds the registered models of stores; `store_id_of` tells which of them really are."""
+
+STORES_A_PAGE = 1000
+
+MODEL_SCHEME = "models:/"
 
 
 def store_model_name(store_id: str) -> str:
@@ -36,12 +54,12 @@ def store_id_of(model_name: str) -> str:
 
 def alias_uri(model: str, alias: str) -> str:
     """URI of the version that an alias points to: `models:/storecast-fleet@champion`."""
-    return f"{_URI_SCHEME}{model}@{alias}"
+    return f"{MODEL_SCHEME}{model}@{alias}"
 
 
 def version_uri(model: str, version: str | int) -> str:
     """URI of one version: `models:/storecast-fleet/3`."""
-    return f"{_URI_SCHEME}{model}/{version}"
+    return f"{MODEL_SCHEME}{model}/{version}"
 
 
 def parse_model_uri(uri: str) -> tuple[str, str | None, str | None]:
@@ -49,12 +67,12 @@ def parse_model_uri(uri: str) -> tuple[str, str | None, str | None]:
 
     Raises: NameSyntaxError: not of the form `models:/name@alias` or `models:/name/version`.
     """
-    name, at, alias = uri.removeprefix(_URI_SCHEME).partition("@")
+    name, at, alias = uri.removeprefix(MODEL_SCHEME).partition("@")
     if not at:
-        name, _, version = uri.removeprefix(_URI_SCHEME).partition("/")
+        name, _, version = uri.removeprefix(MODEL_SCHEME).partition("/")
     else:
         version = ""
-    good = uri.startswith(_URI_SCHEME) and name and "/" not in name and (alias or (version and version.isdecimal()))
+    good = uri.startswith(MODEL_SCHEME) and name and "/" not in name and (alias or (version and version.isdecimal()))
     if not good or "/" in alias:
         raise NameSyntaxError(f"wanted models:/NAME@ALIAS or models:/NAME/VERSION, got {uri!r}")
     return name, alias or None, version or None

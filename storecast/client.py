@@ -24,7 +24,8 @@ from model_wrapper.fleets.store_models import NO_STORE_MODELS, StoreModels
 from model_wrapper.registry.cache import FleetCache
 from model_wrapper.registry.fetch_stores import fetch_stores
 from model_wrapper.settings import Settings
-from training.registry.runs import connected, load_fleet
+from training.registry.mlflow_registry import MlflowRegistry
+from training.registry.registration import load_fleet
 
 COLUMNS = (*ROW_NAMES, "note")
 PREDICTIONS = "/api/v1.0/predictions"
@@ -66,7 +67,7 @@ def ask_registry(question: Question, uri: str, home: Path, settings: Settings) -
 
     Raises: RegistryError.  BadRequestError: more than the settings allow.
     """
-    opened, version = load_fleet(uri, home)
+    opened, version = load_fleet(MlflowRegistry(uri, home))
     own = _own_models(opened, uri, home, settings)
     served = ServedFleet(opened, version, settings.max_days_ahead, own=own)
     begin = question.begin or plus_days(served.trained_through, 1)
@@ -79,8 +80,8 @@ def _own_models(opened: Fleet, uri: str, home: Path, settings: Settings) -> Stor
     if settings.store_models == 0:
         return NO_STORE_MODELS
     cache = FleetCache.of(home.absolute() / "cache", {"MLFLOW_TRACKING_URI": uri})
-    with connected(uri, home) as client:
-        stores = fetch_stores(client, cache, time.monotonic() + settings.fetch_timeout_s)
+    with MlflowRegistry(uri, home).connected() as connection:
+        stores = fetch_stores(connection.client, cache, time.monotonic() + settings.fetch_timeout_s)
     return StoreModels(opened, stores, settings.store_models)
 
 

@@ -13,6 +13,7 @@ from training.champion.fleet_gate import MARGIN
 from training.checks.returns import Negatives
 from training.pooling import collect
 from training.pooling.variants import VARIANTS, Variant
+from training.registry.mlflow_registry import MlflowRegistry
 from training.sources.mapping import ROSSMANN, Mapped
 from training.workers.runners import InProcess, Runner
 
@@ -51,6 +52,10 @@ class TrainingOptions:
     refit: Refit = "changed"
     dry_run: bool = False
     runner: Runner = field(default_factory=InProcess)
+
+    def registry(self) -> MlflowRegistry:
+        """The registry that the tracking URI names."""
+        return MlflowRegistry(self.tracking_uri, self.home)
 
     def settings(self) -> dict[str, Any]:
         """What, beside the engine and the design, decides a store's parameters."""

@@ -5,7 +5,6 @@ from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -24,32 +23,33 @@ from training.errors import AliasMovedError
 from training.options import Quiet, Reporter, Stages, TrainingOptions, stores_named
 from training.pooling.collect import marked
 from training.prepare import Prepared, partition, prepare
-from training.registry.tracking_uri import public_uri
+from training.registry.base import Registry
+from training.registry.registration import Champion, current_champion, register
 from training.report import check_failures, check_store_models, metrics_of, parameters_of, result_of
 from training.result import RegisteredFleet, TrainingResult, WouldRegister
 from training.session import Run, evaluated_on, known_rows, lessons
 from training.workers.partition_job import Recipe, contents_of
 
-if TYPE_CHECKING:
-    from training.registry.runs import Champion
-
 __all__ = ["Quiet", "TrainingOptions", "train"]
 
 
-def train(options: TrainingOptions, engine: Engine, reporter: Reporter) -> TrainingResult:
+def train(
+    options: TrainingOptions, engine: Engine, reporter: Reporter, registry: Registry | None = None
+) -> TrainingResult:
     """Train a chain.
 
+    Args:   registry: whose champion the fleet is judged against, and where it goes; None: the one of the options.
     Raises: DataError: the input has problems, or a store to register has no model.  TooManyFailuresError: over the
             threshold, nothing registered.  RegistryError.  WorkerLostError.
     """
-    stages = Stages(reporter)
+    stages, registry = Stages(reporter), registry or options.registry()
     options.home.mkdir(parents=True, exist_ok=True)
     # On a cluster the workers read the partitions where they are written.
     with tempfile.TemporaryDirectory(dir=options.home, prefix="partitions-") as folder:
         with stages.of("partition"):
             partitioned = partition(options, Path(folder))
         # MLflow takes seconds to load and to be asked; meanwhile workers start and read.
-        with in_background(partial(_champion, options)) as asked:
+        with in_background(partial(_champion, registry)) as asked:
             prepared = prepare(options, partitioned, stages)
             prepared.notices.save(options.home)
             design = design_of(prepared.chain.columns, growth=options.growth, transform=options.transform)
@@ -59,14 +59,13 @@ def train(options: TrainingOptions, engine: Engine, reporter: Reporter) -> Train
             with stages.of("champion"):
                 champion = asked.result()
         own = stores_named(options.register_stores, prepared.store_ids.tolist())
-        return _train(Run(replace(options, register_stores=own), prepared, recipe, stages, champion))
+        return _train(Run(replace(options, register_stores=own), prepared, recipe, stages, registry, champion))
 
 
-def _champion(options: TrainingOptions) -> "Champion | None":
-    from training.registry import runs  # noqa: PLC0415 - see `train`
-
-    # A registry in a file that is not there yet is made when there is something to register.
-    return runs.current_champion(options.tracking_uri, options.home) if runs.is_there(options.tracking_uri) else None
+def _champion(registry: Registry) -> Champion | None:
+    # Also where there is none to ask yet: it will be needed to register.
+    registry.load()
+    return current_champion(registry)
 
 
 def _train(run: Run) -> TrainingResult:
@@ -111,7 +110,7 @@ def _judged_and_registered(
             except AliasMovedError:
                 # Another training came first: its fleet is the one to be judged against.
                 with run.stages.of("champion"):
-                    run = replace(run, champion=_champion(run.options))
+                    run = replace(run, champion=current_champion(run.registry))
 
 
 def _plot(run: Run, evaluated: Evaluation, folder: Path) -> None:
@@ -122,22 +121,18 @@ def _plot(run: Run, evaluated: Evaluation, folder: Path) -> None:
 
 
 def _register(run: Run, contents: FleetContents, result: TrainingResult, decided: Gate, plots: Path) -> RegisteredFleet:
-    from training.registry import runs  # noqa: PLC0415 - see `train`
-
-    options = run.options
-    registered = runs.register(
-        options.tracking_uri,
-        options.home,
+    registered = register(
+        run.registry,
         contents,
         parameters=parameters_of(run),
         metrics=metrics_of(result, run.stages),
-        own_sales={store_id: _sales(run.prepared, store_id) for store_id in options.register_stores},
+        own_sales={store_id: _sales(run.prepared, store_id) for store_id in run.options.register_stores},
         alias=decided.alias,
         gate=decided.reason,
         against=run.champion.version if run.champion else None,
         plots=plots,
     )
-    return RegisteredFleet(public_uri(options.tracking_uri), **vars(registered), gate=decided)
+    return RegisteredFleet(run.registry.address, **vars(registered), gate=decided)
 
 
 def _sales(prepared: Prepared, store_id: str) -> pd.DataFrame:

@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import TYPE_CHECKING
 
 from training.backtest.evaluate import Evaluation, evaluate
 from training.chain.survey import Part
@@ -11,10 +10,9 @@ from training.champion.reuse import Known, known_to
 from training.options import Stages, TrainingOptions
 from training.pooling.collect import PARTS, STORES_ENOUGH, Lessons, lessons_of
 from training.prepare import Prepared
+from training.registry.base import Registry
+from training.registry.registration import Champion
 from training.workers.partition_job import Gathered, Job, LendJob, Recipe, lend_part, trials_of, work
-
-if TYPE_CHECKING:
-    from training.registry.runs import Champion
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,8 @@ class Run:
     prepared: Prepared
     recipe: Recipe
     stages: Stages
-    champion: "Champion | None"
+    registry: Registry
+    champion: Champion | None
 
     def gather(self, recipe: Recipe, known: Known | None = None, *, fit: bool) -> Gathered:
         """Work on all partitions, and put the blocks together."""

@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from fleet.names import MODEL_SCHEME
 from fleet.storage import MANIFEST
 from model_wrapper.errors import FleetUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-REGISTRY_SCHEME: Final = "models:/"
 FLEET_FILE: Final = MANIFEST
 _KEY_CHARS: Final = 16
 _KEPT_VERSIONS: Final = 5
@@ -225,13 +225,7 @@ def refusal_of(place: Path) -> Path:
 
 def is_registry_uri(uri: str) -> bool:
     """Tell whether a fleet URI names a registry."""
-    return uri.startswith(REGISTRY_SCHEME)
-
-
-def fleet_inside(folder: Path) -> Path | None:
-    """Find the fleet directory in a downloaded model version: the one that holds fleet.json."""
-    found = sorted(folder.rglob(FLEET_FILE), key=lambda path: len(path.parts))
-    return found[0].parent if found else None
+    return uri.startswith(MODEL_SCHEME)
 
 
 def _oldest(paths: list[Path]) -> list[Path]:

@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from fleet.mlflow.local_registry import database_of, opening
-from fleet.names import parse_model_uri
+from fleet.mlflow.versions import download_version, fleet_inside
+from fleet.names import parse_model_uri, version_uri
 from model_wrapper.errors import FleetUnavailableError
-from model_wrapper.registry.cache import FLEET_FILE, CachedVersion, FleetCache, fleet_inside
+from model_wrapper.registry.cache import FLEET_FILE, CachedVersion, FleetCache
 from model_wrapper.registry.fetch_stores import PROPHET_FILE, OwnFiles, fetch_each, fetch_stores
 from model_wrapper.registry.mlflow_rest import AskTheClientError, NamedModel, Server, look
 from model_wrapper.registry.rest_files import bring_fleet, download, tags_of
@@ -91,13 +92,11 @@ def _refuse_missing_database(registry: str) -> None:
 
 
 def _download(cache: FleetCache, name: str, version: str, place: Path) -> None:
-    from mlflow.artifacts import download_artifacts  # noqa: PLC0415
-
+    uri = version_uri(name, version)
     with cache.incoming(place) as temporary:
-        folder = download_artifacts(artifact_uri=f"models:/{name}/{version}", dst_path=str(temporary))
-        fleet = fleet_inside(Path(folder))
+        fleet = fleet_inside(download_version(uri, temporary))
         if fleet is None:
-            raise FleetUnavailableError(f"models:/{name}/{version}: wanted a folder with {FLEET_FILE}, found none")
+            raise FleetUnavailableError(f"{uri}: wanted a folder with {FLEET_FILE}, found none")
         cache.take_in(fleet, place)
 
 

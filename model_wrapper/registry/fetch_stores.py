@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fleet import StorecastError
+from fleet.mlflow.versions import download_version, models_of_stores
+from fleet.names import TRANSFORM_TAG, version_uri
 from fleet.store_model import write_store_model
 from model_wrapper.registry.cache import FLEET_FILE, CachedStore, FleetCache, refusal_of
-from model_wrapper.registry.mlflow_rest import STORES_A_PAGE, STORES_FILTER, AskTheClientError, NamedModel, own_champion
+from model_wrapper.registry.mlflow_rest import AskTheClientError, NamedModel, own_champion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-TRANSFORM_TAG: Final = "storecast.transform"
 PROPHET_FILE: Final = "model.pr"
 """Of MLflow's Prophet flavour."""
 
@@ -38,10 +39,8 @@ def fetch_stores(client: Any, cache: FleetCache, until: float) -> dict[str, Cach
     """
 
     def read(model: NamedModel, folder: Path) -> OwnFiles:
-        from mlflow.artifacts import download_artifacts  # noqa: PLC0415 (only in this process)
-
-        found = download_artifacts(artifact_uri=f"models:/{model.name}/{model.version}", dst_path=str(folder))
-        return OwnFiles(Path(found), client.get_model_version(model.name, model.version).tags)
+        found = download_version(version_uri(model.name, model.version), folder)
+        return OwnFiles(found, client.get_model_version(model.name, model.version).tags)
 
     return fetch_each(_champions(client), read, cache, until)
 
@@ -67,16 +66,10 @@ def fetch_each(
 
 
 def _champions(client: Any) -> Iterator[tuple[str, NamedModel]]:  # noqa: ANN401 (as above)
-    token = None
-    while True:
-        page = client.search_registered_models(STORES_FILTER, max_results=STORES_A_PAGE, page_token=token)
-        for model in page:
-            found = own_champion(model.name, model.aliases, str(model.creation_timestamp))
-            if found is not None:
-                yield found
-        token = page.token
-        if not token:
-            return
+    for model in models_of_stores(client):
+        found = own_champion(model.name, model.aliases, str(model.creation_timestamp))
+        if found is not None:
+            yield found
 
 
 def _fetch(read: Callable[[NamedModel, Path], OwnFiles], cache: FleetCache, model: NamedModel) -> CachedStore:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
 
 from fleet.errors import NameSyntaxError
-from fleet.names import CHAMPION, parse_model_uri, store_id_of, store_model_name
+from fleet.names import CHAMPION, STORES_A_PAGE, STORES_FILTER, parse_model_uri, store_id_of
 from model_wrapper.errors import FleetUnavailableError
 from model_wrapper.registry.http_get import BoundedHttp
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-STORES_FILTER: Final = f"name LIKE '{store_model_name('')}%'"
-STORES_A_PAGE: Final = 1000
 _CLIENT_ONLY: Final = (
     "MLFLOW_TRACKING_AUTH",
     "MLFLOW_TRACKING_AWS_SIGV4",

@@ -10,6 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from fleet.names import version_uri
 from model_wrapper.errors import FleetUnavailableError
 from model_wrapper.registry.cache import FLEET_FILE
 from model_wrapper.registry.mlflow_rest import AskTheClientError, Server
@@ -41,7 +42,7 @@ def bring_fleet(fleet: NamedModel, cache: FleetCache, environ: Mapping[str, str]
             return
         if folder is None:
             told = f"wanted a folder with {FLEET_FILE}, found none"
-            raise FleetUnavailableError(f"models:/{fleet.name}/{fleet.version}: {told}")
+            raise FleetUnavailableError(f"{version_uri(fleet.name, fleet.version)}: {told}")
         cache.take_in(folder, place)
     cache.forget_old(fleet.name)
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from fleet.names import FLEET_MODEL
 from graph import SeldonDeployment
 from graph.local.plan import LocalOptions
 from graph.local.runner import LocalGraph, serve
@@ -25,7 +26,8 @@ from storecast.commands.serve import deployment_of, local_options
 from storecast.progress import Progress
 from storecast.verbs import VERBS
 from training.engines.batched import BatchedEngine
-from training.registry.runs import load_fleet
+from training.registry.mlflow_registry import MlflowRegistry
+from training.registry.registration import load_fleet
 from training.registry.tracking_uri import tracking_uri
 from training.run import TrainingOptions, train
 from training.synth import write_chain
@@ -134,7 +136,7 @@ def _train(home: Path, paths: Mapping[str, Path]) -> None:
     if scores and registered:  # always: it was judged, and was no dry run
         print(f"   WAPE {scores.wape:.1%}, the naive baseline {scores.baseline_wape:.1%}", end="; ")
         print(f"{scores.stores_better_than_baseline} of {scores.stores_judged} models judged beat it")
-        print(f"   registered as storecast-fleet version {registered.version}, alias {registered.alias}", flush=True)
+        print(f"   registered as {FLEET_MODEL} version {registered.version}, alias {registered.alias}", flush=True)
 
 
 def _question(n_stores: int, n_days: int) -> Question:
@@ -169,5 +171,5 @@ def _draw(home: Path, url: str, question: Question, picture: Path) -> None:
     from storecast.plot import plot  # noqa: PLC0415 - a second of imports, while the graph already answers
 
     longer = ask_graph(dataclasses.replace(question, n_days=PLOT_DAYS), url)
-    fleet, _ = load_fleet(_uri(home), home)
+    fleet, _ = load_fleet(MlflowRegistry(_uri(home), home))
     plot(longer.rows, fleet, picture, question.level, MAX_STORES)

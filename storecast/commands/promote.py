@@ -12,6 +12,7 @@ from storecast import exit_codes
 from storecast.arguments import Verbs, add_home, positive, verb
 from storecast.verbs import VERBS
 from training.registry import promotion
+from training.registry.mlflow_registry import MlflowRegistry
 from training.registry.tracking_uri import tracking_uri
 
 _ROWS = {
@@ -70,14 +71,16 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 def run_promote(args: argparse.Namespace) -> int:
     """Promote, and print what changes."""
     version = None if args.version is None else str(args.version)
-    uri = tracking_uri(os.environ, args.home)
-    return _tell(promotion.promote(uri, args.home, version, dry_run=args.dry_run), as_json=args.json)
+    return _tell(promotion.promote(_registry(args), version, dry_run=args.dry_run), as_json=args.json)
 
 
 def run_rollback(args: argparse.Namespace) -> int:
     """Go back, and print what changes."""
-    uri = tracking_uri(os.environ, args.home)
-    return _tell(promotion.rollback(uri, args.home, dry_run=args.dry_run), as_json=args.json)
+    return _tell(promotion.rollback(_registry(args), dry_run=args.dry_run), as_json=args.json)
+
+
+def _registry(args: argparse.Namespace) -> MlflowRegistry:
+    return MlflowRegistry(tracking_uri(os.environ, args.home), args.home)
 
 
 def _tell(result: Mapping[str, Any], *, as_json: bool) -> int:

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mlflow import MlflowClient
-
 from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, PREVIOUS
 
 
@@ -54,18 +52,3 @@ def after(aliases: Mapping[str, str], moves: Sequence[Move]) -> dict[str, str]:
         if move.new is not None:
             moved[move.alias] = move.new
     return moved
-
-
-def aliases_of(client: MlflowClient) -> dict[str, str]:
-    """Alias -> version of the registered fleet."""
-    found = client.get_registered_model(FLEET_MODEL).aliases
-    return {alias: str(version) for alias, version in found.items()}
-
-
-def apply(client: MlflowClient, moves: Sequence[Move]) -> None:
-    """Move the aliases, in this order."""
-    for move in moves:
-        if move.new is None:
-            client.delete_registered_model_alias(move.model, move.alias)
-        else:
-            client.set_registered_model_alias(move.model, move.alias, move.new)

@@ -1,10 +1,10 @@
-"""One MLflow run a training, one registered version a fleet, one alias that says which is served."""
+"""Runs, versions and aliases in MLflow: what `training.registry.base` promises, by MLflow's client."""
 
 import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -26,29 +26,27 @@ from sqlalchemy.exc import SQLAlchemyError
 import fleet
 from fleet import Fleet, FleetContents, FleetFormatError
 from fleet.mlflow import local_registry
+from fleet.mlflow.versions import download_version, fleet_inside, models_of_stores
 from fleet.names import (
-    CHALLENGER,
     CHAMPION,
     EXPERIMENT,
     FLEET_ARTIFACT,
+    FLEET_FILTER,
     FLEET_MODEL,
+    TRANSFORM_TAG,
     alias_uri,
     store_model_name,
     version_uri,
 )
 from fleet.prophet_io import to_prophet
-from training.errors import AliasMovedError, RegistryError
-from training.registry import aliases
-from training.registry import store_models as own_models
-from training.registry.store_models import OwnModel, Plan
+from fleet.storage import MANIFEST
+from training.errors import RegistryError
+from training.registry.aliases import Move
+from training.registry.base import TRAIN_FIRST
 from training.registry.tracking_uri import public_uri, userinfo
 
 FLEET_PACKAGE = Path(fleet.__file__).parent
 MODEL_SCRIPT = FLEET_PACKAGE / "mlflow" / "pyfunc_model.py"
-TRANSFORM_TAG = "storecast.transform"
-TRAIN_FIRST = "train first, or name another registry with --home or MLFLOW_TRACKING_URI"
-GATE_TAG = "storecast.gate"
-ANY_CHAMPION = "any"
 
 _SIGNATURE = ModelSignature(
     # As notebooks have them: ids that pandas read as numbers, days as text or as Timestamps, or not at all.
@@ -60,29 +58,6 @@ _SIGNATURE = ModelSignature(
     ),
     params=ParamSchema([ParamSpec("level", DataType.double, 0.8)]),
 )
-
-
-@dataclass(frozen=True)
-class Registered:
-    """Where a training went: the run, the fleet's version, the stores' own models (name -> version).
-
-    store_moves: how aliases of own models moved with the fleet's.  left_alone: those that somebody set by hand.
-    """
-
-    run_id: str
-    version: str
-    alias: str
-    store_models: Mapping[str, str]
-    store_moves: Sequence[aliases.Move]
-    left_alone: Sequence[OwnModel]
-
-
-@dataclass(frozen=True)
-class Champion:
-    """The version that is served; no fleet where this release cannot open it."""
-
-    version: str
-    fleet: Fleet | None
 
 
 def _hush() -> None:
@@ -120,9 +95,12 @@ def connected(uri: str, home: Path, *, reading: bool = False) -> Iterator[Mlflow
     except (MlflowException, OSError, CommandError, SQLAlchemyError) as error:
         # The cause is told in words, without the password that its text and its traceback may hold.
         told = str(error).replace(uri, public_uri(uri)).replace(userinfo(uri), "")
-        missing = isinstance(error, MlflowException) and error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
-        advice = TRAIN_FIRST if missing else "is it reachable?"
+        advice = TRAIN_FIRST if _is_missing(error) else "is it reachable?"
         raise RegistryError(f"MLflow at {public_uri(uri)} did not do as asked: {told}; {advice}") from None
+
+
+def _is_missing(error: Exception) -> bool:
+    return isinstance(error, MlflowException) and error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
 
 
 def _make_experiment(client: MlflowClient, uri: str) -> None:
@@ -140,82 +118,119 @@ def _unless_there(make: Callable[..., object], *named: object) -> None:
             raise
 
 
-def register(
-    uri: str,
-    home: Path,
-    contents: FleetContents,
-    *,
-    parameters: Mapping[str, Any],
-    metrics: Mapping[str, float],
-    own_sales: Mapping[str, pd.DataFrame] | None = None,
-    alias: str = CHAMPION,
-    gate: str = "",
-    against: str | None = ANY_CHAMPION,
-    plots: Path | None = None,
-) -> Registered:
-    """Log one run, register its fleet as a new version, and move the alias to it; an old champion becomes `previous`.
+class MlflowConnection:
+    """See `training.registry.base.Connection`; by a client that is `connected`."""
 
-    The aliases of stores' own models move with it, as in a promotion.
+    def __init__(self, client: MlflowClient) -> None:
+        self.client = client
 
-    Args:   own_sales: stores to register as stock Prophet models, too, with the sales that they were fitted on
-            (columns `ds`, `y`).  alias: `champion` or `challenger`.  gate: why it is that, for the version's tags.
-            against: the version that the gate compared with, None where there was no champion.
-            plots: folder of pictures for the run's page.
-    Raises: AliasMovedError: another version is champion now; no alias has moved.  RegistryError.
-            FleetFormatError: the fleet cannot be written.
-    """
-    with local_registry.switching(uri), connected(uri, home) as client:
-        _check_champion(client, against)
+    def champion(self) -> str | None:
+        """See `Connection`."""
+        models = self.client.search_registered_models(FLEET_FILTER)
+        return next((str(model.aliases[CHAMPION]) for model in models if CHAMPION in model.aliases), None)
+
+    def aliases(self) -> dict[str, str]:
+        """See `Connection`."""
+        return _as_text(self.client.get_registered_model(FLEET_MODEL).aliases)
+
+    def move(self, move: Move) -> None:
+        """See `Connection`."""
+        if move.new is None:
+            self.client.delete_registered_model_alias(move.model, move.alias)
+        else:
+            self.client.set_registered_model_alias(move.model, move.alias, move.new)
+
+    def versions(self) -> list[int]:
+        """See `Connection`."""
+        return sorted(int(made.version) for made in self.client.search_model_versions(FLEET_FILTER))
+
+    def has_version(self, model: str, version: str) -> bool:
+        """See `Connection`."""
+        try:
+            self.client.get_model_version(model, version)
+        except MlflowException as error:
+            if not _is_missing(error):
+                raise
+            return False
+        return True
+
+    def tags(self, version: str) -> Mapping[str, str]:
+        """See `Connection`."""
+        tags: dict[str, str] = self.client.get_model_version(FLEET_MODEL, version).tags
+        return tags
+
+    def set_tag(self, version: str, name: str, text: str) -> None:
+        """See `Connection`."""
+        self.client.set_model_version_tag(FLEET_MODEL, version, name, text)
+
+    def metrics(self, version: str) -> Mapping[str, float]:
+        """See `Connection`."""
+        run_id = self.client.get_model_version(FLEET_MODEL, version).run_id
+        metrics: dict[str, float] = self.client.get_run(run_id).data.metrics if run_id else {}
+        return metrics
+
+    def fetch_fleet(self, version: str) -> Fleet:
+        """See `Connection`; it stays usable when the files are gone."""
+        with tempfile.TemporaryDirectory() as folder:
+            return _open(version_uri(FLEET_MODEL, version), Path(folder), verify=True)
+
+    def open_fleet(self, alias: str) -> tuple[Fleet, str]:
+        """See `Connection`."""
+        version = self.client.get_model_version_by_alias(FLEET_MODEL, alias).version
+        return _open(alias_uri(FLEET_MODEL, alias)), str(version)
+
+    def store_models(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """See `Connection`."""
+        return ((model.name, _as_text(model.aliases)) for model in models_of_stores(self.client))
+
+    @contextmanager
+    def run(
+        self,
+        contents: FleetContents,
+        *,
+        parameters: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        plots: Path | None,
+    ) -> Iterator["MlflowRun"]:
+        """See `Connection`."""
         with mlflow.start_run() as run, tempfile.TemporaryDirectory() as folder:
-            run_id = run.info.run_id
             opened, info = _log(Path(folder), contents, parameters, metrics, plots)
-            # Before the fleet's version, which is born with the tag that says what it brings.
-            sold = (own_sales or {}).items()
-            stores = {store_id: _register_store(client, run_id, opened, sales, store_id) for store_id, sales in sold}
-            tags = {GATE_TAG: gate, **own_models.tag_of(stores)}
-            new = _new_version(client, FLEET_MODEL, info, run_id, tags)
-            _check_champion(client, against, new)
-            plan = _point(client, new, alias, brings=bool(stores))
-            named = {store_model_name(store_id): made for store_id, made in stores.items()}
-            return Registered(run_id, new, alias, named, plan.of_stores, plan.left_alone)
+            yield MlflowRun(self.client, run.info.run_id, opened, info)
 
 
-def _check_champion(client: MlflowClient, against: str | None, made: str | None = None) -> None:
-    """Refuse to go on where the champion is not the one that the gate compared with; `made`: the version that waits.
+@dataclass(frozen=True)
+class MlflowRun:
+    """See `training.registry.base.LoggedRun`. `model`: the fleet, as logged."""
 
-    A local registry is locked meanwhile. On a server, another training may finish between the two looks.
-    """
-    if against == ANY_CHAMPION or (standing := _champion_version(client)) == against:
-        return
-    if made is not None:
-        why = f"without an alias: it was judged against {against or 'no champion'}, and {standing} became champion"
-        client.set_model_version_tag(FLEET_MODEL, made, GATE_TAG, why)
-    raise AliasMovedError(
-        f"wanted version {against or 'none'} of {FLEET_MODEL} as champion, which this fleet was judged against, it is "
-        f"{standing or 'none'} now: train again"
-    )
+    client: MlflowClient
+    run_id: str
+    fleet: Fleet
+    model: ModelInfo
+
+    def register_fleet(self, tags: Mapping[str, str]) -> str:
+        """See `LoggedRun`."""
+        return _new_version(self.client, FLEET_MODEL, self.model, self.run_id, tags)
+
+    def register_store(self, store_id: str, sales: pd.DataFrame) -> str:
+        """See `LoggedRun`; under the book's name, with its whole history to plot."""
+        info = mlflow.prophet.log_model(
+            to_prophet(self.fleet, store_id, sales),
+            name="model",
+            pip_requirements=[f"prophet=={version('prophet')}"],
+        )
+        tags = {TRANSFORM_TAG: self.fleet.design.transform}
+        return _new_version(self.client, store_model_name(store_id), info, self.run_id, tags)
 
 
-def _champion_version(client: MlflowClient) -> str | None:
-    found = client.search_registered_models(f"name='{FLEET_MODEL}'")
-    return next((str(model.aliases[CHAMPION]) for model in found if CHAMPION in model.aliases), None)
+def _as_text(aliases: Mapping[str, object]) -> dict[str, str]:
+    return {alias: str(version) for alias, version in aliases.items()}
 
 
-def _point(client: MlflowClient, version: str, alias: str, *, brings: bool) -> Plan:
-    """Move an alias to a new version, and those of stores' own models with it; `brings`: the version brought some."""
-    found = aliases.aliases_of(client)
-    if alias != CHAMPION:
-        plan = own_models.plan(client, found, aliases.to_challenger(found, version))
-    elif not brings:
-        plan = own_models.plan(client, found, aliases.to_champion(found, version))
-    else:
-        # Cut short among the stores, it is the challenger: the next promotion or training knows whose models they are.
-        moves = aliases.to_champion({**found, CHALLENGER: version}, version)
-        plan = own_models.plan(client, found, moves)
-        ended = sum(move.alias == CHALLENGER for move in plan.of_stores)
-        plan.moves.insert(ended, aliases.Move(CHALLENGER, found.get(CHALLENGER), version))
-    aliases.apply(client, plan.moves)
-    return plan
+def _open(uri: str, into: Path | None = None, *, verify: bool = False) -> Fleet:
+    path = fleet_inside(download_version(uri, into))
+    if path is None:
+        raise FleetFormatError(f"{uri}: wanted a folder with {MANIFEST}, found none")
+    return Fleet.open(path, verify=verify)
 
 
 def _log(
@@ -258,21 +273,11 @@ def _log_model(path: Path) -> ModelInfo:
     return info
 
 
-def _new_version(client: MlflowClient, name: str, info: ModelInfo, run_id: str, tags: dict[str, str]) -> str:
+def _new_version(client: MlflowClient, name: str, info: ModelInfo, run_id: str, tags: Mapping[str, str]) -> str:
     """Register a logged model under a name that may be new; returns its version."""
     _unless_there(client.create_registered_model, name)
-    made = client.create_model_version(name, info.model_uri, run_id, tags=tags, model_id=info.model_id)
+    made = client.create_model_version(name, info.model_uri, run_id, tags=dict(tags), model_id=info.model_id)
     return str(made.version)
-
-
-def _register_store(client: MlflowClient, run_id: str, opened: Fleet, sales: pd.DataFrame, store_id: str) -> str:
-    """One store as a stock Prophet model under the book's name, with its whole history to plot; returns its version."""
-    info = mlflow.prophet.log_model(
-        to_prophet(opened, store_id, sales),
-        name="model",
-        pip_requirements=[f"prophet=={version('prophet')}"],
-    )
-    return _new_version(client, store_model_name(store_id), info, run_id, {TRANSFORM_TAG: opened.design.transform})
 
 
 def store_table(opened: Fleet) -> pd.DataFrame:
@@ -287,54 +292,3 @@ def store_table(opened: Fleet) -> pd.DataFrame:
     facts.insert(0, "store_id", opened.store_ids)
     facts.insert(1, "source", np.where(opened.has_model, "fleet", "fallback"))
     return facts
-
-
-def load_fleet(uri: str, home: Path, alias: str = CHAMPION) -> tuple[Fleet, str]:
-    """The fleet that an alias points to, and its version.
-
-    Raises: RegistryError: no server, or nothing is registered under that alias yet.
-    """
-    check_there(uri)
-    with connected(uri, home) as client:
-        found = client.get_model_version_by_alias(FLEET_MODEL, alias)
-        folder = mlflow.artifacts.download_artifacts(alias_uri(FLEET_MODEL, alias))
-        return Fleet.open(Path(folder) / "artifacts" / FLEET_ARTIFACT), str(found.version)
-
-
-def is_there(uri: str) -> bool:
-    """Whether there is a registry to look into: one in a file is not made by who only looks."""
-    database = local_registry.database_of(uri)
-    return bool(uri) and (database is None or database.exists())
-
-
-def check_there(uri: str) -> None:
-    """See `is_there`.
-
-    Raises: RegistryError: there is no such file.
-    """
-    if not is_there(uri):
-        raise RegistryError(f"there is no registry at {uri}: {TRAIN_FIRST}")
-
-
-def fetch_fleet(version: str, folder: Path) -> Fleet:
-    """One version of the fleet, read whole: it stays usable when `folder` is gone. Wants a `connected` registry.
-
-    Raises: FleetFormatError: it is torn, or of a newer format.
-    """
-    path = mlflow.artifacts.download_artifacts(version_uri(FLEET_MODEL, version), dst_path=str(folder))
-    return Fleet.open(Path(path) / "artifacts" / FLEET_ARTIFACT, verify=True)
-
-
-def current_champion(uri: str, home: Path) -> Champion | None:
-    """The champion, if there is one.
-
-    Raises: RegistryError.
-    """
-    with connected(uri, home, reading=True) as client, tempfile.TemporaryDirectory() as folder:
-        found = _champion_version(client)
-        if found is None:
-            return None
-        try:
-            return Champion(found, fetch_fleet(found, Path(folder)))
-        except FleetFormatError:
-            return Champion(found, None)

@@ -1,24 +1,14 @@
 """Which aliases of stores' own models move with the fleet's: a fleet version remembers the models that it brought."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
-
-from fleet.errors import NameSyntaxError
-from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, store_id_of, store_model_name
+from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, OWN_MODELS_TAG, store_model_name
 from training.errors import RegistryError
 from training.registry import aliases
 from training.registry.aliases import Move
-
-OWN_MODELS_TAG = "storecast.own_models"
-"""Tag of a fleet version: JSON, store id -> version of the store's own model; absent where it brought none."""
-
-_FILTER = f"name LIKE '{store_model_name('')}%'"
-_A_PAGE = 1000
+from training.registry.base import Connection
 
 
 @dataclass(frozen=True)
@@ -52,14 +42,14 @@ def tag_of(brought: Mapping[str, str]) -> dict[str, str]:
     return {OWN_MODELS_TAG: json.dumps(brought)} if brought else {}
 
 
-def brought_by(client: MlflowClient, version: str | None) -> dict[str, str]:
+def brought_by(connection: Connection, version: str | None) -> dict[str, str]:
     """The own models that a fleet version brought, registered name -> version; none where there is no fleet version.
 
     Raises: RegistryError: its tag is not what `tag_of` writes.
     """
     if version is None:
         return {}
-    said = client.get_model_version(FLEET_MODEL, version).tags.get(OWN_MODELS_TAG, "{}")
+    said = connection.tags(version).get(OWN_MODELS_TAG, "{}")
     try:
         return {store_model_name(store_id): str(own) for store_id, own in json.loads(said).items()}
     except (ValueError, AttributeError):
@@ -69,7 +59,7 @@ def brought_by(client: MlflowClient, version: str | None) -> dict[str, str]:
         ) from None
 
 
-def plan(client: MlflowClient, found: Mapping[str, str], moves: Sequence[Move]) -> Plan:
+def plan(connection: Connection, found: Mapping[str, str], moves: Sequence[Move]) -> Plan:
     """The fleet's moves from the aliases `found`, and before them those of own models that go with the fleet.
 
     The stores' come first: as long as the fleet's champion stands, the same command finds the same outgoing fleet, and
@@ -79,54 +69,28 @@ def plan(client: MlflowClient, found: Mapping[str, str], moves: Sequence[Move]) 
     """
     made, after = Plan(), aliases.after(found, moves)
     changed = [alias for alias in (CHALLENGER, CHAMPION) if found.get(alias) != after.get(alias)]
-    models = dict(_models(client)) if changed else {}
+    models = dict(connection.store_models()) if changed else {}
     # A promotion or training that was cut short, and never done again, left models of the challenger as champions.
-    stray = brought_by(client, found.get(CHALLENGER)) if changed else {}
+    stray = brought_by(connection, found.get(CHALLENGER)) if changed else {}
     for alias in dict.fromkeys([*changed, CHAMPION] if stray else changed):
-        outgoing = [brought_by(client, found.get(alias)), *([stray] if alias == CHAMPION else [])]
-        incoming = brought_by(client, after.get(alias))
+        outgoing = [brought_by(connection, found.get(alias)), *([stray] if alias == CHAMPION else [])]
+        incoming = brought_by(connection, after.get(alias))
         for model in sorted(models.keys() | incoming.keys()):
             current = models.get(model, {}).get(alias)
             leaving = {brought[model] for brought in outgoing if model in brought}
             if alias in changed or current == stray.get(model) is not None:
-                _plan_store(client, made, Move(alias, current, incoming.get(model), model), leaving)
+                _plan_store(connection, made, Move(alias, current, incoming.get(model), model), leaving)
     made.moves.extend(moves)
     return made
 
 
-def _plan_store(client: MlflowClient, made: Plan, move: Move, leaving: set[str]) -> None:
+def _plan_store(connection: Connection, made: Plan, move: Move, leaving: set[str]) -> None:
     """Add one alias of one store to the plan; `leaving`: the versions that the outgoing fleet brought."""
     if move.old is not None and move.old not in leaving | {move.new}:
         made.left_alone.append(OwnModel(move.model, move.alias, move.old))
         return
-    if move.new not in (None, move.old) and not _exists(client, move.model, move.new):
+    if move.new not in (None, move.old) and not connection.has_version(move.model, move.new):
         made.missing.append(OwnModel(move.model, move.alias, move.new))
         move = Move(move.alias, move.old, None, move.model)
     if move.old != move.new:
         made.moves.append(move)
-
-
-def _exists(client: MlflowClient, model: str, version: str) -> bool:
-    try:
-        client.get_model_version(model, version)
-    except MlflowException as error:
-        if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
-            raise
-        return False
-    return True
-
-
-def _models(client: MlflowClient) -> Iterator[tuple[str, dict[str, str]]]:
-    """Registered name of each store's own model, and its aliases (alias -> version)."""
-    token = None
-    while True:
-        page = client.search_registered_models(_FILTER, max_results=_A_PAGE, page_token=token)
-        for model in page:
-            try:
-                store_id_of(model.name)
-            except NameSyntaxError:
-                continue  # no store's, and never served
-            yield model.name, {alias: str(version) for alias, version in model.aliases.items()}
-        token = page.token
-        if not token:
-            return

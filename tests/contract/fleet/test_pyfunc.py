@@ -15,7 +15,8 @@ from support import fleets
 from fleet import Fleet
 from fleet.errors import StorecastError
 from fleet.names import CHAMPION, FLEET_MODEL, alias_uri
-from training.registry import runs
+from training.registry.mlflow_registry import MlflowRegistry
+from training.registry.registration import register
 from training.registry.tracking_uri import tracking_uri
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PyFuncModel]:
     home = tmp_path_factory.mktemp("home")
     before = mlflow.get_tracking_uri()
     contents = fleets.contents(N_STORES, without_model=[2])
-    runs.register(tracking_uri({}, home), home, contents, parameters={}, metrics={})
+    register(MlflowRegistry(tracking_uri({}, home), home), contents, parameters={}, metrics={})
     yield mlflow.pyfunc.load_model(alias_uri(FLEET_MODEL, CHAMPION))
     mlflow.set_tracking_uri(before)
 

@@ -15,7 +15,8 @@ from support.mlflow_server import mlflow_server
 from fleet import Fleet
 from model_wrapper.fleets.source import FleetSource
 from model_wrapper.settings import Settings
-from training.registry import runs
+from training.registry.mlflow_registry import MlflowRegistry
+from training.registry.registration import register
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,7 @@ def url(tmp_path: Path) -> Iterator[str]:
 def train(url: str, home: Path, n_stores: int, *own: str) -> str:
     sold = dict.fromkeys(own, SALES)
     contents = fleets.contents(n_stores)
-    return runs.register(url, home, contents, parameters={}, metrics={}, own_sales=sold).version
+    return register(MlflowRegistry(url, home), contents, parameters={}, metrics={}, own_sales=sold).version
 
 
 @pytest.fixture

@@ -16,14 +16,15 @@ from mlflow import MlflowClient
 from support import chains
 
 from fleet import Fleet
-from fleet.names import CHAMPION, store_model_name
+from fleet.names import CHAMPION, TRANSFORM_TAG, store_model_name
 from fleet.prophet_io import future_frame, to_prophet
 from model_wrapper.components.forecasters import FallbackForecaster, StoreForecaster
 from model_wrapper.components.router import StoreRouter
 from model_wrapper.fleets.source import FleetSource
 from model_wrapper.settings import Settings
 from training.engines.batched import BatchedEngine
-from training.registry import runs
+from training.registry.mlflow_registry import MlflowRegistry
+from training.registry.registration import load_fleet
 from training.registry.tracking_uri import tracking_uri
 from training.run import Quiet, TrainingOptions, train
 
@@ -53,7 +54,7 @@ class Home:
         )  # fmt: skip
         train(options, BatchedEngine(), Quiet())
         self.client = MlflowClient(self.uri)
-        self.fleet: Fleet = runs.load_fleet(self.uri, folder / "home")[0]
+        self.fleet: Fleet = load_fleet(MlflowRegistry(self.uri, folder / "home"))[0]
 
     def settings(self, **more: Any) -> Settings:  # noqa: ANN401 - any setting
         return Settings(cache_dir=self.cache, fetch_timeout_s=120, reload_seconds=0, **more)
@@ -71,7 +72,7 @@ class Home:
     def point(self, name: str, source: str) -> None:
         self.client.create_registered_model(name)
         version = self.client.create_model_version(name, source).version
-        self.client.set_model_version_tag(name, str(version), runs.TRANSFORM_TAG, "log1p")
+        self.client.set_model_version_tag(name, str(version), TRANSFORM_TAG, "log1p")
         self.client.set_registered_model_alias(name, CHAMPION, str(version))
 
 

@@ -14,14 +14,15 @@ from support import chains
 from support.mlflow_server import mlflow_server
 
 from fleet import Fleet
-from fleet.names import FLEET_MODEL
+from fleet.names import FLEET_MODEL, GATE_TAG
 from training.champion import store_gate
 from training.engines.batched import BatchedEngine
 from training.engines.engine import Priors
 from training.engines.stan import StanEngine
 from training.pooling.variants import STEADY, Variant
-from training.registry import aliases, runs
 from training.registry.promotion import promote
+from training.registry.registration import load_fleet
+from training.registry.runs import MlflowConnection
 from training.registry.tracking_uri import tracking_uri
 from training.run import Quiet, TrainingOptions, train
 
@@ -62,11 +63,11 @@ def test_a_worse_recipe_is_only_a_challenger_until_somebody_promotes_it(
     assert worse["gate"]["wape"] > 1.02 * worse["gate"]["champion_wape"]
     assert worse["gate"]["champion_wape"] == again["gate"]["wape"]
     client = MlflowClient(options.tracking_uri)
-    assert client.get_model_version(FLEET_MODEL, "3").tags[runs.GATE_TAG] == worse["gate"]["reason"]
-    assert aliases.aliases_of(client) == {"champion": "2", "previous": "1", "challenger": "3"}
+    assert client.get_model_version(FLEET_MODEL, "3").tags[GATE_TAG] == worse["gate"]["reason"]
+    assert MlflowConnection(client).aliases() == {"champion": "2", "previous": "1", "challenger": "3"}
     assert set(client.get_registered_model(next(iter(worse["store_models"]))).aliases) == {"challenger"}
 
-    assert promote(options.tracking_uri, options.home)["champion"] == "3"
+    assert promote(options.registry())["champion"] == "3"
     better = registered(options)
     assert better["alias"] == "champion"
     assert better["gate"]["wape"] < better["gate"]["champion_wape"] == worse["gate"]["wape"]
@@ -90,7 +91,7 @@ def test_a_dry_run_says_what_a_run_would_do_and_registers_nothing(options: Train
     assert worse.would_register
     assert worse.would_register.alias == "challenger"
     assert "worse" in worse.would_register.gate.reason
-    assert aliases.aliases_of(MlflowClient(options.tracking_uri)) == {"champion": "1"}
+    assert MlflowConnection(MlflowClient(options.tracking_uri)).aliases() == {"champion": "1"}
 
 
 def test_a_champion_that_cannot_be_fitted_again_leaves_the_judgement_to_the_baseline(options: TrainingOptions) -> None:
@@ -105,7 +106,7 @@ def test_a_store_that_the_new_recipe_makes_clearly_worse_keeps_its_champion_row(
     options: TrainingOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registered(options)
-    before, _ = runs.load_fleet(options.tracking_uri, options.home)
+    before, _ = load_fleet(options.registry())
     # Which stores these are is judged elsewhere; here, every second one.
     monkeypatch.setattr(store_gate, "clearly_worse", lambda wape, _: np.arange(wape.shape[1]) % 2 == 0)
     result = train(dataclasses.replace(options, variants=(BLUNT,), gate_margin=1.0), BatchedEngine(), Quiet())
@@ -116,7 +117,7 @@ def test_a_store_that_the_new_recipe_makes_clearly_worse_keeps_its_champion_row(
     kept = [held.store for held in result.held_back if held.kept]
     assert kept == [store_id for store_id in before.store_ids[::2] if before.has_model[before.position(store_id)]]
     assert all("version 1 is clearly better for it" in held.reason for held in result.held_back)
-    after, _ = runs.load_fleet(options.tracking_uri, options.home)
+    after, _ = load_fleet(options.registry())
     for store_id, variant in zip(after.store_ids, after.facts["variant"].tolist(), strict=True):
         same = after.parameters.rows(_place(after, store_id)), before.parameters.rows(_place(before, store_id))
         assert (same[0].beta.tobytes() == same[1].beta.tobytes()) == (store_id in kept)

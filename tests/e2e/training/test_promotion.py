@@ -14,8 +14,9 @@ from storecast import __main__ as command_line
 from storecast import exit_codes
 from training.engines.batched import BatchedEngine
 from training.errors import MissingAliasError, RegistryError, UnknownVersionError
-from training.registry import aliases
+from training.registry.mlflow_registry import MlflowRegistry
 from training.registry.promotion import promote, rollback
+from training.registry.runs import MlflowConnection
 from training.registry.tracking_uri import tracking_uri
 from training.run import Quiet, TrainingOptions, train
 
@@ -51,44 +52,44 @@ def options(trained: TrainingOptions) -> TrainingOptions:
 
 
 def found(options: TrainingOptions) -> dict[str, str]:
-    return aliases.aliases_of(MlflowClient(options.tracking_uri))
+    return MlflowConnection(MlflowClient(options.tracking_uri)).aliases()
 
 
 def test_promoting_moves_the_aliases_once_and_tells_the_difference(options: TrainingOptions) -> None:
-    result = promote(options.tracking_uri, options.home)
+    result = promote(options.registry())
     assert found(options) == {CHAMPION: "3", PREVIOUS: "2"}
     assert result["changes"]["to"]["version"] == "3"
     assert result["changes"]["to"]["with_model"] == result["changes"]["from"]["with_model"] > 0
     assert result["changes"]["to"]["wape"] is not None
-    again = promote(options.tracking_uri, options.home, "3")
+    again = promote(options.registry(), "3")
     assert (again["moves"], again["changes"]) == ([], None)
     assert found(options) == {CHAMPION: "3", PREVIOUS: "2"}
 
 
 def test_a_second_rollback_undoes_the_first_and_a_dry_run_moves_nothing(options: TrainingOptions) -> None:
     before = found(options)
-    assert rollback(options.tracking_uri, options.home, dry_run=True)["champion"] == "1"
+    assert rollback(options.registry(), dry_run=True)["champion"] == "1"
     assert found(options) == before
-    rollback(options.tracking_uri, options.home)
+    rollback(options.registry())
     assert found(options) == {CHAMPION: "1", PREVIOUS: "2", CHALLENGER: "3"}
-    rollback(options.tracking_uri, options.home)
+    rollback(options.registry())
     assert found(options) == before
 
 
 def test_what_is_not_there_cannot_be_promoted_or_gone_back_to(options: TrainingOptions, tmp_path: Path) -> None:
     with pytest.raises(UnknownVersionError, match="wanted version 99 of storecast-fleet, it has 1 to 3") as caught:
-        promote(options.tracking_uri, options.home, "99")
+        promote(options.registry(), "99")
     assert caught.value.exit_code == 2
     client = MlflowClient(options.tracking_uri)
     client.delete_registered_model_alias(FLEET_MODEL, CHALLENGER)
     with pytest.raises(MissingAliasError, match="nothing to promote"):
-        promote(options.tracking_uri, options.home)
+        promote(options.registry())
     client.delete_registered_model_alias(FLEET_MODEL, PREVIOUS)
     with pytest.raises(MissingAliasError, match="has only champion: nothing to go back to") as missing:
-        rollback(options.tracking_uri, options.home)
+        rollback(options.registry())
     assert missing.value.exit_code == 2
     with pytest.raises(RegistryError, match="there is no registry at") as away:
-        rollback(tracking_uri({}, tmp_path), tmp_path)
+        rollback(MlflowRegistry(tracking_uri({}, tmp_path), tmp_path))
     assert away.value.exit_code == 3
     assert list(tmp_path.glob("*.db")) == []
 

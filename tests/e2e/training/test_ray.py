@@ -18,7 +18,8 @@ from support.ray_drivers import (
     run_alone,
 )
 
-from training.registry import runs
+from training.registry.mlflow_registry import MlflowRegistry
+from training.registry.registration import load_fleet
 from training.registry.tracking_uri import tracking_uri
 
 pytestmark = pytest.mark.timeout(LIMIT_S + 40)
@@ -59,5 +60,5 @@ def test_the_command_line_trains_the_same_fleet_on_ray(tmp_path: Path) -> None:
             command, capture_output=True, text=True, timeout=LIMIT_S, check=False, cwd=ROOT, env=environ
         )
         assert done.returncode == 0, done.stderr
-    fleets = [runs.load_fleet(tracking_uri({}, home), home)[0] for home in homes]
+    fleets = [load_fleet(MlflowRegistry(tracking_uri({}, home), home))[0] for home in homes]
     assert fleets[0].version == fleets[1].version

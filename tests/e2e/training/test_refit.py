@@ -13,7 +13,7 @@ from support import chains
 
 from fleet import Fleet
 from training.engines.batched import BatchedEngine
-from training.registry import runs
+from training.registry.registration import load_fleet
 from training.registry.tracking_uri import tracking_uri
 from training.result import TrainingResult
 from training.run import Quiet, TrainingOptions, train
@@ -33,7 +33,7 @@ def options(tmp_path: Path) -> Iterator[TrainingOptions]:
 
 def run(options: TrainingOptions, **changes: Any) -> tuple[TrainingResult, Fleet]:  # noqa: ANN401 - any option
     result = train(dataclasses.replace(options, **changes), BatchedEngine(), Quiet())
-    opened, _ = runs.load_fleet(options.tracking_uri, options.home)
+    opened, _ = load_fleet(options.registry())
     return result, opened
 
 

@@ -17,14 +17,15 @@ from support import chains
 from support.mlflow_server import mlflow_server
 
 from fleet import Fleet
-from fleet.names import CHAMPION, FLEET_ARTIFACT, FLEET_MODEL, PREVIOUS, alias_uri, store_model_name
+from fleet.names import CHAMPION, FLEET_ARTIFACT, FLEET_MODEL, PREVIOUS, TRANSFORM_TAG, alias_uri, store_model_name
 from graph.local.free_ports import free_ports
 from training.engines import stan
 from training.engines.batched import BatchedEngine
 from training.engines.stan import StanEngine
 from training.errors import DataError, RegistryError, TooManyFailuresError
 from training.pooling.variants import STEADY
-from training.registry import runs
+from training.registry.mlflow_registry import MlflowRegistry
+from training.registry.registration import load_fleet
 from training.registry.tracking_uri import tracking_uri
 from training.run import Quiet, TrainingOptions, train
 
@@ -71,7 +72,7 @@ def test_a_training_is_one_run_one_version_and_one_alias(options: TrainingOption
     assert table.set_index("store_id")["failure"].to_dict()[8] == "too few open days for a model"
     assert not table.astype(str).apply(lambda column: column.str.startswith("b'")).any(axis=None)
 
-    opened, opened_version = runs.load_fleet(options.tracking_uri, options.home)
+    opened, opened_version = load_fleet(options.registry())
     assert opened_version == str(version.version)
     days = np.arange("2014-03-29", "2014-04-05", dtype="datetime64[D]")
     direct = opened.predict(["4"], days, 0.9)
@@ -91,7 +92,7 @@ def test_a_training_is_one_run_one_version_and_one_alias(options: TrainingOption
     yhat = own.predict(own.history.drop(columns="y")).yhat
     assert len(own.history) > 100
     assert np.isfinite(yhat).all()
-    assert client.get_model_version_by_alias(name, CHAMPION).tags[runs.TRANSFORM_TAG] == "log1p"
+    assert client.get_model_version_by_alias(name, CHAMPION).tags[TRANSFORM_TAG] == "log1p"
 
 
 def test_the_run_shows_its_backtest_in_pictures(options: TrainingOptions) -> None:
@@ -130,8 +131,8 @@ def test_a_dry_run_and_a_run_over_the_threshold_register_nothing(
 
 
 def versions(options: TrainingOptions) -> int:
-    with runs.connected(options.tracking_uri, options.home) as client:
-        return len(client.search_model_versions(f"name='{FLEET_MODEL}'"))
+    with options.registry().connected() as connection:
+        return len(connection.versions())
 
 
 def test_a_store_without_a_model_cannot_be_registered_alone(options: TrainingOptions) -> None:
@@ -146,7 +147,7 @@ def test_a_registry_that_is_not_there_is_named_without_its_password(
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
     uri = f"http://someone:hidden@127.0.0.1:{free_ports(1)[0]}"
     with pytest.raises(RegistryError) as caught:
-        runs.load_fleet(uri, tmp_path)
+        load_fleet(MlflowRegistry(uri, tmp_path))
     assert "127.0.0.1" in str(caught.value)
     assert "hidden" not in str(caught.value)
     assert caught.value.exit_code == 3
@@ -155,12 +156,12 @@ def test_a_registry_that_is_not_there_is_named_without_its_password(
 
 def test_nothing_registered_yet_says_so(tmp_path: Path) -> None:
     with pytest.raises(RegistryError, match=r"there is no registry at .*: train first"):
-        runs.load_fleet(tracking_uri({}, tmp_path / "home"), tmp_path / "home")
+        load_fleet(MlflowRegistry(tracking_uri({}, tmp_path / "home"), tmp_path / "home"))
     assert not (tmp_path / "home").exists()
-    with runs.connected(tracking_uri({}, tmp_path), tmp_path):
+    with MlflowRegistry(tracking_uri({}, tmp_path), tmp_path).connected():
         pass
     with pytest.raises(RegistryError, match=r"storecast-fleet.*train first"):
-        runs.load_fleet(tracking_uri({}, tmp_path), tmp_path)
+        load_fleet(MlflowRegistry(tracking_uri({}, tmp_path), tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -174,6 +175,6 @@ def test_a_database_that_is_not_mlflows_is_told_without_a_traceback(tmp_path: Pa
             connection.execute("INSERT INTO alembic_version VALUES ('of another release')")
         connection.commit()
     with pytest.raises(RegistryError, match=r"did not do as asked: .*") as told:
-        runs.load_fleet(tracking_uri({}, tmp_path), tmp_path)
+        load_fleet(MlflowRegistry(tracking_uri({}, tmp_path), tmp_path))
 
     assert told.value.exit_code == 3

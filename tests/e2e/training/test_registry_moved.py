@@ -24,7 +24,9 @@ from model_wrapper.fleets.source import FleetSource
 from model_wrapper.settings import Settings
 from storecast.client import Question, ask_registry
 from training.engines.batched import BatchedEngine
-from training.registry import promotion, runs
+from training.registry import promotion
+from training.registry.mlflow_registry import MlflowRegistry
+from training.registry.registration import load_fleet
 from training.registry.tracking_uri import tracking_uri
 from training.run import Quiet, TrainingOptions, train
 
@@ -88,7 +90,7 @@ def placed(request: pytest.FixtureRequest, trained: TrainingOptions, tmp_path: P
     # The records name a folder of this test, so that a stray write into it is seen.
     before, now = tmp_path / "before", tmp_path / "some where" / "now"
     shutil.copytree(trained.home, before)
-    runs.load_fleet(tracking_uri({}, before), before)
+    load_fleet(MlflowRegistry(tracking_uri({}, before), before))
     now.parent.mkdir()
     if request.param == "moved":
         before.rename(now)
@@ -119,8 +121,8 @@ def test_a_training_in_it_keeps_the_champions_rows_and_writes_there_alone(placed
 
 
 def test_a_rollback_and_a_promotion_in_it_say_what_they_change(placed: Placed) -> None:
-    back = promotion.rollback(placed.options.tracking_uri, placed.home)
-    again = promotion.promote(placed.options.tracking_uri, placed.home, "2")
+    back = promotion.rollback(placed.options.registry())
+    again = promotion.promote(placed.options.registry(), "2")
 
     assert (back["champion"], again["champion"]) == ("1", "2")
     assert back["changes"]["from"]["wape"] == again["changes"]["to"]["wape"]
@@ -156,7 +158,7 @@ def test_a_home_that_is_copied_before_anything_is_registered_is_written_where_it
     trained: TrainingOptions, tmp_path: Path
 ) -> None:
     before, now = tmp_path / "before", tmp_path / "now"
-    with runs.connected(tracking_uri({}, before), before):
+    with MlflowRegistry(tracking_uri({}, before), before).connected():
         shutil.copytree(before, now)
     kept = files_of(before)
     options = dataclasses.replace(trained, home=now, tracking_uri=tracking_uri({}, now), register_stores=())
@@ -169,29 +171,29 @@ def test_a_home_that_is_copied_before_anything_is_registered_is_written_where_it
 def test_a_home_under_two_names_is_left_as_it_is(trained: TrainingOptions, tmp_path: Path) -> None:
     home, name = tmp_path / "home", tmp_path / "name"
     shutil.copytree(trained.home, home)
-    runs.load_fleet(tracking_uri({}, home), home)
+    load_fleet(MlflowRegistry(tracking_uri({}, home), home))
     name.symlink_to(home)
     places = places_in(home / "mlflow.db")
-    runs.load_fleet(tracking_uri({}, name), name)
+    load_fleet(MlflowRegistry(tracking_uri({}, name), name))
 
     assert places_in(home / "mlflow.db") == places
 
 
 def test_a_database_whose_artifacts_stand_apart_is_left_as_it_is(trained: TrainingOptions, tmp_path: Path) -> None:
-    runs.load_fleet(trained.tracking_uri, trained.home)
+    load_fleet(trained.registry())
     database = tmp_path / "apart.db"
     shutil.copy(trained.home / "mlflow.db", database)
     (tmp_path / "artifacts").mkdir()
     places = places_in(database)
-    opened, version = runs.load_fleet(f"{SQLITE}{database}", tmp_path)
+    opened, version = load_fleet(MlflowRegistry(f"{SQLITE}{database}", tmp_path))
 
     assert (opened.n_stores, version) == (6, "2")
     assert places_in(database) == places
 
 
 def test_artifacts_of_a_new_database_lie_beside_it_whatever_the_home(tmp_path: Path) -> None:
-    with runs.connected(f"{SQLITE}{tmp_path / 'shared' / 'mine.db'}", tmp_path / "home") as client:
-        places = {made.name: made.artifact_location for made in client.search_experiments()}
+    with MlflowRegistry(f"{SQLITE}{tmp_path / 'shared' / 'mine.db'}", tmp_path / "home").connected() as connection:
+        places = {made.name: made.artifact_location for made in connection.client.search_experiments()}
 
     assert places[EXPERIMENT] == str(tmp_path / "shared" / "artifacts")
 
@@ -200,7 +202,7 @@ def test_a_file_that_is_no_database_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("this is a text, and long enough to be taken for a page of a database" * 20)
     uri = tracking_uri({}, tmp_path)
     with pytest.raises(RegistryFileError, match=r"wanted a registry.*not a database"):
-        runs.load_fleet(uri, tmp_path)
+        load_fleet(MlflowRegistry(uri, tmp_path))
     settings = Settings(fleet_uri=alias_uri("storecast-fleet", CHAMPION), cache_dir=tmp_path / "cache")
     with pytest.raises(FleetUnavailableError, match=r"wanted a registry.*not a database"):
         FleetSource(settings, {**os.environ, "MLFLOW_TRACKING_URI": uri}).open()

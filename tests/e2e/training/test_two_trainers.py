@@ -14,12 +14,13 @@ from support.trainers import open_at_once, trainer
 
 from fleet.errors import RegistryBusyError
 from fleet.mlflow import local_registry
-from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, PREVIOUS
+from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, GATE_TAG, PREVIOUS
 from training.engines.batched import BatchedEngine
 from training.errors import AliasMovedError
-from training.registry import aliases, promotion, runs
+from training.registry import promotion
 from training.registry.fleet_diff import FleetDiff, difference
 from training.registry.promotion import promote, rollback
+from training.registry.runs import MlflowConnection
 from training.registry.tracking_uri import tracking_uri
 from training.run import Quiet, TrainingOptions, train
 
@@ -50,9 +51,9 @@ def assert_first_and_second(options: TrainingOptions, first: dict[str, Any], sec
     assert first["gate"]["reason"] == "there was no champion before it"
     assert f"the champion, version {first['version']}, is of the same recipe" in second["gate"]["reason"]
     client = MlflowClient(options.tracking_uri)
-    assert aliases.aliases_of(client) == {CHAMPION: second["version"], PREVIOUS: first["version"]}
+    assert MlflowConnection(client).aliases() == {CHAMPION: second["version"], PREVIOUS: first["version"]}
     tags = {one["version"]: one["gate"]["reason"] for one in (first, second)}
-    assert {v: client.get_model_version(FLEET_MODEL, v).tags[runs.GATE_TAG] for v in tags} == tags
+    assert {v: client.get_model_version(FLEET_MODEL, v).tags[GATE_TAG] for v in tags} == tags
 
 
 def test_two_that_come_to_a_new_home_at_once_are_first_and_second(local: TrainingOptions) -> None:
@@ -84,9 +85,7 @@ def test_one_that_finishes_on_a_server_meanwhile_is_the_champion_that_the_other_
 
     assert_first_and_second(remote, first, second)
     left = MlflowClient(remote.tracking_uri).search_model_versions(f"name='{FLEET_MODEL}'")
-    judged_before = [
-        made.tags[runs.GATE_TAG] for made in left if made.version not in (first["version"], second["version"])
-    ]
+    judged_before = [made.tags[GATE_TAG] for made in left if made.version not in (first["version"], second["version"])]
     assert all("judged against no champion, and 2 became champion" in told for told in judged_before)
     assert len(judged_before) == (moment == "made")
 
@@ -118,10 +117,10 @@ def test_an_alias_that_moves_under_a_promotion_is_told_and_stays(
 
     monkeypatch.setattr(promotion, "difference", meanwhile)
     with pytest.raises(AliasMovedError, match=r"nothing was moved.*try again") as told:
-        move(two_versions.tracking_uri, two_versions.home)
+        move(two_versions.registry())
 
     assert told.value.exit_code == 3
-    assert aliases.aliases_of(client) == {CHAMPION: "2", PREVIOUS: "2", CHALLENGER: "1"}
+    assert MlflowConnection(client).aliases() == {CHAMPION: "2", PREVIOUS: "2", CHALLENGER: "1"}
 
 
 @pytest.mark.parametrize("move", [promote, rollback])
@@ -135,8 +134,8 @@ def test_a_promotion_waits_for_a_training_and_says_so_where_that_never_ends(
     with (two_versions.home / "mlflow.db.switching").open("a") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(RegistryBusyError, match=r"another process has been at work.*mlflow.db.switching") as told:
-            move(two_versions.tracking_uri, two_versions.home)
-        assert move(two_versions.tracking_uri, two_versions.home, dry_run=True)["champion"] == "1"
+            move(two_versions.registry())
+        assert move(two_versions.registry(), dry_run=True)["champion"] == "1"
 
     assert told.value.exit_code == 3
-    assert move(two_versions.tracking_uri, two_versions.home)["champion"] == "1"
+    assert move(two_versions.registry())["champion"] == "1"

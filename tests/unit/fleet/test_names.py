@@ -1,6 +1,10 @@
 """Names in MLflow and their inverses."""
 
+import ast
 import pickle
+import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,3 +64,43 @@ def test_every_error_survives_pickling_and_has_its_codes(error: type[StorecastEr
     assert (type(again), str(again)) == (error, "wanted a, got b")
     assert 400 <= error.http_status < 600
     assert error.exit_code in (1, 2, 3, 4, 5)
+
+
+ROOMS = ("fleet", "training", "model_wrapper", "graph", "monitoring", "storecast")
+HOUSE = Path(names.__file__).parents[1]
+MODULES = sorted(path for room in ROOMS for path in (HOUSE / room).rglob("*.py"))
+WRITTEN = {
+    value
+    for name, value in vars(names).items()
+    if isinstance(value, str) and not name.startswith("__") and re.search(r"\W", value)
+}
+"""What this project writes into MLflow, but for plain words such as an alias."""
+
+
+def literals(module: Path) -> Iterator[str]:
+    """Every text in a module, those of f-strings in pieces."""
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def test_no_name_tag_or_filter_of_mlflow_stands_twice() -> None:
+    assert {names.FLEET_MODEL, names.GATE_TAG, names.OWN_MODELS_TAG, names.TRANSFORM_TAG, names.EXPERIMENT} <= WRITTEN
+    again = {
+        (str(module.relative_to(HOUSE)), text)
+        for module in MODULES
+        if module != Path(names.__file__)
+        for text in literals(module)
+        if text in WRITTEN or text.startswith(("name LIKE", "name="))
+    }
+    # A fleet directory has a format, which happens to be called as the registered model is.
+    assert again == {("fleet/storage.py", names.FLEET_MODEL)}
+
+
+def test_no_page_size_of_mlflow_stands_where_it_is_used() -> None:
+    calls = [
+        node for module in MODULES for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.Call)
+    ]
+    sizes = [key.value for call in calls for key in call.keywords if key.arg == "max_results"]
+    assert sizes
+    assert not [size for size in sizes if isinstance(size, ast.Constant)]
