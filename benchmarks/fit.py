@@ -29,14 +29,14 @@ import numpy as np
 import pandas as pd
 from joblib.externals.loky import get_reusable_executor
 
+from benchmarks.small_chains import fit_once, read_history
 from fleet import Design, Parameters
 from fleet.arrays import FloatArray, as_dates
 from fleet.prophet_io import from_prophet
-from training.chain.read import read_history
 from training.engines.batched import BatchedEngine
 from training.engines.design_groups import Layout, layouts
 from training.engines.engine import CHANGEPOINTS, Engine, Priors, empty_parameters, put
-from training.engines.features import retail_design
+from training.engines.features import design_of
 from training.engines.stan import StanEngine
 from training.history.history import History
 from training.synth import write_chain
@@ -88,7 +88,7 @@ def timed(work: Callable[[], R]) -> tuple[float, float, R]:
 
 def fit_with_engine(engine: Engine, history: History, design: Design) -> tuple[float, float, Parameters]:
     """Times and parameters of one of our engines."""
-    seconds, cpu, fits = timed(lambda: engine.fit(history, design, PRIORS, lambda _done, _failed: None))
+    seconds, cpu, fits = timed(lambda: fit_once(engine, history, design, PRIORS))
     return seconds, cpu, fits.parameters
 
 
@@ -170,7 +170,7 @@ def run_method(method: str, folder: Path, n_stores: int) -> Run:
     logging.disable(logging.WARNING)
     history = history_of(folder)
     history = some_stores(history, min(n_stores, len(history.store_ids)))
-    design = retail_design(history.calendar)
+    design = design_of(history.calendar.columns)
     engines: dict[str, Engine] = {"batched": BatchedEngine(), "stan": StanEngine()}
 
     def fit(some: History) -> tuple[float, float, Parameters]:

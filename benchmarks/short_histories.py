@@ -16,16 +16,16 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.small_chains import fit_once, read_history
 from fleet import Design, Fleet, formula
 from fleet.arrays import AnyArray, BoolArray, FloatArray, IntArray, as_dates
 from fleet.calendar import UNKNOWN
 from fleet.features import CLOSURE_REACH_DAYS, padded_window
 from training.backtest import metrics
 from training.backtest.assemble import assemble
-from training.chain.read import read_history
 from training.engines.batched import BatchedEngine
 from training.engines.engine import Fits
-from training.engines.features import retail_design
+from training.engines.features import design_of
 from training.history.history import History
 from training.pooling.collect import Lessons, lend, lessons_of
 from training.pooling.variants import VARIANTS, blend, fit_variants
@@ -74,7 +74,7 @@ def opened_late(history: History, cutoff: int, n_days: int) -> History:
 def forecasts(known: History, design: Design, lessons: Lessons | None, days: IntArray) -> tuple[FloatArray, BoolArray]:
     """The blend's sales of the days after, and the stores that it has a model of."""
     learnt = [lessons[known.last_day, variant.name] for variant in VARIANTS] if lessons else ()
-    fits = fit_variants(BatchedEngine(), known, design, VARIANTS, _silent, learnt)
+    fits = fit_variants(BatchedEngine(), known, design, VARIANTS, learnt)
     rows = np.arange(len(known.store_ids))
     window = padded_window(known.calendar, rows, int(days[0]), int(days[-1]), None)
     centre = formula.yhat(
@@ -85,7 +85,7 @@ def forecasts(known: History, design: Design, lessons: Lessons | None, days: Int
 
 def curves(known: History, design: Design, days: IntArray) -> FloatArray:
     """The fallback's sales of the days after."""
-    fits = BatchedEngine().fit(known, design, VARIANTS[0].priors, _silent)
+    fits = fit_once(BatchedEngine(), known, design, VARIANTS[0].priors)
     nobody = Fits(fits.parameters, np.zeros_like(fits.fitted), (), {})
     fleet = Fleet.from_contents(assemble(known, design, nobody, engine="", settings={}))
     return fleet.fallback(known.store_ids, as_dates(days)).value
@@ -93,7 +93,7 @@ def curves(known: History, design: Design, days: IntArray) -> FloatArray:
 
 def compare(history: History, cut: IntArray, cutoff: int, lengths: Sequence[int]) -> None:
     """Print a line for each length at one cutoff."""
-    design = retail_design(history.calendar)
+    design = design_of(history.calendar.columns)
     others = history.rows(np.setdiff1d(np.arange(len(history.store_ids)), cut))
     lessons = lessons_of([lend(others, design, VARIANTS, (cutoff,))], design, VARIANTS)
     chosen = history.rows(cut)
@@ -125,10 +125,6 @@ def of_both(one: History, other: History) -> History:
     )
     groups, sales = np.concatenate([one.groups, other.groups]), np.concatenate([one.sales, other.sales])
     return History(one.store_ids + other.store_ids, groups, sales, calendar)
-
-
-def _silent(done: int, failed: int) -> None:
-    """Nobody watches."""
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from support.edge_chains import some_stores
 from fleet import Fleet
 from training.backtest.assemble import assemble
 from training.engines.batched import BatchedEngine
-from training.engines.features import retail_design
+from training.engines.features import design_of
 from training.history.history import History
 from training.pooling.collect import Lessons, lend, lessons_of, marked
 from training.pooling.group_effects import BORROWING_DAYS, borrowers
@@ -32,7 +32,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
 
 
 def learnt(history: History, *days: int) -> Lessons:
-    design = retail_design(history.calendar)
+    design = design_of(history.calendar.columns)
     return lessons_of([lend(history, design, VARIANTS, days)], design, VARIANTS)
 
 
@@ -52,7 +52,7 @@ def test_a_lesson_knows_nothing_of_what_came_after_its_day(history: History) -> 
 
 
 def test_parts_of_a_chain_teach_what_the_whole_teaches(history: History) -> None:
-    design, day = retail_design(history.calendar), history.last_day
+    design, day = design_of(history.calendar.columns), history.last_day
     parts = [some_stores(history, rows) for rows in (range(8), range(8, 24))]
     lessons = lessons_of([lend(part, design, VARIANTS, (day,)) for part in parts], design, VARIANTS)
     whole = learnt(history, day)
@@ -62,9 +62,9 @@ def test_parts_of_a_chain_teach_what_the_whole_teaches(history: History) -> None
 
 
 def test_a_short_store_is_fitted_with_its_lesson_and_a_long_one_without(history: History) -> None:
-    design, lessons = retail_design(history.calendar), learnt(history, history.last_day)
+    design, lessons = design_of(history.calendar.columns), learnt(history, history.last_day)
     taught = [lessons[history.last_day, variant.name] for variant in VARIANTS]
-    both = (fit_variants(BatchedEngine(), history, design, VARIANTS, lambda *_: None, some) for some in ((), taught))
+    both = (fit_variants(BatchedEngine(), history, design, VARIANTS, some) for some in ((), taught))
     for plain, borrowed in zip(*both, strict=True):
         changed = (plain.parameters.beta != borrowed.parameters.beta).any(axis=1)
         assert changed.tolist() == (borrowers(history) & plain.fitted).tolist()
@@ -77,13 +77,13 @@ def test_a_short_store_is_fitted_with_its_lesson_and_a_long_one_without(history:
 
 def test_a_chain_without_long_histories_has_no_lesson(history: History) -> None:
     assert learnt(history, history.first_day + 200) == {}
-    assert lessons_of([], retail_design(history.calendar), VARIANTS) == {}
+    assert lessons_of([], design_of(history.calendar.columns), VARIANTS) == {}
 
 
 def test_the_facts_say_who_borrowed(history: History) -> None:
-    design, lessons = retail_design(history.calendar), learnt(history, history.last_day)
+    design, lessons = design_of(history.calendar.columns), learnt(history, history.last_day)
     taught = [lessons[history.last_day, "recent"]]
-    (fits,) = fit_variants(BatchedEngine(), history, design, [RECENT], lambda *_: None, taught)
+    (fits,) = fit_variants(BatchedEngine(), history, design, [RECENT], taught)
     contents = assemble(history, design, fits, engine="batched", settings={})
     cast("Any", contents.facts)["variant"] = b"blend"
     told = Fleet.from_contents(marked(contents, lessons)).facts["variant"]

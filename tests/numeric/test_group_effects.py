@@ -8,6 +8,7 @@ from support import chains
 from support.edge_chains import fleet_of
 from support.posterior import posterior_of
 
+from benchmarks.small_chains import fit_once
 from fleet import Design, Fleet, Parameters, formula
 from fleet.arrays import BoolArray, FloatArray, as_dates
 from fleet.features import CLOSURE_REACH_DAYS, padded_window
@@ -15,7 +16,7 @@ from fleet.formula import SCALARS
 from fleet.prophet_io import future_frame, to_prophet
 from training.engines.batched import BatchedEngine, fit_expecting
 from training.engines.engine import Fits, Priors, Way
-from training.engines.features import retail_design
+from training.engines.features import design_of
 from training.engines.priors import LEAST_SCALE, Expectation
 from training.history.history import History
 from training.pooling.group_effects import (
@@ -33,10 +34,6 @@ from training.pooling.group_effects import (
 PRIORS = Priors()
 AHEAD_DAYS = 42
 SHORT_DAYS = 70
-
-
-def quiet(done: int, failed: int) -> None:
-    assert failed <= done
 
 
 @dataclass(frozen=True)
@@ -64,8 +61,8 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     enough = full.until(full.last_day - AHEAD_DAYS).fitted_days().sum(axis=1) > 500
     short = enough & (np.arange(50) % 3 == 0)
     history = shortened(full.until(full.last_day - AHEAD_DAYS), short)
-    design = retail_design(history.calendar)
-    plain = BatchedEngine().fit(history, design, PRIORS, quiet)
+    design = design_of(history.calendar.columns)
+    plain = fit_once(BatchedEngine(), history, design, PRIORS)
     lend = lenders(history, plain.fitted)
     learnt = profile(plain.parameters, design, history.groups, lend, open_weekdays(history))
     assert learnt is not None
@@ -74,7 +71,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
 
 
 def expecting(case: Case, expected: Expectation, only: BoolArray | None = None) -> Fits:
-    return fit_expecting(case.history, case.design, [Way(case.design, PRIORS)], quiet, [expected], only)[0]
+    return fit_expecting(case.history, case.design, [Way(case.design, PRIORS)], [expected], only)[0]
 
 
 def errors(case: Case, parameters: Parameters) -> FloatArray:
@@ -197,8 +194,8 @@ def test_short_stores_borrow_and_those_of_a_year_lend(case: Case) -> None:
 
 
 def test_a_flat_design_borrows_effects_and_no_slope(case: Case) -> None:
-    design = retail_design(case.history.calendar, growth="flat")
-    plain = BatchedEngine().fit(case.history, design, PRIORS, quiet)
+    design = design_of(case.history.calendar.columns, growth="flat")
+    plain = fit_once(BatchedEngine(), case.history, design, PRIORS)
     lend = lenders(case.history, plain.fitted)
     learnt = profile(plain.parameters, design, case.history.groups, lend, open_weekdays(case.history))
     assert learnt is not None

@@ -14,7 +14,7 @@ from fleet.arrays import BoolArray, FloatArray, IntArray, as_dates
 from fleet.calendar import Window
 from fleet.features import CLOSURE_REACH_DAYS, padded_window
 from training.backtest.assemble import assemble
-from training.engines.engine import Engine, Fits, Progress
+from training.engines.engine import Engine, Fits
 from training.errors import DataError
 from training.history.history import History
 from training.pooling.collect import Lessons
@@ -86,7 +86,6 @@ def roll(
     *,
     cutoffs: Sequence[int],
     horizon_days: int,
-    progress: Progress,
     lessons: Lessons | None = None,
 ) -> list[Fold]:
     """A fold for every cutoff, in their order.
@@ -94,7 +93,7 @@ def roll(
     Args: lessons: what short histories borrow, of each cutoff and variant.
     """
     learnt = lessons or {}
-    return [_fold(history, design, engine, variants, cutoff, horizon_days, progress, learnt) for cutoff in cutoffs]
+    return [_fold(history, design, engine, variants, cutoff, horizon_days, learnt) for cutoff in cutoffs]
 
 
 def _fold(
@@ -104,12 +103,11 @@ def _fold(
     variants: Sequence[Variant],
     cutoff: int,
     horizon_days: int,
-    progress: Progress,
     lessons: Lessons,
 ) -> Fold:
     known = history.until(cutoff)
     learnt = [lessons.get((cutoff, variant.name)) for variant in variants]
-    fits = fit_variants(engine, known, design, variants, progress, learnt if lessons else ())
+    fits = fit_variants(engine, known, design, variants, learnt if lessons else ())
     days = np.arange(cutoff + 1, cutoff + 1 + horizon_days)
     candidates = [blend([fit.parameters for fit in fits]), *(fit.parameters for fit in fits)]
     fitted = np.logical_and.reduce([fit.fitted for fit in fits])

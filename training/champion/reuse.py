@@ -10,7 +10,7 @@ from fleet import Design, Fleet, Parameters
 from fleet.arrays import BoolArray, IntArray
 from training.backtest.assemble import LOST, data_hashes
 from training.champion.fleet_gate import same_plain
-from training.engines.engine import Engine, Fits, Progress
+from training.engines.engine import Engine, Fits
 from training.history.history import History
 from training.pooling.collect import Lessons
 from training.pooling.variants import Variant, combine, fit_variants
@@ -66,7 +66,6 @@ def fit_changed(
     variants: Sequence[Variant],
     choice: IntArray,
     kept: Kept | None,
-    progress: Progress,
     lessons: Lessons | None = None,
 ) -> Fits:
     """Fit all stores but the kept ones, with the variants chosen; the kept ones' parameters stand in their rows.
@@ -76,15 +75,14 @@ def fit_changed(
     n_stores = len(history.store_ids)
     learnt = [lessons.get((history.last_day, variant.name)) for variant in variants] if lessons else ()
     if kept is None:
-        return combine(fit_variants(engine, history, design, variants, progress, learnt), choice)
+        return combine(fit_variants(engine, history, design, variants, learnt), choice)
     is_kept = np.zeros(n_stores, dtype=np.bool_)
     is_kept[kept.rows] = True
-    progress(len(kept.rows) * len(variants), 0)
     if is_kept.all():
         return Fits(kept.parameters, is_kept, (), {})
     rows = np.flatnonzero(~is_kept)
     some = history.rows(rows)
-    fits = combine(fit_variants(engine, some, design, variants, progress, learnt), choice[rows])
+    fits = combine(fit_variants(engine, some, design, variants, learnt), choice[rows])
     return _merged(kept, fits, rows, is_kept)
 
 

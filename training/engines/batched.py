@@ -13,7 +13,7 @@ from fleet import Design
 from fleet.arrays import BoolArray, FloatArray, IntArray
 from fleet.formula import SCALARS
 from training.engines.design_groups import Layout, layouts
-from training.engines.engine import CHANGEPOINTS, Fits, Priors, Progress, Way, empty_parameters, fits_of
+from training.engines.engine import CHANGEPOINTS, Fits, Way, empty_parameters, fits_of
 from training.engines.priors import Expectation, Head, head_of
 from training.engines.problem import Draft, draft_of
 from training.errors import DataError
@@ -31,28 +31,22 @@ _FOUND = np.array([SCALARS.index(name) for name in ("k", "m", "sigma_obs", "y_sc
 
 @dataclass(frozen=True)
 class BatchedEngine:
-    """All stores in this process, one after the other; that is so quick that `workers` changes nothing."""
+    """All stores in this process, one after the other."""
 
-    workers: int | None = None
     name: str = "batched"
 
-    def fit(self, history: History, design: Design, priors: Priors, progress: Progress) -> Fits:
-        """See `Engine.fit`.
+    def fit(self, history: History, design: Design, ways: Sequence[Way]) -> list[Fits]:
+        """See `Engine.fit`. What the ways share is worked out once.
 
         Raises: DataError: a multiplicative term, which only the stan engine fits; a prior scale that is not positive.
         """
-        return self.fit_ways(history, design, [Way(design, priors)], progress)[0]
-
-    def fit_ways(self, history: History, design: Design, ways: Sequence[Way], progress: Progress) -> list[Fits]:
-        """See `Engine.fit_ways`. What the ways share is worked out once. Raises: as `fit`."""
-        return fit_expecting(history, design, ways, progress, [None] * len(ways))
+        return fit_expecting(history, design, ways, [None] * len(ways))
 
 
 def fit_expecting(
     history: History,
     design: Design,
     ways: Sequence[Way],
-    progress: Progress,
     expected: Sequence[Expectation | None],
     only: BoolArray | None = None,
 ) -> list[Fits]:
@@ -66,7 +60,7 @@ def fit_expecting(
     for layout in layouts(history, design, only):
         draft = draft_of(layout, history, design, waves)
         for fitter in fitters:
-            progress(len(layout.rows), fitter.fit(draft))
+            fitter.fit(draft)
     return [fitter.fits() for fitter in fitters]
 
 
@@ -119,8 +113,8 @@ class _Fitter:
         self._whole = np.array([places[name] for name in way.design.beta_names], dtype=np.int64)
         self._waves = waves[self._whole[: way.design.n_fourier]]
 
-    def fit(self, draft: Draft) -> int:
-        """Fit the stores of a draft; how many failed."""
+    def fit(self, draft: Draft) -> None:
+        """Fit the stores of a draft."""
         layout = draft.layout.for_design(self._way.design)
         head = self._head(draft, layout, self._expected) if self._expected is not None else None
         solved = self._solve(draft, layout, head)
@@ -128,9 +122,7 @@ class _Fitter:
         self._fitted[layout.rows] = solved.outcome == 0
         reasons = _reasons()
         outcomes = zip(layout.rows.tolist(), solved.outcome.tolist(), strict=True)
-        failed = {row: reasons[outcome] for row, outcome in outcomes if outcome in reasons}
-        self._failures |= failed
-        return len(failed)
+        self._failures |= {row: reasons[outcome] for row, outcome in outcomes if outcome in reasons}
 
     def fits(self) -> Fits:
         """All that was found."""

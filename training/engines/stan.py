@@ -23,7 +23,7 @@ from fleet import Design, Parameters
 from fleet.arrays import FloatArray, as_dates
 from fleet.prophet_io import from_prophet
 from training.engines.design_groups import Layout, layouts
-from training.engines.engine import CHANGEPOINTS, Fits, Priors, Progress, Way, empty_parameters, fits_of, put
+from training.engines.engine import CHANGEPOINTS, Fits, Priors, Way, empty_parameters, fits_of, put
 from training.errors import DataError
 from training.history.history import History
 
@@ -47,11 +47,14 @@ class StanEngine:
     workers: int | None = None
     name: str = "stan"
 
-    def fit(self, history: History, design: Design, priors: Priors, progress: Progress) -> Fits:
+    def fit(self, history: History, design: Design, ways: Sequence[Way]) -> list[Fits]:  # noqa: ARG002 - stock Prophet shares nothing
         """See `Engine.fit`.
 
         Raises: DataError: a half-life, which Prophet's likelihood does not know.
         """
+        return [self._fit(history, way.design, way.priors) for way in ways]
+
+    def _fit(self, history: History, design: Design, priors: Priors) -> Fits:
         if priors.half_life_days is not None:
             raise DataError("the stan engine weighs all days alike: leave the half-life out, or use --engine batched")
         n_stores = len(history.store_ids)
@@ -70,12 +73,7 @@ class StanEngine:
                     else:
                         put(parameters, row, *result)
                         fitted[row] = True
-                progress(len(results), sum(isinstance(result, str) for _, result in results))
         return fits_of(parameters, fitted, failures)
-
-    def fit_ways(self, history: History, design: Design, ways: Sequence[Way], progress: Progress) -> list[Fits]:  # noqa: ARG002 - stock Prophet shares nothing
-        """See `Engine.fit_ways`. Raises: as `fit`."""
-        return [self.fit(history, way.design, way.priors, progress) for way in ways]
 
 
 def _tasks(history: History, design: Design) -> Iterator[Task]:

@@ -67,7 +67,7 @@ def lend(history: History, design: Design, variants: Sequence[Variant], last_day
     for day in last_days:
         known = history.until(day) if day < history.last_day else history
         weekdays_known = open_weekdays(known)
-        found = BatchedEngine().fit_ways(known, design, ways, _silent)
+        found = BatchedEngine().fit(known, design, ways)
         for variant, fits in zip(variants, found, strict=True):
             rows = np.flatnonzero(lenders(known, fits.fitted))
             lent[day, variant.name] = Lent(fits.parameters.rows(rows), known.groups[rows], weekdays_known[rows])
@@ -110,7 +110,3 @@ def _together(parts: Sequence[Lent]) -> Lent:
         np.concatenate([part.groups for part in parts]),
         np.concatenate([part.weekdays_known for part in parts]),
     )
-
-
-def _silent(done: int, failed: int) -> None:
-    """Nobody watches the lenders store by store."""

@@ -17,6 +17,7 @@ from fleet.formula import SCALARS
 from training.engines.batched import fit_expecting
 from training.engines.engine import Fits, Way, fits_of
 from training.engines.priors import Expectation
+from training.history.baseline import LEVEL_DAYS
 from training.history.history import History
 
 LENDING_DAYS = 300
@@ -34,9 +35,6 @@ SPENT_DAYS = 40.0
 
 NOISE_DAYS = 30.0
 """Days that say as much of a short history's noise as its group does."""
-
-LEVEL_DAYS = 7.0
-"""Days that tell of a level as much as one that stands alone: those of a week rise and fall together."""
 
 CONSTANT_NOISE = 1e-6
 """Of y_scale, below which a store sells the same every day."""
@@ -138,7 +136,7 @@ def refit(
     """
     taught = [place for place, profile in enumerate(learnt) if profile is not None]
     expected = [profile.of(history.groups) for profile in learnt if profile is not None]
-    again = fit_expecting(history, design, [ways[place] for place in taught], _silent, expected, who)
+    again = fit_expecting(history, design, [ways[place] for place in taught], expected, who)
     both = dict(zip(taught, again, strict=True))
     return [_either(fit, both[place]) if place in both else fit for place, fit in enumerate(fits)]
 
@@ -173,10 +171,6 @@ def _either(fits: Fits, again: Fits) -> Fits:
     failures = {row: why for row, why in {**again.failures, **fits.failures}.items() if not taken[row]}
     failures = {row: why for row, why in failures.items() if not fits.fitted[row]}
     return fits_of(parameters, fits.fitted | taken, failures)
-
-
-def _silent(done: int, failed: int) -> None:
-    """These stores have been counted when they were fitted by themselves."""
 
 
 class _Week:

@@ -15,7 +15,7 @@ from fleet import Design, Parameters
 from fleet.arrays import IntArray
 from fleet.formula import SCALARS
 from training.engines.bias_correction import unbiased
-from training.engines.engine import Engine, Fits, Priors, Progress, Way, empty_parameters
+from training.engines.engine import Engine, Fits, Priors, Way, empty_parameters
 from training.engines.features import YEARLY
 from training.history.history import History
 from training.pooling.group_effects import Profile, borrowers, refit, with_group_noise
@@ -46,7 +46,6 @@ def fit_variants(
     history: History,
     design: Design,
     variants: Sequence[Variant],
-    progress: Progress,
     learnt: Sequence[Profile | None] = (),
 ) -> list[Fits]:
     """Fit every variant; the parameters stand in the columns of the whole design.
@@ -55,7 +54,7 @@ def fit_variants(
           the batched engine, which fits them.
     """
     ways = ways_of(design, variants)
-    fits = engine.fit_ways(history, design, ways, progress)
+    fits = engine.fit(history, design, ways)
     if learnt:
         fits = refit(fits, history, design, ways, learnt, borrowers(history))
         fits = [with_group_noise(fit, history, profile) for fit, profile in zip(fits, learnt, strict=True)]

@@ -81,9 +81,7 @@ def work(job: Job) -> Block:
             return Block(history.store_ids, rows, (), (), (), seconds)
         begun = time.perf_counter()
         recipe, kept = job.recipe, job.known.unchanged(history) if job.known else None
-        fits = fit_changed(
-            history, recipe.design, recipe.engine, recipe.variants, candidate, kept, _silent, recipe.lessons
-        )
+        fits = fit_changed(history, recipe.design, recipe.engine, recipe.variants, candidate, kept, recipe.lessons)
         fits = without(fits, {row: str(problem) for row, problem in faulty.items()})
         contents = assemble(history, recipe.design, fits, engine=recipe.engine.name, settings={})
         seconds["fit"] = time.perf_counter() - begun
@@ -114,10 +112,6 @@ def lend_part(job: LendJob) -> tuple[int, dict[Moment, Lent]]:
         return job.part.index, lend(history, recipe.design, recipe.variants, (*recipe.cutoffs, job.chain.last_day))
 
 
-def _silent(done: int, failed: int) -> None:
-    """Nobody watches a worker store by store."""
-
-
 def _backtest(
     history: History, recipe: Recipe, without_model: list[int]
 ) -> tuple[dict[str, npt.NDArray[Any]], IntArray]:
@@ -131,7 +125,6 @@ def _backtest(
         recipe.variants,
         cutoffs=recipe.cutoffs,
         horizon_days=recipe.horizon_days,
-        progress=_silent,
         lessons=recipe.lessons,
     )
     for fold in folds:

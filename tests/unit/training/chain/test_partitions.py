@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from support import chains
 
+from benchmarks.small_chains import read_history
 from training.chain.partitions import Partitions, PartitionWriter, open_partitions, partition_of
-from training.chain.read import read_history
 from training.errors import DataError
 from training.history import baseline
 from training.options import Quiet, Stages, TrainingOptions

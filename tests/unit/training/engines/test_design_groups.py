@@ -8,7 +8,7 @@ from support import chains
 
 from training.engines.design_groups import changepoint_places, layouts
 from training.engines.engine import MIN_DAYS
-from training.engines.features import regressor_table, retail_design
+from training.engines.features import design_of, regressor_table
 from training.history.history import History
 
 
@@ -19,12 +19,12 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
 
 def test_each_store_with_enough_days_is_in_one_layout(history: History) -> None:
     counts = history.fitted_days().sum(axis=1)
-    found = [row for layout in layouts(history, retail_design(history.calendar)) for row in layout.rows]
+    found = [row for layout in layouts(history, design_of(history.calendar.columns)) for row in layout.rows]
     assert sorted(found) == np.flatnonzero(counts >= MIN_DAYS).tolist()
 
 
 def test_a_layout_has_the_days_and_changing_columns_of_all_its_stores(history: History) -> None:
-    design = retail_design(history.calendar)
+    design = design_of(history.calendar.columns)
     shared = 0
     for layout in layouts(history, design):
         shared += len(layout.rows) - 1
@@ -43,7 +43,7 @@ def test_stores_with_other_plans_share_nothing(history: History) -> None:
     promo = history.calendar.values["promo"].copy()
     promo[:, 100:110] = np.random.default_rng(1).integers(0, 2, (12, 10))
     calendar = replace(history.calendar, values={**history.calendar.values, "promo": promo})
-    found = list(layouts(replace(history, calendar=calendar), retail_design(calendar)))
+    found = list(layouts(replace(history, calendar=calendar), design_of(calendar.columns)))
     assert max(len(layout.rows) for layout in found) < 12
     for layout in found:
         assert (promo[layout.rows] == promo[layout.rows[0]]).all()
@@ -52,7 +52,7 @@ def test_stores_with_other_plans_share_nothing(history: History) -> None:
 def test_stores_that_close_on_other_kinds_of_day_share_nothing(history: History) -> None:
     closed = {"school_holiday": np.array([[False, row % 2 == 0] for row in range(12)])}
     calendar = replace(history.calendar, usually_closed=closed)
-    for layout in layouts(replace(history, calendar=calendar), retail_design(calendar)):
+    for layout in layouts(replace(history, calendar=calendar), design_of(calendar.columns)):
         assert len(set(layout.rows % 2)) == 1
 
 
