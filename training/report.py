@@ -9,14 +9,14 @@ from fleet.arrays import as_dates
 from training.errors import DataError, TooManyFailuresError
 from training.options import Stages, TrainingOptions
 from training.session import Run
-from training.workers.partition_job import Gathered
+from training.workers.chain_result import ChainResult
 
 
-def result_of(run: Run, gathered: Gathered) -> dict[str, Any]:
+def result_of(run: Run, gathered: ChainResult) -> dict[str, Any]:
     """What the training read and fitted, as plain JSON values; scores and the registered version come later."""
     prepared, chain = run.prepared, run.prepared.chain
     first, last, through = (str(day) for day in as_dates(np.array([chain.first_day, chain.last_day, chain.through])))
-    fitted = int(gathered.rows["has_model"].sum())
+    fitted = int(gathered.contents.has_model.sum())
     ids = gathered.store_ids
     return {
         "engine": run.recipe.engine.name,

@@ -27,7 +27,7 @@ from training.prepare import Prepared, partition, prepare
 from training.registry.tracking_uri import public_uri
 from training.report import check_failures, check_store_models, metrics_of, parameters_of, result_of
 from training.session import Run, evaluated_on, known_rows, lessons
-from training.workers.partition_job import Recipe, contents_of
+from training.workers.partition_job import Recipe
 
 if TYPE_CHECKING:
     from training.registry.runs import Champion
@@ -74,7 +74,7 @@ def _train(run: Run) -> dict[str, Any]:
     with stages.of("models", len(prepared.store_ids)), in_background(partial(import_module, "training.backtest.plots")):
         gathered = run.gather(recipe, known_rows(run), fit=True)
     result = result_of(run, gathered)
-    contents = contents_of(gathered.rows, gathered.store_ids, recipe, prepared.chain, options.settings())
+    contents = replace(gathered.contents, settings=options.settings())
     evaluated = evaluated_on(gathered, recipe, prepared) if recipe.cutoffs else None
     if evaluated:
         result |= evaluated.summary

@@ -11,7 +11,8 @@ from training.champion.reuse import Known, known_to
 from training.options import Stages, TrainingOptions
 from training.pooling.collect import PARTS, STORES_ENOUGH, Lessons, lessons_of
 from training.prepare import Prepared
-from training.workers.partition_job import Gathered, Job, LendJob, Recipe, lend_part, trials_of, work
+from training.workers.chain_result import ChainResult
+from training.workers.partition_job import LendJob, PartitionJob, Recipe, lend_part, work
 
 if TYPE_CHECKING:
     from training.registry.runs import Champion
@@ -27,18 +28,18 @@ class Run:
     stages: Stages
     champion: "Champion | None"
 
-    def gather(self, recipe: Recipe, known: Known | None = None, *, fit: bool) -> Gathered:
-        """Work on all partitions, and put the blocks together."""
+    def gather(self, recipe: Recipe, known: Known | None = None, *, fit: bool) -> ChainResult:
+        """Work on all partitions, and put the results together."""
         prepared, reporter = self.prepared, self.stages.reporter
         of_part = _stores_by_part(prepared)
         jobs = [
-            Job(part, prepared.chain, recipe, _known_of(known, part, of_part[part.index]), fit)
+            PartitionJob(part, prepared.chain, recipe, _known_of(known, part, of_part[part.index]), fit)
             for part in prepared.parts
         ]
-        gathered = Gathered(prepared.store_ids.tolist())
-        for block in self.options.runner.run(work, jobs):
-            gathered.put(block)
-            reporter.advance(len(block.store_ids), len(block.failures))
+        gathered = ChainResult(prepared.store_ids.tolist())
+        for result in self.options.runner.run(work, jobs):
+            gathered.put(result)
+            reporter.advance(len(result.store_ids), len(result.failures))
         return gathered
 
 
@@ -78,15 +79,15 @@ def _known_of(known: Known | None, part: Part, store_ids: list[str]) -> Known | 
     return known.of(store_id for store_id in store_ids if store_id not in part.faulty) if known else None
 
 
-def evaluated_on(gathered: Gathered, recipe: Recipe, prepared: Prepared) -> Evaluation:
+def evaluated_on(gathered: ChainResult, recipe: Recipe, prepared: Prepared) -> Evaluation:
     """The verdict on the folds of all stores."""
-    trials, choice = trials_of(gathered.rows, recipe.cutoffs)
+    backtest = gathered.backtest
     return evaluate(
-        trials,
-        choice,
+        tuple(backtest.trials.values()),
+        backtest.choice,
         recipe.design,
         recipe.variants,
         groups=prepared.groups,
-        seasonal_mae=gathered.rows["seasonal_mae"],
-        sells_zeros=gathered.rows["sells_zeros"],
+        seasonal_mae=backtest.seasonal_mae,
+        sells_zeros=backtest.sells_zeros,
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fleet import Design, Fleet, Parameters, formula
-from fleet.arrays import BoolArray, FloatArray, IntArray, as_dates
+from fleet.arrays import BoolArray, FloatArray, IntArray, StoreRows, as_dates
 from fleet.calendar import Window
 from fleet.features import CLOSURE_REACH_DAYS, padded_window
 from training.backtest.assemble import assemble
@@ -47,7 +47,7 @@ class Fold:
 
 
 @dataclass(frozen=True)
-class Trial(Fold):
+class Trial(Fold, StoreRows):
     """One cutoff's forecasts as the fleet would have given them: a fold of the candidates chosen.
 
     Arrays (n_stores, horizon_days), but `naive_spread` and `naive_level`; see `Fold`.

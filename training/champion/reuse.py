@@ -1,7 +1,7 @@
 """Refit only what changed: a store that is known as it was keeps the champion's parameters, bit for bit."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -87,16 +87,13 @@ def fit_changed(
 
 
 def _merged(kept: Kept, fits: Fits, rows: IntArray, is_kept: BoolArray) -> Fits:
-    def both(name: str) -> "np.typing.NDArray[np.float64]":
-        old, new = getattr(kept.parameters, name), getattr(fits.parameters, name)
-        whole = np.empty((len(is_kept), *new.shape[1:]))
-        whole[kept.rows], whole[rows] = old, new
-        return whole
-
+    whole = fits.parameters.room_for(len(is_kept))
+    whole.put(kept.rows, kept.parameters)
+    whole.put(rows, fits.parameters)
     fitted = is_kept.copy()
     fitted[rows] = fits.fitted
     return Fits(
-        Parameters(*(both(field.name) for field in fields(Parameters))),
+        whole,
         fitted,
         tuple(int(rows[row]) for row in fits.too_short),
         {int(rows[row]): reason for row, reason in fits.failures.items()},
