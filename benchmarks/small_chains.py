@@ -8,7 +8,7 @@ from training.chain.read import check_surveys, open_inputs, placeable, whole_tab
 from training.chain.survey import chain_of, days_between, survey_tables
 from training.checks.clean import clean
 from training.checks.validate import Report
-from training.engines.engine import Engine, Fits, Priors, Way
+from training.engines.engine import Engine, Fits, FitSpec, Priors
 from training.history.history import History
 from training.history.panel import groups_of, panel
 from training.sources.mapping import ROSSMANN, Mapped
@@ -43,5 +43,5 @@ def read_history(
 
 def fit_once(engine: Engine, history: History, design: Design, priors: Priors) -> Fits:
     """Fit every store once, with one design."""
-    (fits,) = engine.fit(history, design, [Way(design, priors)])
+    (fits,) = engine.fit(history, design, [FitSpec(design, priors)])
     return fits

@@ -14,10 +14,10 @@ from fleet.arrays import BoolArray, FloatArray, as_dates
 from fleet.features import CLOSURE_REACH_DAYS, padded_window
 from fleet.formula import SCALARS
 from fleet.prophet_io import future_frame, to_prophet
-from training.engines.batched import BatchedEngine, fit_expecting
-from training.engines.engine import Fits, Priors, Way
+from training.engines.batched import BatchedEngine, fit_with_priors
+from training.engines.engine import Fits, FitSpec, Priors
 from training.engines.features import design_of
-from training.engines.priors import LEAST_SCALE, Expectation
+from training.engines.priors import LEAST_SCALE, EffectPrior
 from training.history.history import History
 from training.pooling.group_effects import (
     BORROWING_DAYS,
@@ -66,12 +66,12 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     lend = lenders(history, plain.fitted)
     learnt = profile(plain.parameters, design, history.groups, lend, open_weekdays(history))
     assert learnt is not None
-    borrowed = refit([plain], history, design, [Way(design, PRIORS)], [learnt], short)[0]
+    borrowed = refit([plain], history, design, [FitSpec(design, PRIORS)], [learnt], short)[0]
     return Case(full, history, design, short, plain, learnt, borrowed)
 
 
-def expecting(case: Case, expected: Expectation, only: BoolArray | None = None) -> Fits:
-    return fit_expecting(case.history, case.design, [Way(case.design, PRIORS)], [expected], only)[0]
+def expecting(case: Case, expected: EffectPrior, only: BoolArray | None = None) -> Fits:
+    return fit_with_priors(case.history, case.design, [FitSpec(case.design, PRIORS)], [expected], only)[0]
 
 
 def errors(case: Case, parameters: Parameters) -> FloatArray:
@@ -164,7 +164,7 @@ def test_a_borrowed_row_is_a_stock_prophet(case: Case) -> None:
 
 def test_nothing_expected_changes_nothing(case: Case) -> None:
     n_stores, n_beta = case.plain.parameters.beta.shape
-    nothing = Expectation(
+    nothing = EffectPrior(
         np.zeros((n_stores, n_beta)),
         np.full((n_stores, n_beta), np.inf),
         np.zeros(n_stores),
@@ -181,7 +181,7 @@ def test_a_store_that_sells_the_same_every_day_borrows_nothing(case: Case) -> No
     sales = case.history.sales.copy()
     sales[row] = np.where(np.isfinite(sales[row]), 5000.0, np.nan)
     constant = replace(case.history, sales=sales)
-    fits = refit([case.plain], constant, case.design, [Way(case.design, PRIORS)], [case.learnt], case.short)[0]
+    fits = refit([case.plain], constant, case.design, [FitSpec(case.design, PRIORS)], [case.learnt], case.short)[0]
     one = fits.parameters.rows(np.array([row]))
     assert not one.beta.any()
     assert one.scalars[0, SCALARS.index("m")] * one.scalar("y_scale")[0, 0] == pytest.approx(np.log1p(5000))
@@ -199,7 +199,7 @@ def test_a_flat_design_borrows_effects_and_no_slope(case: Case) -> None:
     lend = lenders(case.history, plain.fitted)
     learnt = profile(plain.parameters, design, case.history.groups, lend, open_weekdays(case.history))
     assert learnt is not None
-    fits = refit([plain], case.history, design, [Way(design, PRIORS)], [learnt], case.short)[0]
+    fits = refit([plain], case.history, design, [FitSpec(design, PRIORS)], [learnt], case.short)[0]
     assert not fits.parameters.scalar("k").any()
     assert np.median(errors(case, fits.parameters)[case.short]) < np.median(errors(case, plain.parameters)[case.short])
 

@@ -35,8 +35,8 @@ class Priors:
 
 
 @dataclass(frozen=True)
-class Way:
-    """One way to fit: a design, and its prior scales."""
+class FitSpec:
+    """What to fit: a design, and its prior scales."""
 
     design: Design
     priors: Priors
@@ -73,10 +73,10 @@ class Engine(Protocol):
         """What the fleet records as its engine."""
         ...
 
-    def fit(self, history: History, design: Design, ways: Sequence[Way]) -> list[Fits]:
-        """Fit each store that has at least `MIN_DAYS` open days, in each of some ways.
+    def fit(self, history: History, design: Design, specs: Sequence[FitSpec]) -> list[Fits]:
+        """Fit each store that has at least `MIN_DAYS` open days, by each of some specifications.
 
-        Args: ways: their designs are `design`, or have the same regressors and fewer waves.
+        Args: specs: their designs are `design`, or have the same regressors and fewer waves.
         """
         ...
 

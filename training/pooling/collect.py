@@ -25,7 +25,7 @@ from training.pooling.group_effects import (
     open_weekdays,
     profile,
 )
-from training.pooling.variants import Variant, own_design, ways_of
+from training.pooling.variants import Variant, own_design, specs_of
 
 STORES_ENOUGH = 128
 """Stores of which the lenders teach a whole chain."""
@@ -63,11 +63,11 @@ class Lent:
 def lend(history: History, design: Design, variants: Sequence[Variant], last_days: Sequence[int]) -> dict[Moment, Lent]:
     """Fit the stores of a chain, or of a part of it, as they were known on each day; what the long ones can teach."""
     lent = {}
-    ways = ways_of(design, variants)
+    specs = specs_of(design, variants)
     for day in last_days:
         known = history.until(day) if day < history.last_day else history
         weekdays_known = open_weekdays(known)
-        found = BatchedEngine().fit(known, design, ways)
+        found = BatchedEngine().fit(known, design, specs)
         for variant, fits in zip(variants, found, strict=True):
             rows = np.flatnonzero(lenders(known, fits.fitted))
             lent[day, variant.name] = Lent(fits.parameters.rows(rows), known.groups[rows], weekdays_known[rows])

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from fleet import Design, Parameters
 from fleet.arrays import DAYS_A_WEEK, BoolArray, FloatArray, IntArray, weekdays
 from fleet.formula import SCALARS
-from training.engines.batched import fit_expecting
-from training.engines.engine import Fits, Way, fits_of
-from training.engines.priors import Expectation
+from training.engines.batched import fit_with_priors
+from training.engines.engine import Fits, FitSpec, fits_of
+from training.engines.priors import EffectPrior
 from training.history.baseline import LEVEL_DAYS
 from training.history.history import History
 
@@ -45,7 +45,7 @@ class Profile:
     """What long histories teach, by group and then for a group that nobody knows, on the fitted scale.
 
     `groups`: (n_groups,).  `means`, `spreads`: (n_groups + 1, n_beta + 1), each column's effect a unit, then the slope
-    a day.  `noises`: (n_groups + 1,) standard deviation of a day.  `trend_days`: as in `Expectation`.
+    a day.  `noises`: (n_groups + 1,) standard deviation of a day.  `trend_days`: as in `EffectPrior`.
     """
 
     groups: tuple[str, ...]
@@ -54,11 +54,11 @@ class Profile:
     noises: FloatArray
     trend_days: float
 
-    def of(self, groups: npt.NDArray[np.str_]) -> Expectation:
+    def of(self, groups: npt.NDArray[np.str_]) -> EffectPrior:
         """What is expected of stores of those groups."""
         rows = self._rows(groups)
         means, spreads = self.means[rows], self.spreads[rows]
-        return Expectation(means[:, :-1], spreads[:, :-1], means[:, -1], spreads[:, -1], self.trend_days)
+        return EffectPrior(means[:, :-1], spreads[:, :-1], means[:, -1], spreads[:, -1], self.trend_days)
 
     def noise_of(self, groups: npt.NDArray[np.str_]) -> FloatArray:
         """(n_stores,) noise of stores of those groups."""
@@ -126,7 +126,7 @@ def refit(
     fits: Sequence[Fits],
     history: History,
     design: Design,
-    ways: Sequence[Way],
+    specs: Sequence[FitSpec],
     learnt: Sequence[Profile | None],
     who: BoolArray,
 ) -> list[Fits]:
@@ -136,7 +136,7 @@ def refit(
     """
     taught = [place for place, profile in enumerate(learnt) if profile is not None]
     expected = [profile.of(history.groups) for profile in learnt if profile is not None]
-    again = fit_expecting(history, design, [ways[place] for place in taught], expected, who)
+    again = fit_with_priors(history, design, [specs[place] for place in taught], expected, who)
     both = dict(zip(taught, again, strict=True))
     return [_either(fit, both[place]) if place in both else fit for place, fit in enumerate(fits)]
 

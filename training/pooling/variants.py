@@ -15,7 +15,7 @@ from fleet import Design, Parameters
 from fleet.arrays import IntArray
 from fleet.formula import SCALARS
 from training.engines.bias_correction import unbiased
-from training.engines.engine import Engine, Fits, Priors, Way, empty_parameters
+from training.engines.engine import Engine, Fits, FitSpec, Priors, empty_parameters
 from training.engines.features import YEARLY
 from training.history.history import History
 from training.pooling.group_effects import Profile, borrowers, refit, with_group_noise
@@ -53,18 +53,18 @@ def fit_variants(
     Args: learnt: what stores with a short history borrow from their groups, of each variant; none: nothing.  Only with
           the batched engine, which fits them.
     """
-    ways = ways_of(design, variants)
-    fits = engine.fit(history, design, ways)
+    specs = specs_of(design, variants)
+    fits = engine.fit(history, design, specs)
     if learnt:
-        fits = refit(fits, history, design, ways, learnt, borrowers(history))
+        fits = refit(fits, history, design, specs, learnt, borrowers(history))
         fits = [with_group_noise(fit, history, profile) for fit, profile in zip(fits, learnt, strict=True)]
-    whole = [_in_whole(fit, way.design, design) for fit, way in zip(fits, ways, strict=True)]
+    whole = [_in_whole(fit, spec.design, design) for fit, spec in zip(fits, specs, strict=True)]
     return [unbiased(fit, history, design) for fit in whole]
 
 
-def ways_of(design: Design, variants: Sequence[Variant]) -> list[Way]:
+def specs_of(design: Design, variants: Sequence[Variant]) -> list[FitSpec]:
     """The variants as an engine knows them."""
-    return [Way(own_design(design, variant), variant.priors) for variant in variants]
+    return [FitSpec(own_design(design, variant), variant.priors) for variant in variants]
 
 
 def _in_whole(fits: Fits, own: Design, design: Design) -> Fits:
