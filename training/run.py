@@ -22,11 +22,11 @@ from training.engines.engine import Engine
 from training.engines.features import design_of
 from training.errors import AliasMovedError
 from training.options import Quiet, Reporter, Stages, TrainingOptions, stores_named
-from training.pooling.collect import marked
+from training.pooling.collect import mark_pooled
 from training.prepare import Prepared, partition, prepare
 from training.registry.tracking_uri import public_uri
 from training.report import check_failures, check_store_models, metrics_of, parameters_of, result_of
-from training.session import Run, evaluated_on, known_rows, lessons
+from training.session import Run, collect_group_priors, evaluated_on, known_rows
 from training.workers.partition_job import Recipe
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def train(options: TrainingOptions, engine: Engine, reporter: Reporter) -> dict[
             design = design_of(prepared.chain.columns, growth=options.growth, transform=options.transform)
             recipe = Recipe(design, options.variants, engine, prepared.cutoffs, options.test_days)
             with stages.of("lessons"):
-                recipe = replace(recipe, lessons=lessons(recipe, prepared, options))
+                recipe = replace(recipe, group_priors=collect_group_priors(recipe, prepared, options))
             with stages.of("champion"):
                 champion = asked.result()
         own = stores_named(options.register_stores, prepared.store_ids.tolist())
@@ -79,7 +79,7 @@ def _train(run: Run) -> dict[str, Any]:
     if evaluated:
         result |= evaluated.summary
         contents = with_verdict(contents, evaluated.verdict)
-    contents = marked(contents, recipe.lessons)
+    contents = mark_pooled(contents, recipe.group_priors)
     if run.champion and run.champion.fleet and gathered.kept:
         kept = np.isin(contents.store_ids, sorted(gathered.kept))
         contents = store_gate.carry_over(run.champion.fleet, run.champion.version, contents, kept)

@@ -9,10 +9,10 @@ from training.backtest.evaluate import Evaluation, evaluate
 from training.chain.survey import Part
 from training.champion.reuse import Known, known_to
 from training.options import Stages, TrainingOptions
-from training.pooling.collect import PARTS, STORES_ENOUGH, Lessons, lessons_of
+from training.pooling.collect import PARTS, STORES_ENOUGH, GroupPriors, group_priors_of
 from training.prepare import Prepared
 from training.workers.chain_result import ChainResult
-from training.workers.partition_job import LendJob, PartitionJob, Recipe, lend_part, work
+from training.workers.partition_job import CollectJob, PartitionJob, Recipe, collect_effects, work
 
 if TYPE_CHECKING:
     from training.registry.runs import Champion
@@ -43,8 +43,8 @@ class Run:
         return gathered
 
 
-def lessons(recipe: Recipe, prepared: Prepared, options: TrainingOptions) -> Lessons:
-    """What stores of the first partitions teach; nothing where another engine fits."""
+def collect_group_priors(recipe: Recipe, prepared: Prepared, options: TrainingOptions) -> GroupPriors:
+    """The group priors, from stores of the first partitions; none where another engine fits."""
     if recipe.engine.name != "batched":
         return {}
     jobs, n_stores = [], 0
@@ -52,11 +52,11 @@ def lessons(recipe: Recipe, prepared: Prepared, options: TrainingOptions) -> Les
     of_part = _stores_by_part(prepared)
     for part in prepared.parts:
         if n_stores < STORES_ENOUGH:
-            jobs.append(LendJob(part, prepared.chain, recipe, share))
+            jobs.append(CollectJob(part, prepared.chain, recipe, share))
             n_stores += min(len(of_part[part.index]), share)
     # They come as they are ready; sums of numbers depend on their order.
-    lent = sorted(options.runner.run(lend_part, jobs), key=itemgetter(0))
-    return lessons_of([part for _, part in lent], recipe.design, recipe.variants)
+    collected = sorted(options.runner.run(collect_effects, jobs), key=itemgetter(0))
+    return group_priors_of([part for _, part in collected], recipe.design, recipe.variants)
 
 
 def _stores_by_part(prepared: Prepared) -> dict[int, list[str]]:

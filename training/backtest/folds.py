@@ -17,7 +17,7 @@ from training.backtest.assemble import assemble
 from training.engines.engine import Engine, Fits
 from training.errors import DataError
 from training.history.history import History
-from training.pooling.collect import Lessons
+from training.pooling.collect import GroupPriors
 from training.pooling.variants import Variant, blend, fit_variants
 
 MIN_HISTORY_DAYS = 60
@@ -86,14 +86,14 @@ def roll(
     *,
     cutoffs: Sequence[int],
     horizon_days: int,
-    lessons: Lessons | None = None,
+    group_priors: GroupPriors | None = None,
 ) -> list[Fold]:
     """A fold for every cutoff, in their order.
 
-    Args: lessons: what short histories borrow, of each cutoff and variant.
+    Args: group_priors: of short histories, for each cutoff and variant.
     """
-    learnt = lessons or {}
-    return [_fold(history, design, engine, variants, cutoff, horizon_days, learnt) for cutoff in cutoffs]
+    effects = group_priors or {}
+    return [_fold(history, design, engine, variants, cutoff, horizon_days, effects) for cutoff in cutoffs]
 
 
 def _fold(
@@ -103,11 +103,11 @@ def _fold(
     variants: Sequence[Variant],
     cutoff: int,
     horizon_days: int,
-    lessons: Lessons,
+    group_priors: GroupPriors,
 ) -> Fold:
     known = history.until(cutoff)
-    learnt = [lessons.get((cutoff, variant.name)) for variant in variants]
-    fits = fit_variants(engine, known, design, variants, learnt if lessons else ())
+    effects = [group_priors.get((cutoff, variant.name)) for variant in variants]
+    fits = fit_variants(engine, known, design, variants, effects if group_priors else ())
     days = np.arange(cutoff + 1, cutoff + 1 + horizon_days)
     candidates = [blend([fit.parameters for fit in fits]), *(fit.parameters for fit in fits)]
     fitted = np.logical_and.reduce([fit.fitted for fit in fits])

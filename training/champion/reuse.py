@@ -12,7 +12,7 @@ from training.backtest.assemble import LOST, data_hashes
 from training.champion.fleet_gate import same_plain
 from training.engines.engine import Engine, Fits
 from training.history.history import History
-from training.pooling.collect import Lessons
+from training.pooling.collect import GroupPriors
 from training.pooling.variants import Variant, combine, fit_variants
 
 
@@ -66,23 +66,23 @@ def fit_changed(
     variants: Sequence[Variant],
     choice: IntArray,
     kept: Kept | None,
-    lessons: Lessons | None = None,
+    group_priors: GroupPriors | None = None,
 ) -> Fits:
     """Fit all stores but the kept ones, with the variants chosen; the kept ones' parameters stand in their rows.
 
-    Args: lessons: what short histories borrow, of the history's last day and each variant.
+    Args: group_priors: of short histories, for the history's last day and each variant.
     """
     n_stores = len(history.store_ids)
-    learnt = [lessons.get((history.last_day, variant.name)) for variant in variants] if lessons else ()
+    effects = [group_priors.get((history.last_day, variant.name)) for variant in variants] if group_priors else ()
     if kept is None:
-        return combine(fit_variants(engine, history, design, variants, learnt), choice)
+        return combine(fit_variants(engine, history, design, variants, effects), choice)
     is_kept = np.zeros(n_stores, dtype=np.bool_)
     is_kept[kept.rows] = True
     if is_kept.all():
         return Fits(kept.parameters, is_kept, (), {})
     rows = np.flatnonzero(~is_kept)
     some = history.rows(rows)
-    fits = combine(fit_variants(engine, some, design, variants, learnt), choice[rows])
+    fits = combine(fit_variants(engine, some, design, variants, effects), choice[rows])
     return _merged(kept, fits, rows, is_kept)
 
 

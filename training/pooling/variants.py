@@ -18,7 +18,7 @@ from training.engines.bias_correction import unbiased
 from training.engines.engine import Engine, Fits, FitSpec, Priors, empty_parameters
 from training.engines.features import YEARLY
 from training.history.history import History
-from training.pooling.group_effects import Profile, borrowers, refit, with_group_noise
+from training.pooling.group_effects import GroupEffects, refit, short_histories, with_group_noise
 
 BLEND = "blend"
 
@@ -46,18 +46,18 @@ def fit_variants(
     history: History,
     design: Design,
     variants: Sequence[Variant],
-    learnt: Sequence[Profile | None] = (),
+    effects: Sequence[GroupEffects | None] = (),
 ) -> list[Fits]:
     """Fit every variant; the parameters stand in the columns of the whole design.
 
-    Args: learnt: what stores with a short history borrow from their groups, of each variant; none: nothing.  Only with
-          the batched engine, which fits them.
+    Args: effects: of the groups of stores with a short history, for each variant; none for no pooling.  Only with the
+          batched engine, which fits them.
     """
     specs = specs_of(design, variants)
     fits = engine.fit(history, design, specs)
-    if learnt:
-        fits = refit(fits, history, design, specs, learnt, borrowers(history))
-        fits = [with_group_noise(fit, history, profile) for fit, profile in zip(fits, learnt, strict=True)]
+    if effects:
+        fits = refit(fits, history, design, specs, effects, short_histories(history))
+        fits = [with_group_noise(fit, history, one) for fit, one in zip(fits, effects, strict=True)]
     whole = [_in_whole(fit, spec.design, design) for fit, spec in zip(fits, specs, strict=True)]
     return [unbiased(fit, history, design) for fit in whole]
 

@@ -18,7 +18,7 @@ from training.champion.reuse import Known, fit_changed
 from training.checks.validate import Problem
 from training.engines.engine import Engine, without
 from training.history.history import Chain, History
-from training.pooling.collect import Lent, Lessons, Moment, lend
+from training.pooling.collect import CollectedEffects, GroupPriors, PriorKey, fit_long_histories
 from training.pooling.variants import Variant
 from training.workers.diagnose import failures_of
 
@@ -27,7 +27,7 @@ from training.workers.diagnose import failures_of
 class Recipe:
     """How every store is fitted and judged. `cutoffs`: of the backtest, none for no backtest.
 
-    `lessons`: what short histories borrow from their groups; none: nothing.
+    `group_priors`: of short histories; none for no pooling.
     """
 
     design: Design
@@ -35,7 +35,7 @@ class Recipe:
     engine: Engine
     cutoffs: tuple[int, ...]
     horizon_days: int
-    lessons: Lessons = field(default_factory=dict)
+    group_priors: GroupPriors = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def _fitted(
     recipe, kept = job.recipe, job.known.unchanged(history) if job.known else None
     n_stores = len(history.store_ids)
     candidate = judged.backtest.choice.candidate if judged.backtest else np.zeros(n_stores, dtype=np.int64)
-    fits = fit_changed(history, recipe.design, recipe.engine, recipe.variants, candidate, kept, recipe.lessons)
+    fits = fit_changed(history, recipe.design, recipe.engine, recipe.variants, candidate, kept, recipe.group_priors)
     fits = without(fits, {row: str(problem) for row, problem in faulty.items()})
     contents = assemble(history, recipe.design, fits, engine=recipe.engine.name, settings={})
     return replace(
@@ -110,7 +110,7 @@ def _backtest(history: History, recipe: Recipe, without_model: list[int]) -> Bac
         recipe.variants,
         cutoffs=recipe.cutoffs,
         horizon_days=recipe.horizon_days,
-        lessons=recipe.lessons,
+        group_priors=recipe.group_priors,
     )
     for fold in folds:
         fold.centre[:, without_model] = np.nan
@@ -121,8 +121,8 @@ def _backtest(history: History, recipe: Recipe, without_model: list[int]) -> Bac
 
 
 @dataclass(frozen=True)
-class LendJob:
-    """Up to `n_stores` of one partition's stores as teachers, on each of some days."""
+class CollectJob:
+    """Collect the long histories among up to `n_stores` stores of one partition."""
 
     part: Part
     chain: Chain
@@ -130,12 +130,13 @@ class LendJob:
     n_stores: int
 
 
-def lend_part(job: LendJob) -> tuple[int, dict[Moment, Lent]]:
-    """The partition's index, and what its long histories can teach; see `training.pooling.collect`."""
+def collect_effects(job: CollectJob) -> tuple[int, dict[PriorKey, CollectedEffects]]:
+    """The partition's index, and the fits of its long histories; see `training.pooling.collect`."""
     with threadpool_limits(1):
         history, recipe = job.part.history(job.chain), job.recipe
         # Evenly from all of them: ids often follow regions or groups.
         n_stores = len(history.store_ids)
         chosen = min(n_stores, job.n_stores)
         history = history.rows(np.arange(chosen) * n_stores // chosen)
-        return job.part.index, lend(history, recipe.design, recipe.variants, (*recipe.cutoffs, job.chain.last_day))
+        days = (*recipe.cutoffs, job.chain.last_day)
+        return job.part.index, fit_long_histories(history, recipe.design, recipe.variants, days)
