@@ -36,7 +36,7 @@ def read_history(
     found = survey_tables(tables, inputs.groups, mapped, days)
     check_surveys(report, [found])
     report.raise_if_any(problems_in)
-    chain = replace(chain_of([found], days, mapped), moments={})
+    chain = replace(chain_of([found], days, mapped), snapshots={})
     usable = clean(tables, inputs.groups, mapped, chain)
     return panel(usable.tables, usable.ids, groups_of(usable.ids, inputs.groups), chain)
 

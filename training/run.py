@@ -26,7 +26,7 @@ from training.pooling.collect import mark_pooled
 from training.prepare import Prepared, partition, prepare
 from training.registry.tracking_uri import public_uri
 from training.report import check_failures, check_store_models, metrics_of, parameters_of, result_of
-from training.session import Run, collect_group_priors, evaluated_on, known_rows
+from training.session import Run, collect_group_priors, evaluated_on, reusable_rows
 from training.workers.partition_job import Recipe
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _train(run: Run) -> dict[str, Any]:
     options, prepared, recipe, stages = run.options, run.prepared, run.recipe, run.stages
     # Matplotlib takes a while to load, too.
     with stages.of("models", len(prepared.store_ids)), in_background(partial(import_module, "training.backtest.plots")):
-        gathered = run.gather(recipe, known_rows(run), fit=True)
+        gathered = run.gather(recipe, reusable_rows(run), fit=True)
     result = result_of(run, gathered)
     contents = replace(gathered.contents, settings=options.settings())
     evaluated = evaluated_on(gathered, recipe, prepared) if recipe.cutoffs else None

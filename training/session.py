@@ -6,8 +6,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from training.backtest.evaluate import Evaluation, evaluate
-from training.chain.survey import Part
-from training.champion.reuse import Known, known_to
+from training.chain.survey import Partition
+from training.champion.reuse import ChampionRows, champion_rows
 from training.options import Stages, TrainingOptions
 from training.pooling.collect import PARTS, STORES_ENOUGH, GroupPriors, group_priors_of
 from training.prepare import Prepared
@@ -28,12 +28,12 @@ class Run:
     stages: Stages
     champion: "Champion | None"
 
-    def gather(self, recipe: Recipe, known: Known | None = None, *, fit: bool) -> ChainResult:
+    def gather(self, recipe: Recipe, champion: ChampionRows | None = None, *, fit: bool) -> ChainResult:
         """Work on all partitions, and put the results together."""
         prepared, reporter = self.prepared, self.stages.reporter
         of_part = _stores_by_part(prepared)
         jobs = [
-            PartitionJob(part, prepared.chain, recipe, _known_of(known, part, of_part[part.index]), fit)
+            PartitionJob(part, prepared.chain, recipe, _champion_rows_of(champion, part, of_part[part.index]), fit)
             for part in prepared.parts
         ]
         gathered = ChainResult(prepared.store_ids.tolist())
@@ -66,17 +66,17 @@ def _stores_by_part(prepared: Prepared) -> dict[int, list[str]]:
     return stores
 
 
-def known_rows(run: Run) -> Known | None:
+def reusable_rows(run: Run) -> ChampionRows | None:
     """The champion's rows that may be reused; None where there are none, or all stores are to be fitted."""
     champion = run.champion.fleet if run.champion else None
     if champion is None or run.options.refit == "all":
         return None
-    return known_to(champion, run.recipe.design, run.recipe.engine.name, run.options.settings())
+    return champion_rows(champion, run.recipe.design, run.recipe.engine.name, run.options.settings())
 
 
-def _known_of(known: Known | None, part: Part, store_ids: list[str]) -> Known | None:
+def _champion_rows_of(champion: ChampionRows | None, part: Partition, store_ids: list[str]) -> ChampionRows | None:
     """What is known of a partition's stores, but of faulty ones: what is left of their rows may be as before."""
-    return known.of(store_id for store_id in store_ids if store_id not in part.faulty) if known else None
+    return champion.of(store_id for store_id in store_ids if store_id not in part.faulty) if champion else None
 
 
 def evaluated_on(gathered: ChainResult, recipe: Recipe, prepared: Prepared) -> Evaluation:

@@ -13,7 +13,7 @@ from training.backtest import metrics
 from training.backtest.assemble import LOST, assemble, with_verdict
 from training.backtest.choose import choose
 from training.backtest.evaluate import Evaluation, evaluate
-from training.backtest.folds import MIN_HISTORY_DAYS, Fold, cutoffs_of, roll, settle
+from training.backtest.folds import MIN_HISTORY_DAYS, Fold, cutoffs_of, roll, trial_of
 from training.engines.batched import BatchedEngine
 from training.engines.features import design_of
 from training.errors import DataError
@@ -61,7 +61,7 @@ def evaluation(history: History, folds: list[Fold]) -> Evaluation:
     design = design_of(history.calendar.columns)
     choice = choose(folds, design)
     return evaluate(
-        [settle(fold, choice.candidate) for fold in folds],
+        [trial_of(fold, choice.candidate) for fold in folds],
         choice,
         design,
         VARIANTS,

@@ -97,8 +97,8 @@ def test_the_facts_say_which_stores_are_pooled(history: History) -> None:
 
 def test_collected_stores_are_spread_over_all_of_a_partition(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (job,) = parts.jobs(tmp_path, monkeypatch, stores_a_partition=100)  # ids often follow groups
-    _, collected = collect_effects(CollectJob(job.part, job.chain, job.recipe, 12))
-    whole, days = job.part.history(job.chain), (*job.recipe.cutoffs, job.chain.last_day)
+    _, collected = collect_effects(CollectJob(job.partition, job.chain, job.recipe, 12))
+    whole, days = job.partition.history(job.chain), (*job.recipe.cutoffs, job.chain.last_day)
     spread = whole.rows(np.array([0, 2, 5, 7, 10, 12, 15, 17, 20, 22, 25, 27]))
     wanted = fit_long_histories(spread, job.recipe.design, job.recipe.variants, days)
     assert collected.keys() == wanted.keys()

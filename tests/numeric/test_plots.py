@@ -9,7 +9,7 @@ from support import chains
 from training.backtest import metrics
 from training.backtest.choose import choose
 from training.backtest.evaluate import evaluate
-from training.backtest.folds import roll, settle
+from training.backtest.folds import roll, trial_of
 from training.backtest.judge import Judged
 from training.backtest.plots import coverage_by_day, extremes, plot
 from training.engines.batched import BatchedEngine
@@ -38,7 +38,7 @@ def test_three_small_pictures_are_written_whatever_the_names_of_stores_and_group
     cutoffs = (history.last_day - 14, history.last_day - 28)
     folds = roll(history, design, BatchedEngine(), VARIANTS, cutoffs=cutoffs, horizon_days=14)
     choice = choose(folds, design)
-    trials = [settle(fold, choice.candidate) for fold in folds]
+    trials = [trial_of(fold, choice.candidate) for fold in folds]
     seasonal_mae = metrics.seasonal_errors(history.sales, history.fitted_days())
     groups = np.array([f"{name} {group}" for group in history.groups])
     evaluated = evaluate(

@@ -10,7 +10,7 @@ from support import chains
 
 from fleet import Design, Fleet, Parameters
 from training.backtest.assemble import LOST, assemble
-from training.champion.reuse import Kept, fit_changed, known_to
+from training.champion.reuse import Reused, champion_rows, fit_changed
 from training.engines.batched import BatchedEngine
 from training.engines.engine import Fits, Priors
 from training.engines.features import design_of
@@ -27,13 +27,15 @@ def history(tmp_path: Path) -> History:
     return chains.history(tmp_path, n_stores=10, n_days=452)
 
 
-def fitted(history: History, design: Design, kept: Kept | None = None) -> Fits:
+def fitted(history: History, design: Design, kept: Reused | None = None) -> Fits:
     choice = np.zeros(len(history.store_ids), dtype=np.int64)
     return fit_changed(history, design, BatchedEngine(), ONLY, choice, kept)
 
 
-def unchanged(champion: Fleet, history: History, design: Design, engine: str, settings: dict[str, Any]) -> Kept | None:
-    known = known_to(champion, design, engine, settings)
+def unchanged(
+    champion: Fleet, history: History, design: Design, engine: str, settings: dict[str, Any]
+) -> Reused | None:
+    known = champion_rows(champion, design, engine, settings)
     return known.of(history.store_ids).unchanged(history) if known else None
 
 

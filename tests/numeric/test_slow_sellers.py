@@ -13,7 +13,7 @@ from training.backtest import metrics
 from training.backtest.assemble import assemble, with_verdict
 from training.backtest.choose import choose
 from training.backtest.evaluate import evaluate
-from training.backtest.folds import cutoffs_of, roll, settle
+from training.backtest.folds import cutoffs_of, roll, trial_of
 from training.engines.batched import BatchedEngine
 from training.engines.bias_correction import unbiased
 from training.engines.engine import Fits, Priors
@@ -52,7 +52,7 @@ def trained(history: History) -> Fleet:
     choice = choose(folds, design, history.sells_zeros)
     fits = combine(fit_variants(BatchedEngine(), history, design, VARIANTS), choice.candidate)
     verdict = evaluate(
-        [settle(fold, choice.candidate) for fold in folds],
+        [trial_of(fold, choice.candidate) for fold in folds],
         choice,
         design,
         VARIANTS,

@@ -54,4 +54,4 @@ def dies_if_odd(place: int) -> int:
 
 def refuses(job: PartitionJob) -> None:
     """Says that its data is bad."""
-    raise DataError(f"part {job.part.index} is bad")
+    raise DataError(f"part {job.partition.index} is bad")

@@ -54,7 +54,7 @@ class Trial(Fold, StoreRows):
     """
 
 
-def settle(fold: Fold, candidate: IntArray) -> Trial:
+def trial_of(fold: Fold, candidate: IntArray) -> Trial:
     """Keep each store's own candidate, (n_stores,) positions."""
     stores = np.arange(len(candidate))
     chosen = {"centre": fold.centre[candidate, stores], "spread": fold.spread[candidate, stores]}

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from fleet.calendar import OPEN
 from fleet.contents import FACTS
-from training.chain.survey import Survey
+from training.chain.survey import PartitionSummary
 from training.checks import frequency
 from training.checks.validate import ID_RULES, MISSING, Problem, Report
 from training.errors import DataError, HistoryUnreachableError
@@ -18,7 +18,7 @@ from training.sources.arrow_columns import read_words
 from training.sources.base import Source
 from training.sources.mapping import Mapped
 from training.sources.open import open_source
-from training.sources.tables import CALENDAR, STORES, TRAIN, wanted_columns
+from training.sources.tables import CALENDAR, STORES, TRAIN, mapped_columns
 
 UNKNOWN_WORD = "?"
 
@@ -55,7 +55,7 @@ def open_inputs(
     groups = read_groups(report, sources[STORES], mapped) if stores else None
     inputs = Inputs(sources[TRAIN], sources.get(CALENDAR), groups, mapped)
     for name, source in inputs.tables().items():
-        for ours, theirs in wanted_columns(name, mapped).items():
+        for ours, theirs in mapped_columns(name, mapped).items():
             # A calendar may be the only one to say when stores open, of past days too.
             in_calendar = name == TRAIN and inputs.ahead is not None and theirs in inputs.ahead.column_names
             if theirs not in source.column_names and not (in_calendar and ours == OPEN):
@@ -138,7 +138,7 @@ def _unfit(store_id: str, group: str) -> Iterator[Problem]:
         yield Problem(STORES, store_id, "", "group", wanted, group)
 
 
-def check_surveys(report: Report, surveys: Sequence[Survey]) -> None:
+def check_surveys(report: Report, surveys: Sequence[PartitionSummary]) -> None:
     """Take over the parts' problems, and see that there is something to train on at all.
 
     Sales that are not daily are the one problem then: what else is wrong with their rows comes from it.
@@ -153,7 +153,7 @@ def check_surveys(report: Report, surveys: Sequence[Survey]) -> None:
         check_sold(report, surveys)
 
 
-def check_sold(report: Report, surveys: Sequence[Survey]) -> None:
+def check_sold(report: Report, surveys: Sequence[PartitionSummary]) -> None:
     """See that something was sold on some day."""
     if not any(found.sold for found in surveys):
         report.table(TRAIN, "y", "wanted at least one open day with sales", "none")

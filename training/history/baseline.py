@@ -68,7 +68,7 @@ class Curves:
 def curves(history: History) -> Curves:
     """The baseline of every store; a store of few days has its noise from its group."""
     cells = cells_of(history)
-    by_group = group_curves(history.groups, cells) if history.moment is None else history.moment.curves
+    by_group = group_curves(history.groups, cells) if history.snapshot is None else history.snapshot.curves
     of_group = [by_group[str(group)] for group in history.groups]
     borrowed = _borrowed(of_group, cells)
     own = np.divide(cells.sums, cells.days, out=np.full(cells.sums.shape, np.nan), where=cells.days > 0)

@@ -12,12 +12,12 @@ from fleet import Design, FleetContents
 from training.backtest import metrics
 from training.backtest.assemble import assemble
 from training.backtest.choose import Backtest, choose
-from training.backtest.folds import roll, settle
-from training.chain.survey import Part
-from training.champion.reuse import Known, fit_changed
+from training.backtest.folds import roll, trial_of
+from training.chain.survey import Partition
+from training.champion.reuse import ChampionRows, fit_changed
 from training.checks.validate import Problem
 from training.engines.engine import Engine, without
-from training.history.history import Chain, History
+from training.history.history import ChainContext, History
 from training.pooling.collect import CollectedEffects, GroupPriors, PriorKey, fit_long_histories
 from training.pooling.variants import Variant
 from training.workers.diagnose import failures_of
@@ -40,12 +40,12 @@ class Recipe:
 
 @dataclass(frozen=True)
 class PartitionJob:
-    """One partition's work. `known`: the champion's rows of these stores.  `fit`: False for the backtest alone."""
+    """One partition's work. `champion`: the champion's rows of these stores.  `fit`: False for the backtest alone."""
 
-    part: Part
-    chain: Chain
+    partition: Partition
+    chain: ChainContext
     recipe: Recipe
-    known: Known | None = None
+    champion: ChampionRows | None = None
     fit: bool = True
 
 
@@ -70,10 +70,10 @@ def work(job: PartitionJob) -> PartitionResult:
     # Products of matrices can differ in their last bit with the number of threads.
     with threadpool_limits(1):
         begun = time.perf_counter()
-        history = job.part.history(job.chain)
+        history = job.partition.history(job.chain)
         seconds = {"read": time.perf_counter() - begun}
         begun = time.perf_counter()
-        faulty = {history.store_ids.index(store_id): problem for store_id, problem in job.part.faulty.items()}
+        faulty = {history.store_ids.index(store_id): problem for store_id, problem in job.partition.faulty.items()}
         backtest = _backtest(history, job.recipe, list(faulty)) if job.recipe.cutoffs else None
         seconds["backtest"] = time.perf_counter() - begun
         result = PartitionResult(history.store_ids, seconds, backtest)
@@ -85,7 +85,7 @@ def _fitted(
 ) -> PartitionResult:
     """The result with the fitted stores. `faulty`: rows without a model, and what is wrong with them."""
     begun = time.perf_counter()
-    recipe, kept = job.recipe, job.known.unchanged(history) if job.known else None
+    recipe, kept = job.recipe, job.champion.unchanged(history) if job.champion else None
     n_stores = len(history.store_ids)
     candidate = judged.backtest.choice.candidate if judged.backtest else np.zeros(n_stores, dtype=np.int64)
     fits = fit_changed(history, recipe.design, recipe.engine, recipe.variants, candidate, kept, recipe.group_priors)
@@ -115,7 +115,7 @@ def _backtest(history: History, recipe: Recipe, without_model: list[int]) -> Bac
     for fold in folds:
         fold.centre[:, without_model] = np.nan
     choice = choose(folds, recipe.design, history.sells_zeros)
-    trials = {fold.cutoff: settle(fold, choice.candidate) for fold in folds}
+    trials = {fold.cutoff: trial_of(fold, choice.candidate) for fold in folds}
     seasonal_mae = metrics.seasonal_errors(history.sales, history.judged_days())
     return Backtest(trials, choice, seasonal_mae, history.sells_zeros)
 
@@ -124,8 +124,8 @@ def _backtest(history: History, recipe: Recipe, without_model: list[int]) -> Bac
 class CollectJob:
     """Collect the long histories among up to `n_stores` stores of one partition."""
 
-    part: Part
-    chain: Chain
+    partition: Partition
+    chain: ChainContext
     recipe: Recipe
     n_stores: int
 
@@ -133,10 +133,10 @@ class CollectJob:
 def collect_effects(job: CollectJob) -> tuple[int, dict[PriorKey, CollectedEffects]]:
     """The partition's index, and the fits of its long histories; see `training.pooling.collect`."""
     with threadpool_limits(1):
-        history, recipe = job.part.history(job.chain), job.recipe
+        history, recipe = job.partition.history(job.chain), job.recipe
         # Evenly from all of them: ids often follow regions or groups.
         n_stores = len(history.store_ids)
         chosen = min(n_stores, job.n_stores)
         history = history.rows(np.arange(chosen) * n_stores // chosen)
         days = (*recipe.cutoffs, job.chain.last_day)
-        return job.part.index, fit_long_histories(history, recipe.design, recipe.variants, days)
+        return job.partition.index, fit_long_histories(history, recipe.design, recipe.variants, days)

@@ -105,4 +105,4 @@ def test_a_chain_read_whole_is_a_chain_of_its_own(tmp_path: Path) -> None:
     paths = chains.files(tmp_path, n_stores=12, n_days=100)
     history = read_history(paths["train"], paths["store"], paths["calendar"], problems_in=tmp_path)
     assert history.chain is None
-    assert history.moment is None
+    assert history.snapshot is None
