@@ -1,4 +1,4 @@
-"""The first look at a chain, partition by partition: is all of it fine, and what must each part know of the rest."""
+"""The first look at a chain, partition by partition: its problems, and what each partition needs of the rest."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -47,13 +47,13 @@ class Partition:
 
     def history(self, chain: ChainContext) -> History:
         """The partition's panel, without rows that cannot be used."""
-        found = clean(self.tables(), self.groups, self.partitions.mapped, chain, self.negatives)
-        return panel(found.tables, found.ids, groups_of(found.ids, self.groups), chain)
+        cleaned = clean(self.tables(), self.groups, self.partitions.mapped, chain, self.negatives)
+        return panel(cleaned.tables, cleaned.ids, groups_of(cleaned.ids, self.groups), chain)
 
 
 @dataclass(frozen=True)
 class PartitionSummary:
-    """What was seen of a part's rows without a problem. First axis: the store.
+    """What was seen of a partition's rows without a problem. First axis: the store.
 
     `faulty`: the first problem of each store that has too many; None where a problem is of no store alone, and then
     there is no more than `problems`, `ids`, `n_rows` and `rhythm`.
@@ -79,14 +79,18 @@ class PartitionSummary:
     open_told: bool = True
 
 
-def survey(part: Partition, days: ChainContext | None, cutoffs: Sequence[int], horizon_days: int) -> PartitionSummary:
-    """Check a part, and count what the others may want to borrow from it.
+def survey(
+    partition: Partition, days: ChainContext | None, cutoffs: Sequence[int], horizon_days: int
+) -> PartitionSummary:
+    """Check a partition, and count what the others need of it.
 
     Args: days: the chain's days; the rest of it is not known yet.  cutoffs: last days of a backtest's histories.
           horizon_days: the days ahead that are to be forecast.
     """
-    tables, mapped = part.tables(), part.partitions.mapped
-    return survey_tables(tables, part.groups, mapped, days, part.negatives, cutoffs=cutoffs, horizon_days=horizon_days)
+    tables, mapped = partition.tables(), partition.partitions.mapped
+    return survey_tables(
+        tables, partition.groups, mapped, days, partition.negatives, cutoffs=cutoffs, horizon_days=horizon_days
+    )
 
 
 def survey_tables(
@@ -100,31 +104,31 @@ def survey_tables(
     horizon_days: int = 0,
 ) -> PartitionSummary:
     """See `survey`."""
-    found = clean(tables, groups, mapped, days, negatives)
+    cleaned = clean(tables, groups, mapped, days, negatives)
     steps = frequency.rhythm_of(tables[0])
-    seen = PartitionSummary(tuple(found.report.problems), found.ids, len(tables[0]), found.faulty, steps)
-    if found.faulty is None or days is None or "y" not in tables[0].numbers or not len(seen.ids):
-        return seen
-    train, *others = found.tables
-    labels, own_groups = labels_of(found.tables, mapped), groups_of(seen.ids, groups)
-    history = panel(found.tables, seen.ids, own_groups, replace(days, columns=columns_of(labels, mapped)))
+    summary = PartitionSummary(tuple(cleaned.report.problems), cleaned.ids, len(tables[0]), cleaned.faulty, steps)
+    if cleaned.faulty is None or days is None or "y" not in tables[0].numbers or not len(summary.ids):
+        return summary
+    train, *others = cleaned.tables
+    labels, own_groups = labels_of(cleaned.tables, mapped), groups_of(summary.ids, groups)
+    history = panel(cleaned.tables, summary.ids, own_groups, replace(days, columns=columns_of(labels, mapped)))
     values = history.calendar.values
-    seen = replace(
-        seen,
+    summary = replace(
+        summary,
         groups=own_groups,
         sold=bool(history.fitted_days().any()),
         notices=merged(
-            [found.notices, notices_of_stores(history, horizon_days), kinds_assumed(train), frequency.notices(steps)]
+            [cleaned.notices, notices_of_stores(history, horizon_days), kinds_assumed(train), frequency.notices(steps)]
         ),
         labels=labels,
         kinds=kinds_seen(train, others, days.last_day),
         usual_numbers={name: usual_number(values[name]) for name in history.calendar.usual_numbers},
     )
-    return _counted(seen, history, cutoffs)
+    return _counted(summary, history, cutoffs)
 
 
-def _counted(seen: PartitionSummary, history: History, cutoffs: Sequence[int]) -> PartitionSummary:
-    """With what other parts may want to borrow, as it was known at the end of each cutoff and of the history."""
+def _counted(summary: PartitionSummary, history: History, cutoffs: Sequence[int]) -> PartitionSummary:
+    """With what other partitions need, as it was known at the end of each cutoff and of the history."""
     known = {day: history.until(day) for day in cutoffs} | {history.last_day: history}
     # The days ahead tell of habits, too; a backtest does not go by them.
     n_days = {day: day - history.first_day + 1 for day in cutoffs}
@@ -133,7 +137,7 @@ def _counted(seen: PartitionSummary, history: History, cutoffs: Sequence[int]) -
         day: habits_of(past.calendar, past.sales, n_days[day], told=past.open_told) for day, past in known.items()
     }
     return replace(
-        seen,
+        summary,
         habits=habits,
         open_told=history.open_told,
         cells={day: baseline.cells_of(past) for day, past in known.items()},
@@ -145,7 +149,7 @@ def _counted(seen: PartitionSummary, history: History, cutoffs: Sequence[int]) -
 
 
 def chain_of(surveys: Iterable[PartitionSummary], days: ChainContext | None, mapped: Mapped) -> ChainContext:
-    """What every part must know, from all surveys; the order of the parts changes nothing.
+    """What every partition needs of the rest, from all summaries; their order changes nothing.
 
     Raises: DataError: there are no days of sales, or a kind has too many values to be one.
     """
