@@ -29,14 +29,14 @@ import numpy as np
 import pandas as pd
 from joblib.externals.loky import get_reusable_executor
 
+from benchmarks.small_chains import fit_once, read_history
 from fleet import Design, Parameters
 from fleet.arrays import FloatArray, as_dates
 from fleet.prophet_io import from_prophet
-from training.chain.read import read_history
 from training.engines.batched import BatchedEngine
-from training.engines.design_groups import Layout, layouts
+from training.engines.design_groups import DesignGroup, design_groups
 from training.engines.engine import CHANGEPOINTS, Engine, Priors, empty_parameters, put
-from training.engines.features import retail_design
+from training.engines.features import design_of
 from training.engines.stan import StanEngine
 from training.history.history import History
 from training.synth import write_chain
@@ -88,7 +88,7 @@ def timed(work: Callable[[], R]) -> tuple[float, float, R]:
 
 def fit_with_engine(engine: Engine, history: History, design: Design) -> tuple[float, float, Parameters]:
     """Times and parameters of one of our engines."""
-    seconds, cpu, fits = timed(lambda: engine.fit(history, design, PRIORS, lambda _done, _failed: None))
+    seconds, cpu, fits = timed(lambda: fit_once(engine, history, design, PRIORS))
     return seconds, cpu, fits.parameters
 
 
@@ -96,8 +96,8 @@ def fit_with_peer(history: History, design: Design) -> tuple[float, float, Param
     """Times of `prophet_batch.fit_many` from its table on, and its parameters in our columns."""
     import prophet_batch  # noqa: PLC0415 - not in the other methods' memory
 
-    by_row = {row: layout for layout in layouts(history, design) for row in layout.rows.tolist()}
-    table = pd.concat([_rows(history, design, layout, row) for row, layout in sorted(by_row.items())])
+    by_row = {row: group for group in design_groups(history, design) for row in group.rows.tolist()}
+    table = pd.concat([_rows(history, design, group, row) for row, group in sorted(by_row.items())])
     seconds, cpu, models = timed(
         lambda: prophet_batch.fit_many(
             table, id_col="row", make_model=lambda row: _model(design, by_row[row]), n_jobs=1
@@ -109,15 +109,15 @@ def fit_with_peer(history: History, design: Design) -> tuple[float, float, Param
     return seconds, cpu, parameters
 
 
-def _rows(history: History, design: Design, layout: Layout, row: int) -> pd.DataFrame:
-    sales = history.sales[row, layout.places]
-    names = [design.regressors[place].name for place in layout.regressors]
-    ds = as_dates(layout.days).astype("datetime64[ns]")
-    columns = dict(zip(names, layout.values, strict=True))
+def _rows(history: History, design: Design, group: DesignGroup, row: int) -> pd.DataFrame:
+    sales = history.sales[row, group.places]
+    names = [design.regressors[place].name for place in group.regressors]
+    ds = as_dates(group.days).astype("datetime64[ns]")
+    columns = dict(zip(names, group.values, strict=True))
     return pd.DataFrame({"row": row, "ds": ds, "y": design.forward(sales), **columns})
 
 
-def _model(design: Design, layout: Layout) -> object:
+def _model(design: Design, group: DesignGroup) -> object:
     from prophet import Prophet  # noqa: PLC0415 - not in the other methods' memory
 
     model = Prophet(
@@ -126,9 +126,9 @@ def _model(design: Design, layout: Layout) -> object:
         weekly_seasonality=False,
         daily_seasonality=False,
     )
-    for season in layout.seasonalities:
+    for season in group.seasonalities:
         model.add_seasonality(season.name, season.period_days, season.order, PRIORS.seasonality)
-    for place in layout.regressors:
+    for place in group.regressors:
         regressor = design.regressors[place]
         model.add_regressor(regressor.name, PRIORS.regressor, standardize=regressor.rule == "number")
     return model
@@ -137,26 +137,26 @@ def _model(design: Design, layout: Layout) -> object:
 def posteriors(history: History, design: Design, parameters: Parameters) -> dict[str, float]:
     """Prophet's log posterior of each fitted store that has an optimum, by store id, from the residuals."""
     found = {}
-    for layout in layouts(history, design):
-        waves = [season.matrix(layout.days).T for season in layout.seasonalities]
-        for row in layout.rows.tolist():
+    for group in design_groups(history, design):
+        waves = [season.matrix(group.days).T for season in group.seasonalities]
+        for row in group.rows.tolist():
             one = parameters.rows(np.array([row]))
             if one.scalar("sigma_obs")[0, 0] > 1e-5:  # noqa: PLR2004 - a store without noise has none
-                found[history.store_ids[row]] = _posterior(history, design, layout, waves, one, row)
+                found[history.store_ids[row]] = _posterior(history, design, group, waves, one, row)
     return found
 
 
 def _posterior(
-    history: History, design: Design, layout: Layout, waves: list[FloatArray], one: Parameters, row: int
+    history: History, design: Design, group: DesignGroup, waves: list[FloatArray], one: Parameters, row: int
 ) -> float:
-    at = layout.regressors
-    regressors = (layout.values - one.centre[0, at, None]) / one.spread[0, at, None]  # noqa: PD011 - no frame
-    beta = one.beta[0, layout.beta_columns]
+    at = group.regressors
+    regressors = (group.values - one.centre[0, at, None]) / one.spread[0, at, None]  # noqa: PD011 - no frame
+    beta = one.beta[0, group.beta_columns]
     k, m, sigma, y_scale = (float(one.scalar(name)[0, 0]) for name in ("k", "m", "sigma_obs", "y_scale"))
-    t = one.times(layout.days)[0]
+    t = one.times(group.days)[0]
     hinges = np.maximum(t - np.where(np.isfinite(one.changepoints_t), one.changepoints_t, 1.0).T, 0.0)
     model = k * t + m + one.delta[0] @ hinges + beta @ np.concatenate([*waves, regressors])
-    residual = design.forward(history.sales[row, layout.places]) / y_scale - model
+    residual = design.forward(history.sales[row, group.places]) / y_scale - model
     scales = np.full(len(beta), PRIORS.regressor)
     scales[: len(beta) - len(at)] = PRIORS.seasonality
     held = (k**2 + m**2) / 50 + 2 * sigma**2 + np.abs(one.delta).sum() / PRIORS.changepoint
@@ -170,7 +170,7 @@ def run_method(method: str, folder: Path, n_stores: int) -> Run:
     logging.disable(logging.WARNING)
     history = history_of(folder)
     history = some_stores(history, min(n_stores, len(history.store_ids)))
-    design = retail_design(history.calendar)
+    design = design_of(history.calendar.columns)
     engines: dict[str, Engine] = {"batched": BatchedEngine(), "stan": StanEngine()}
 
     def fit(some: History) -> tuple[float, float, Parameters]:

@@ -18,13 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.small_chains import fit_once, read_history
 from fleet import Fleet
 from fleet.prophet_io import future_frame, to_prophet
 from training.backtest.assemble import assemble
-from training.chain.read import read_history
 from training.engines.batched import BatchedEngine
 from training.engines.engine import Priors
-from training.engines.features import retail_design
+from training.engines.features import design_of
 from training.synth import AHEAD_DAYS, write_chain
 
 REPEATS = 5
@@ -46,8 +46,8 @@ def chain_fleet(folder: Path, n_stores: int) -> Fleet:
     """A synthetic chain of the size of Rossmann's, fitted, written and reopened."""
     paths = write_chain(folder / "chain", n_stores, 942, first=FIRST_DAY, seed=1)
     history = read_history(paths["train"], paths["store"], paths["calendar"], problems_in=folder)
-    design = retail_design(history.calendar)
-    fits = BatchedEngine().fit(history, design, Priors(), lambda _done, _failed: None)
+    design = design_of(history.calendar.columns)
+    fits = fit_once(BatchedEngine(), history, design, Priors())
     assemble(history, design, fits, engine="batched", settings={}).write(folder / "fleet")
     return Fleet.open(folder / "fleet")
 

@@ -3,8 +3,8 @@
     python benchmarks/short_histories.py                       # 400 synthetic stores x 942 days
     python benchmarks/short_histories.py --rossmann DIR        # train.csv.gz, store.csv, calendar.csv.gz
 
-Compared on the same 42 days: the fallback's curve, a fit of the store's own days, and the same fit with what the stores
-that were not cut lend. A cut store lends nothing.
+Compared on the same 42 days: the fallback's curve, a fit of the store's own days, and the same fit with group
+priors of the stores that were not cut.
 """
 
 import argparse
@@ -16,18 +16,18 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.small_chains import fit_once, read_history
 from fleet import Design, Fleet, formula
 from fleet.arrays import AnyArray, BoolArray, FloatArray, IntArray, as_dates
 from fleet.calendar import UNKNOWN
 from fleet.features import CLOSURE_REACH_DAYS, padded_window
 from training.backtest import metrics
 from training.backtest.assemble import assemble
-from training.chain.read import read_history
 from training.engines.batched import BatchedEngine
 from training.engines.engine import Fits
-from training.engines.features import retail_design
+from training.engines.features import design_of
 from training.history.history import History
-from training.pooling.collect import Lessons, lend, lessons_of
+from training.pooling.collect import GroupPriors, fit_long_histories, group_priors_of
 from training.pooling.variants import VARIANTS, blend, fit_variants
 from training.synth import write_chain
 
@@ -71,10 +71,12 @@ def opened_late(history: History, cutoff: int, n_days: int) -> History:
     return replace(history, sales=sales, calendar=replace(history.calendar, values=values)).until(cutoff)
 
 
-def forecasts(known: History, design: Design, lessons: Lessons | None, days: IntArray) -> tuple[FloatArray, BoolArray]:
+def forecasts(
+    known: History, design: Design, group_priors: GroupPriors | None, days: IntArray
+) -> tuple[FloatArray, BoolArray]:
     """The blend's sales of the days after, and the stores that it has a model of."""
-    learnt = [lessons[known.last_day, variant.name] for variant in VARIANTS] if lessons else ()
-    fits = fit_variants(BatchedEngine(), known, design, VARIANTS, _silent, learnt)
+    effects = [group_priors[known.last_day, variant.name] for variant in VARIANTS] if group_priors else ()
+    fits = fit_variants(BatchedEngine(), known, design, VARIANTS, effects)
     rows = np.arange(len(known.store_ids))
     window = padded_window(known.calendar, rows, int(days[0]), int(days[-1]), None)
     centre = formula.yhat(
@@ -85,7 +87,7 @@ def forecasts(known: History, design: Design, lessons: Lessons | None, days: Int
 
 def curves(known: History, design: Design, days: IntArray) -> FloatArray:
     """The fallback's sales of the days after."""
-    fits = BatchedEngine().fit(known, design, VARIANTS[0].priors, _silent)
+    fits = fit_once(BatchedEngine(), known, design, VARIANTS[0].priors)
     nobody = Fits(fits.parameters, np.zeros_like(fits.fitted), (), {})
     fleet = Fleet.from_contents(assemble(known, design, nobody, engine="", settings={}))
     return fleet.fallback(known.store_ids, as_dates(days)).value
@@ -93,9 +95,9 @@ def curves(known: History, design: Design, days: IntArray) -> FloatArray:
 
 def compare(history: History, cut: IntArray, cutoff: int, lengths: Sequence[int]) -> None:
     """Print a line for each length at one cutoff."""
-    design = retail_design(history.calendar)
+    design = design_of(history.calendar.columns)
     others = history.rows(np.setdiff1d(np.arange(len(history.store_ids)), cut))
-    lessons = lessons_of([lend(others, design, VARIANTS, (cutoff,))], design, VARIANTS)
+    group_priors = group_priors_of([fit_long_histories(others, design, VARIANTS, (cutoff,))], design, VARIANTS)
     chosen = history.rows(cut)
     days = np.arange(cutoff + 1, cutoff + 1 + HORIZON_DAYS)
     counts = chosen.fitted_days()[:, days - history.first_day]
@@ -103,12 +105,12 @@ def compare(history: History, cut: IntArray, cutoff: int, lengths: Sequence[int]
     for length in lengths:
         known = opened_late(chosen, cutoff, length)
         own, fitted = forecasts(known, design, None, days)
-        borrowed, can = forecasts(known, design, lessons, days)
+        pooled, can = forecasts(known, design, group_priors, days)
         both = fitted & can
         # The curve of stores of the whole chain: what their group knows is there for the fallback, too.
         whole = of_both(others.until(cutoff), known)
         fallback = curves(whole, design, days)[len(others.store_ids) :]
-        scores = "   ".join(ahead.scores(value, both) for value in (fallback, own, borrowed))
+        scores = "   ".join(ahead.scores(value, both) for value in (fallback, own, pooled))
         print(f"{as_dates(days[:1] - 1)[0]} {length:6} {int(both.sum()):7}   {scores}", flush=True)
 
 
@@ -125,10 +127,6 @@ def of_both(one: History, other: History) -> History:
     )
     groups, sales = np.concatenate([one.groups, other.groups]), np.concatenate([one.sales, other.sales])
     return History(one.store_ids + other.store_ids, groups, sales, calendar)
-
-
-def _silent(done: int, failed: int) -> None:
-    """Nobody watches."""
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from fleet.arrays import AnyArray, BoolArray, FloatArray, IntArray, day_numbers, weekdays
+from fleet.arrays import AnyArray, BoolArray, FloatArray, IntArray, StoreRows, day_numbers, weekdays
 from fleet.cells import flag_of, kind_text, number_of
 from fleet.errors import FeatureError
 
@@ -113,7 +113,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Calendar:
+class Calendar(StoreRows):
     """The known-ahead table of a whole fleet.
 
     `values`: name -> (n_stores, n_days) codes or floats; the first column of the table is day `first_day`.
@@ -155,6 +155,20 @@ class Calendar:
             usual_numbers={name: numbers[rows] for name, numbers in self.usual_numbers.items()},
             usually_closed={name: closed[rows] for name, closed in self.usually_closed.items()},
         )
+
+    def room_for(self, n_stores: int) -> "Calendar":
+        """See `StoreRows.room_for`; with room for every kind of day on which a store may usually be closed."""
+        kinds = [column for column in self.columns if column.type != "number"]
+        closed = {
+            kind.name: np.zeros((n_stores, 2 if kind.type == "flag" else len(kind.labels)), dtype=np.bool_)
+            for kind in kinds
+        }
+        return replace(super().room_for(n_stores), usually_closed=closed)
+
+    def without_unused(self) -> "Calendar":
+        """The same without kinds of days on which no store is usually closed."""
+        closed = {name: closed for name, closed in self.usually_closed.items() if closed.any()}
+        return replace(self, usually_closed=closed)
 
     def window(self, rows: IntArray, first: int, last: int, overrides: Overrides | None = None) -> Window:
         """Values of the stores at `rows` from day `first` to day `last`, inclusive, unknown ones assumed.

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fleet.arrays import AnyArray, BoolArray, FloatArray
+from fleet.arrays import AnyArray, BoolArray, FloatArray, StoreRows
 from fleet.calendar import Calendar
 from fleet.design import Design
 from fleet.errors import StorecastError
@@ -56,7 +56,7 @@ def facts_of_today(stored: AnyArray) -> AnyArray:
 
 
 @dataclass(frozen=True)
-class FleetContents:
+class FleetContents(StoreRows):
     """Every store's parameters, calendar, fallback curve and facts. First axis of all arrays: the store.
 
     `fallback`: (n_stores, 7, 2), mean sales of an open day by weekday (Monday first) and promo (no, yes).

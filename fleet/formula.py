@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fleet.arrays import FloatArray, IntArray
+from fleet.arrays import FloatArray, IntArray, StoreRows
 from fleet.calendar import Window
 from fleet.design import Design
 from fleet.features import Mode, Tables, columns_of
@@ -25,7 +25,7 @@ _SMALLEST_LAPLACE_SCALE = 1e-8  # what Prophet adds to mean |delta|
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(StoreRows):
     """Fitted parameters of some stores, float64.
 
     `scalars`: (n_stores, 7), columns as in `SCALARS`; `beta`: (n_stores, n_columns) as in `Design.beta_names`, in units

@@ -7,10 +7,10 @@ from fleet.names import CHALLENGER, CHAMPION
 from training.backtest.evaluate import Evaluation
 from training.champion import fleet_gate, store_gate
 from training.champion.fleet_gate import Gate
-from training.champion.store_gate import Held
+from training.champion.store_gate import HeldBackStore
 from training.engines.batched import BatchedEngine
 from training.errors import WorkerLostError
-from training.session import Run, evaluated_on, lessons
+from training.session import Run, collect_group_priors, evaluated_on
 
 
 def decide(run: Run, evaluated: Evaluation | None) -> tuple[Gate, Evaluation | None]:
@@ -42,17 +42,17 @@ def _rival(run: Run, champion: Fleet) -> Evaluation:
     """
     engine = run.recipe.engine if champion.engine == run.recipe.engine.name else BatchedEngine()
     its = replace(
-        run.recipe, design=champion.design, variants=fleet_gate.variants_of(champion), engine=engine, lessons={}
+        run.recipe, design=champion.design, variants=fleet_gate.variants_of(champion), engine=engine, group_priors={}
     )
     with run.stages.of("gate", len(run.prepared.store_ids)):
-        if champion.engine == engine.name and champion.settings.get("borrowing"):  # stock Prophet borrows nothing
-            its = replace(its, lessons=lessons(its, run.prepared, run.options))
+        if champion.engine == engine.name and champion.settings.get("borrowing"):  # stock Prophet pools nothing
+            its = replace(its, group_priors=collect_group_priors(its, run.prepared, run.options))
         return evaluated_on(run.gather(its, fit=False), its, run.prepared)
 
 
 def hold_back(
     run: Run, contents: FleetContents, evaluated: Evaluation, rival: Evaluation
-) -> tuple[FleetContents, tuple[Held, ...]]:
+) -> tuple[FleetContents, tuple[HeldBackStore, ...]]:
     """The fleet with the champion's rows of the stores that its recipe forecasts clearly better."""
     champion = run.champion
     if champion is None or champion.fleet is None:

@@ -22,14 +22,14 @@ from training.chain.partitions import (
     partition_of,
 )
 from training.chain.read import UNKNOWN_WORD, check_sold, check_surveys, open_inputs, placeable, read_groups
-from training.chain.survey import Part, Survey, chain_of, days_of, survey
+from training.chain.survey import Partition, PartitionSummary, chain_of, days_of, survey
 from training.checks.clean import LOST_SHARE
 from training.checks.notices import Notices, calendar_end, groups_unknown, ids_alike, merged
 from training.checks.returns import Negatives
 from training.checks.row_notices import id_of_all, kinds_unknown
 from training.checks.validate import Problem, Report
 from training.errors import DataError
-from training.history.history import Chain, natural_order
+from training.history.history import ChainContext, natural_order
 from training.options import HORIZON_DAYS, Stages, TrainingOptions
 from training.sources.arrow_columns import read_words
 from training.sources.base import Source
@@ -42,15 +42,15 @@ from training.sources.tables import TRAIN, NameArray
 class Prepared:
     """A chain that can be trained on. `store_ids`, `groups`: in natural order.  `cutoffs`: of the backtest."""
 
-    parts: tuple[Part, ...]
-    chain: Chain
+    parts: tuple[Partition, ...]
+    chain: ChainContext
     store_ids: NameArray
     groups: NameArray
     n_rows: int
     cutoffs: tuple[int, ...]
     notices: Notices
 
-    def part_of(self, store_id: str) -> Part:
+    def part_of(self, store_id: str) -> Partition:
         """The partition that holds a store."""
         index = partition_of(store_id, self.parts[0].partitions.count)
         return next(part for part in self.parts if part.index == index)
@@ -88,7 +88,7 @@ def prepare(options: TrainingOptions, partitioned: Partitioned, stages: Stages) 
     return _prepared(parts, surveys, chain, cutoffs, horizon_days)
 
 
-def _faulty(report: Report, surveys: Sequence[Survey], options: TrainingOptions) -> dict[str, Problem]:
+def _faulty(report: Report, surveys: Sequence[PartitionSummary], options: TrainingOptions) -> dict[str, Problem]:
     """The stores with too many rows that cannot be, few enough to do without.
 
     Raises: DataError: there are more of them than may fail, or a problem is of no store alone.
@@ -111,18 +111,22 @@ def _faulty(report: Report, surveys: Sequence[Survey], options: TrainingOptions)
     return faulty
 
 
-def _of(part: Part, faulty: Mapping[str, Problem]) -> dict[str, Problem]:
+def _of(part: Partition, faulty: Mapping[str, Problem]) -> dict[str, Problem]:
     count = part.partitions.count
     return {store_id: found for store_id, found in faulty.items() if partition_of(store_id, count) == part.index}
 
 
-def _told_ahead(chain: Chain) -> list[str]:
+def _told_ahead(chain: ChainContext) -> list[str]:
     """What a calendar of the days ahead would tell, beside opening and numbers, for which there is a usual one."""
     return [column.name for column in chain.columns if column.name != OPEN and column.type != "number"]
 
 
 def _prepared(
-    parts: Sequence[Part], surveys: Sequence[Survey], chain: Chain, cutoffs: tuple[int, ...], horizon_days: int
+    parts: Sequence[Partition],
+    surveys: Sequence[PartitionSummary],
+    chain: ChainContext,
+    cutoffs: tuple[int, ...],
+    horizon_days: int,
 ) -> Prepared:
     ids, groups = (
         np.concatenate([getattr(found, name) for found in surveys if len(found.ids)]) for name in ("ids", "groups")
@@ -198,7 +202,7 @@ def _count_stores(source: Source, column: str) -> int:
     return len(seen)
 
 
-def _cutoffs(report: Report, days: Chain | None, options: TrainingOptions) -> tuple[int, ...]:
+def _cutoffs(report: Report, days: ChainContext | None, options: TrainingOptions) -> tuple[int, ...]:
     if days is None:
         return ()
     try:
@@ -208,10 +212,10 @@ def _cutoffs(report: Report, days: Chain | None, options: TrainingOptions) -> tu
         return ()
 
 
-def _parts(partitions: Partitions, groups: Mapping[str, str] | None, negatives: Negatives) -> Sequence[Part]:
+def _parts(partitions: Partitions, groups: Mapping[str, str] | None, negatives: Negatives) -> Sequence[Partition]:
     if groups is None:
-        return [Part(partitions, index, None, negatives=negatives) for index in range(partitions.count)]
+        return [Partition(partitions, index, None, negatives=negatives) for index in range(partitions.count)]
     members: list[dict[str, str]] = [{} for _ in range(partitions.count)]
     for store_id, group in groups.items():
         members[partition_of(store_id, partitions.count)][store_id] = group
-    return [Part(partitions, index, own, negatives=negatives) for index, own in enumerate(members)]
+    return [Partition(partitions, index, own, negatives=negatives) for index, own in enumerate(members)]

@@ -9,15 +9,15 @@ from training.errors import DataError, TooManyFailuresError
 from training.options import Stages, TrainingOptions
 from training.result import HistorySpan, StoreCounts, TrainingResult
 from training.session import Run
+from training.workers.chain_result import ChainResult
 from training.workers.diagnose import Failure
-from training.workers.partition_job import Gathered
 
 
-def result_of(run: Run, gathered: Gathered, scores: Scores | None) -> TrainingResult:
+def result_of(run: Run, gathered: ChainResult, scores: Scores | None) -> TrainingResult:
     """What the training read, fitted and judged; the registered version comes later."""
     prepared, chain = run.prepared, run.prepared.chain
     first, last, through = (str(day) for day in as_dates(np.array([chain.first_day, chain.last_day, chain.through])))
-    fitted = int(gathered.rows["has_model"].sum())
+    fitted = int(gathered.contents.has_model.sum())
     failures = tuple(Failure(**failure) for failure in gathered.failures)
     return TrainingResult(
         engine=run.recipe.engine.name,

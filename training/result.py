@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from training.backtest.scores import Scores
 from training.champion.fleet_gate import Gate
-from training.champion.store_gate import Held
+from training.champion.store_gate import HeldBackStore
 from training.checks.notices import Notice
 from training.workers.diagnose import Failure
 
@@ -86,7 +86,7 @@ class TrainingResult:
     too_short: tuple[str, ...]
     notices: tuple[Notice, ...]
     backtest: Scores | None = None
-    held_back: tuple[Held, ...] | None = None
+    held_back: tuple[HeldBackStore, ...] | None = None
     registered: RegisteredFleet | None = None
     would_register: WouldRegister | None = None
     seconds: Mapping[str, float] | None = None

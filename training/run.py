@@ -21,14 +21,14 @@ from training.engines.engine import Engine
 from training.engines.features import design_of
 from training.errors import AliasMovedError
 from training.options import Quiet, Reporter, Stages, TrainingOptions, stores_named
-from training.pooling.collect import marked
+from training.pooling.collect import mark_pooled
 from training.prepare import Prepared, partition, prepare
 from training.registry.base import Registry
 from training.registry.registration import Champion, current_champion, register
 from training.report import check_failures, check_store_models, metrics_of, parameters_of, result_of
 from training.result import RegisteredFleet, TrainingResult, WouldRegister
-from training.session import Run, evaluated_on, known_rows, lessons
-from training.workers.partition_job import Recipe, contents_of
+from training.session import Run, collect_group_priors, evaluated_on, reusable_rows
+from training.workers.partition_job import Recipe
 
 __all__ = ["Quiet", "TrainingOptions", "train"]
 
@@ -55,7 +55,7 @@ def train(
             design = design_of(prepared.chain.columns, growth=options.growth, transform=options.transform)
             recipe = Recipe(design, options.variants, engine, prepared.cutoffs, options.test_days)
             with stages.of("lessons"):
-                recipe = replace(recipe, lessons=lessons(recipe, prepared, options))
+                recipe = replace(recipe, group_priors=collect_group_priors(recipe, prepared, options))
             with stages.of("champion"):
                 champion = asked.result()
         own = stores_named(options.register_stores, prepared.store_ids.tolist())
@@ -72,13 +72,13 @@ def _train(run: Run) -> TrainingResult:
     options, prepared, recipe, stages = run.options, run.prepared, run.recipe, run.stages
     # Matplotlib takes a while to load, too.
     with stages.of("models", len(prepared.store_ids)), in_background(partial(import_module, "training.backtest.plots")):
-        gathered = run.gather(recipe, known_rows(run), fit=True)
-    contents = contents_of(gathered.rows, gathered.store_ids, recipe, prepared.chain, options.settings())
+        gathered = run.gather(recipe, reusable_rows(run), fit=True)
+    contents = replace(gathered.contents, settings=options.settings())
     evaluated = evaluated_on(gathered, recipe, prepared) if recipe.cutoffs else None
     result = result_of(run, gathered, evaluated.scores if evaluated else None)
     if evaluated:
         contents = with_verdict(contents, evaluated.verdict)
-    contents = marked(contents, recipe.lessons)
+    contents = mark_pooled(contents, recipe.group_priors)
     if run.champion and run.champion.fleet and gathered.kept:
         kept = np.isin(contents.store_ids, sorted(gathered.kept))
         contents = store_gate.carry_over(run.champion.fleet, run.champion.version, contents, kept)

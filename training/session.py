@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 from training.backtest.evaluate import Evaluation, evaluate
-from training.chain.survey import Part
-from training.champion.reuse import Known, known_to
+from training.chain.survey import Partition
+from training.champion.reuse import ChampionRows, champion_rows
 from training.options import Stages, TrainingOptions
-from training.pooling.collect import PARTS, STORES_ENOUGH, Lessons, lessons_of
+from training.pooling.collect import PARTS, STORES_ENOUGH, GroupPriors, group_priors_of
 from training.prepare import Prepared
 from training.registry.base import Registry
 from training.registry.registration import Champion
-from training.workers.partition_job import Gathered, Job, LendJob, Recipe, lend_part, trials_of, work
+from training.workers.chain_result import ChainResult
+from training.workers.partition_job import CollectJob, PartitionJob, Recipe, collect_effects, work
 
 
 @dataclass(frozen=True)
@@ -26,23 +27,23 @@ class Run:
     registry: Registry
     champion: Champion | None
 
-    def gather(self, recipe: Recipe, known: Known | None = None, *, fit: bool) -> Gathered:
-        """Work on all partitions, and put the blocks together."""
+    def gather(self, recipe: Recipe, champion: ChampionRows | None = None, *, fit: bool) -> ChainResult:
+        """Work on all partitions, and put the results together."""
         prepared, reporter = self.prepared, self.stages.reporter
         of_part = _stores_by_part(prepared)
         jobs = [
-            Job(part, prepared.chain, recipe, _known_of(known, part, of_part[part.index]), fit)
+            PartitionJob(part, prepared.chain, recipe, _champion_rows_of(champion, part, of_part[part.index]), fit)
             for part in prepared.parts
         ]
-        gathered = Gathered(prepared.store_ids.tolist())
-        for block in self.options.runner.run(work, jobs):
-            gathered.put(block)
-            reporter.advance(len(block.store_ids), len(block.failures))
+        gathered = ChainResult(prepared.store_ids.tolist())
+        for result in self.options.runner.run(work, jobs):
+            gathered.put(result)
+            reporter.advance(len(result.store_ids), len(result.failures))
         return gathered
 
 
-def lessons(recipe: Recipe, prepared: Prepared, options: TrainingOptions) -> Lessons:
-    """What stores of the first partitions teach; nothing where another engine fits."""
+def collect_group_priors(recipe: Recipe, prepared: Prepared, options: TrainingOptions) -> GroupPriors:
+    """The group priors, from stores of the first partitions; none where another engine fits."""
     if recipe.engine.name != "batched":
         return {}
     jobs, n_stores = [], 0
@@ -50,11 +51,11 @@ def lessons(recipe: Recipe, prepared: Prepared, options: TrainingOptions) -> Les
     of_part = _stores_by_part(prepared)
     for part in prepared.parts:
         if n_stores < STORES_ENOUGH:
-            jobs.append(LendJob(part, prepared.chain, recipe, share))
+            jobs.append(CollectJob(part, prepared.chain, recipe, share))
             n_stores += min(len(of_part[part.index]), share)
     # They come as they are ready; sums of numbers depend on their order.
-    lent = sorted(options.runner.run(lend_part, jobs), key=itemgetter(0))
-    return lessons_of([part for _, part in lent], recipe.design, recipe.variants)
+    collected = sorted(options.runner.run(collect_effects, jobs), key=itemgetter(0))
+    return group_priors_of([part for _, part in collected], recipe.design, recipe.variants)
 
 
 def _stores_by_part(prepared: Prepared) -> dict[int, list[str]]:
@@ -64,28 +65,28 @@ def _stores_by_part(prepared: Prepared) -> dict[int, list[str]]:
     return stores
 
 
-def known_rows(run: Run) -> Known | None:
+def reusable_rows(run: Run) -> ChampionRows | None:
     """The champion's rows that may be reused; None where there are none, or all stores are to be fitted."""
     champion = run.champion.fleet if run.champion else None
     if champion is None or run.options.refit == "all":
         return None
-    return known_to(champion, run.recipe.design, run.recipe.engine.name, run.options.settings())
+    return champion_rows(champion, run.recipe.design, run.recipe.engine.name, run.options.settings())
 
 
-def _known_of(known: Known | None, part: Part, store_ids: list[str]) -> Known | None:
+def _champion_rows_of(champion: ChampionRows | None, part: Partition, store_ids: list[str]) -> ChampionRows | None:
     """What is known of a partition's stores, but of faulty ones: what is left of their rows may be as before."""
-    return known.of(store_id for store_id in store_ids if store_id not in part.faulty) if known else None
+    return champion.of(store_id for store_id in store_ids if store_id not in part.faulty) if champion else None
 
 
-def evaluated_on(gathered: Gathered, recipe: Recipe, prepared: Prepared) -> Evaluation:
+def evaluated_on(gathered: ChainResult, recipe: Recipe, prepared: Prepared) -> Evaluation:
     """The verdict on the folds of all stores."""
-    trials, choice = trials_of(gathered.rows, recipe.cutoffs)
+    backtest = gathered.backtest
     return evaluate(
-        trials,
-        choice,
+        tuple(backtest.trials.values()),
+        backtest.choice,
         recipe.design,
         recipe.variants,
         groups=prepared.groups,
-        seasonal_mae=gathered.rows["seasonal_mae"],
-        sells_zeros=gathered.rows["sells_zeros"],
+        seasonal_mae=backtest.seasonal_mae,
+        sells_zeros=backtest.sells_zeros,
     )

@@ -27,7 +27,7 @@ SHORT_DAYS, YOUNG_DAYS = 20, 150
 
 
 @dataclass(frozen=True)
-class Chain:
+class SyntheticChain:
     """The days of a chain: arrays (n_days,) or (n_stores, n_days); `n_history` days of them have sales."""
 
     days: IntArray
@@ -52,7 +52,7 @@ def write_chain(folder: Path, n_stores: int, n_days: int, *, first: dt.date, see
     return paths
 
 
-def make_chain(n_stores: int, n_days: int, *, first: dt.date, seed: int) -> Chain:
+def make_chain(n_stores: int, n_days: int, *, first: dt.date, seed: int) -> SyntheticChain:
     """The chain as arrays; stores are rows 0 .. n_stores - 1."""
     rng = np.random.default_rng(seed)
     days = np.arange(n_days + AHEAD_DAYS) + (first - dt.date(1970, 1, 1)).days
@@ -77,7 +77,7 @@ def make_chain(n_stores: int, n_days: int, *, first: dt.date, seed: int) -> Chai
         sales[-CONSTANT_STORE] = np.where(is_open[-CONSTANT_STORE], 5000.0, 0.0)
         for row, kept in ((SHORT_STORE, SHORT_DAYS), (YOUNG_STORE, YOUNG_DAYS), (NEW_STORE, 0)):
             present[-row, : max(n_days - kept, 0)] = False
-    return Chain(days, n_days, is_open, promo, np.broadcast_to(holiday, shape), school, sales, present)
+    return SyntheticChain(days, n_days, is_open, promo, np.broadcast_to(holiday, shape), school, sales, present)
 
 
 def _sales(rng: np.random.Generator, days: IntArray, promo: BoolArray, school: BoolArray) -> FloatArray:
@@ -134,7 +134,7 @@ def _holidays(days: IntArray) -> npt.NDArray[np.str_]:
     return kinds
 
 
-def _table(chain: Chain, part: slice) -> pd.DataFrame:
+def _table(chain: SyntheticChain, part: slice) -> pd.DataFrame:
     """Rows of some days, newest day first and stores ascending, as Kaggle has them."""
     present = chain.present[:, part].T[::-1]
     day, store = np.nonzero(present)

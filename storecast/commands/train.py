@@ -26,7 +26,7 @@ from training.sources import mapping
 from training.sources.mapping import ROSSMANN, read_mapping
 from training.workers.runners import RUNNERS, Runner, runner_of
 
-ENGINES: dict[str, Callable[[int | None], Engine]] = {"batched": BatchedEngine, "stan": StanEngine}
+ENGINES: dict[str, Callable[[int | None], Engine]] = {"batched": lambda _: BatchedEngine(), "stan": StanEngine}
 
 
 def add(verbs: Verbs) -> None:

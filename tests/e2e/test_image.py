@@ -137,8 +137,8 @@ def test_the_training_image_has_the_machine_code_of_the_fit_where_its_user_may_u
 ) -> None:
     script = (
         "import os; from training.engines.machine_code import is_kept; "
-        "from training.engines.solver import solve_layout; "
-        "folder = solve_layout.stats.cache_path; print(is_kept(os.environ), folder.startswith('/opt/numba'))"
+        "from training.engines.solver import solve_group; "
+        "folder = solve_group.stats.cache_path; print(is_kept(os.environ), folder.startswith('/opt/numba'))"
     )
     with images.container(build("training")) as container:
         assert container.run("python", "-c", script).splitlines()[-1] == "True True"

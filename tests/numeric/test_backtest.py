@@ -13,18 +13,14 @@ from training.backtest import metrics
 from training.backtest.assemble import LOST, assemble, with_verdict
 from training.backtest.choose import choose
 from training.backtest.evaluate import Evaluation, evaluate
-from training.backtest.folds import MIN_HISTORY_DAYS, Fold, cutoffs_of, roll, settle
+from training.backtest.folds import MIN_HISTORY_DAYS, Fold, cutoffs_of, roll, trial_of
 from training.engines.batched import BatchedEngine
-from training.engines.features import retail_design
+from training.engines.features import design_of
 from training.errors import DataError
 from training.history.history import History
 from training.pooling.variants import LIVELY, SMOOTH, combine, fit_variants
 
 VARIANTS = (LIVELY, SMOOTH)
-
-
-def quiet(done: int, failed: int) -> None:
-    assert failed <= done
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +30,13 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
 
 @pytest.fixture(scope="module")
 def folds(history: History) -> list[Fold]:
-    design = retail_design(history.calendar)
+    design = design_of(history.calendar.columns)
     return rolled(history, design, 3)
 
 
 def rolled(history: History, design: Design, n_folds: int) -> list[Fold]:
     cutoffs = cutoffs_of(history.first_day, history.last_day, 28, n_folds)
-    return roll(history, design, BatchedEngine(), VARIANTS, cutoffs=cutoffs, horizon_days=28, progress=quiet)
+    return roll(history, design, BatchedEngine(), VARIANTS, cutoffs=cutoffs, horizon_days=28)
 
 
 def test_folds_are_one_horizon_apart_and_the_last_ends_with_the_history(history: History, folds: list[Fold]) -> None:
@@ -56,16 +52,16 @@ def test_a_fold_knows_nothing_of_what_came_after_its_cutoff(history: History, fo
     changed = history.sales.copy()
     changed[:, -28:] *= 7
     other = History(history.store_ids, history.groups, changed, history.calendar)
-    again = rolled(other, retail_design(history.calendar), 1)
+    again = rolled(other, design_of(history.calendar.columns), 1)
     np.testing.assert_array_equal(again[0].centre, folds[0].centre)
     np.testing.assert_array_equal(again[0].naive, folds[0].naive)
 
 
 def evaluation(history: History, folds: list[Fold]) -> Evaluation:
-    design = retail_design(history.calendar)
+    design = design_of(history.calendar.columns)
     choice = choose(folds, design)
     return evaluate(
-        [settle(fold, choice.candidate) for fold in folds],
+        [trial_of(fold, choice.candidate) for fold in folds],
         choice,
         design,
         VARIANTS,
@@ -76,7 +72,7 @@ def evaluation(history: History, folds: list[Fold]) -> Evaluation:
 
 
 def test_the_verdict_judges_model_and_baseline_and_goes_into_the_fleet(history: History, folds: list[Fold]) -> None:
-    design = retail_design(history.calendar)
+    design = design_of(history.calendar.columns)
     choice = choose(folds, design)
     evaluated = evaluation(history, folds)
     told = evaluated.scores
@@ -92,7 +88,7 @@ def test_the_verdict_judges_model_and_baseline_and_goes_into_the_fleet(history: 
     ]:
         on = members & np.isfinite(scaled)
         assert scores.mase == pytest.approx(np.average(scaled[on], weights=n_days[on]), abs=1e-5)
-    fits = combine(fit_variants(BatchedEngine(), history, design, VARIANTS, quiet), choice.candidate)
+    fits = combine(fit_variants(BatchedEngine(), history, design, VARIANTS), choice.candidate)
     contents = assemble(history, design, fits, engine="batched", settings={})
     fleet = Fleet.from_contents(with_verdict(contents, evaluated.verdict))
     lost = [raw.decode() == LOST for raw in fleet.facts["failure"].tolist()]
@@ -138,8 +134,8 @@ def test_a_store_that_nobody_knew_at_a_cutoff_is_not_judged_by_it() -> None:
     sales[0, :170] = np.nan  # opened within the first fold's days
     history = daily(sales)
     cutoff = history.last_day - 42
-    design = retail_design(history.calendar)
-    (fold,) = roll(history, design, BatchedEngine(), VARIANTS, cutoffs=[cutoff], horizon_days=42, progress=quiet)
+    design = design_of(history.calendar.columns)
+    (fold,) = roll(history, design, BatchedEngine(), VARIANTS, cutoffs=[cutoff], horizon_days=42)
     assert not fold.counts[0].any()
     assert not fold.was_open[0].any()
     assert fold.counts[1:].all()
@@ -154,12 +150,11 @@ def test_a_closed_day_that_was_forecast_to_sell_is_judged() -> None:
     history = daily(sales)
     (fold,) = roll(
         history,
-        retail_design(history.calendar),
+        design_of(history.calendar.columns),
         BatchedEngine(),
         VARIANTS,
         cutoffs=[history.last_day - horizon],
         horizon_days=horizon,
-        progress=quiet,
     )
     ahead = sundays[-horizon:]
     assert not fold.closed[0].any()

@@ -11,15 +11,15 @@ from support import chains, edge_chains
 from support.edge_chains import CASES, some_stores
 from support.posterior import Posterior, posterior_of
 
+from benchmarks.small_chains import fit_once, read_history
 from fleet import Design, Fleet, Parameters, formula
 from fleet.arrays import FloatArray, as_dates, weekdays
 from fleet.features import Regressor, padded_window
 from fleet.formula import SCALARS
 from fleet.prophet_io import future_frame, to_prophet
-from training.chain.read import read_history
 from training.engines.batched import CONSTANT_SIGMA, BatchedEngine
 from training.engines.engine import Fits, Priors
-from training.engines.features import retail_design
+from training.engines.features import design_of
 from training.engines.stan import StanEngine
 from training.errors import DataError
 from training.history.history import History
@@ -52,15 +52,10 @@ class Pair:
         return posterior_of(self.history, self.design, PRIORS, one, row)
 
 
-def quiet(done: int, failed: int) -> None:
-    assert done > 0
-    assert failed <= done
-
-
 def fitted(history: History, design: Design | None = None) -> Pair:
-    design = design or retail_design(history.calendar)
-    ours = BatchedEngine().fit(history, design, PRIORS, quiet)
-    return Pair(history, design, ours, StanEngine(workers=2).fit(history, design, PRIORS, quiet))
+    design = design or design_of(history.calendar.columns)
+    ours = fit_once(BatchedEngine(), history, design, PRIORS)
+    return Pair(history, design, ours, fit_once(StanEngine(workers=2), history, design, PRIORS))
 
 
 def real_chain() -> History:
@@ -79,7 +74,7 @@ def edges(tmp_path_factory: pytest.TempPathFactory) -> Pair:
 @pytest.fixture(scope="module")
 def flat(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     history = some_stores(edge_chains.edge_chain(tmp_path_factory.mktemp("flat")), range(6))
-    return fitted(history, retail_design(history.calendar, growth="flat", transform="identity"))
+    return fitted(history, design_of(history.calendar.columns, growth="flat", transform="identity"))
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +145,7 @@ def test_scales_places_and_standards_are_prophets_own(pair: Pair) -> None:
 
 def test_all_real_stores_are_fitted() -> None:
     history = real_chain()
-    fits = BatchedEngine().fit(history, retail_design(history.calendar), PRIORS, quiet)
+    fits = fit_once(BatchedEngine(), history, design_of(history.calendar.columns), PRIORS)
     assert fits.fitted.all()
     assert (fits.parameters.scalar("sigma_obs") > 1e-3).all()
 
@@ -177,11 +172,11 @@ def test_the_fleet_forecasts_what_its_stock_prophet_forecasts(edges: Pair) -> No
         np.testing.assert_allclose(ours.value[0, is_open], np.maximum(stock, 0)[is_open], rtol=1e-9)
 
 
-def test_order_company_and_workers_change_no_byte(edges: Pair) -> None:
+def test_order_and_company_change_no_byte(edges: Pair) -> None:
     n_stores = len(CASES)
     back = np.arange(n_stores)[::-1]
-    reversed_fits = BatchedEngine(workers=2).fit(some_stores(edges.history, back.tolist()), edges.design, PRIORS, quiet)
-    alone = BatchedEngine().fit(some_stores(edges.history, [1]), edges.design, PRIORS, quiet)
+    reversed_fits = fit_once(BatchedEngine(), some_stores(edges.history, back.tolist()), edges.design, PRIORS)
+    alone = fit_once(BatchedEngine(), some_stores(edges.history, [1]), edges.design, PRIORS)
     for name, values in vars(edges.ours.parameters).items():
         np.testing.assert_array_equal(getattr(reversed_fits.parameters, name)[back], values)
         np.testing.assert_array_equal(getattr(alone.parameters, name)[0], values[1])
@@ -195,18 +190,18 @@ def test_stores_that_share_their_days_are_fitted_as_if_alone(tmp_path: Path) -> 
     sales = np.where(history.fitted_days()[0], history.sales[0] * np.array([[1.0], [1.5], [2.0]]), np.nan)
     sales[1:] *= np.random.default_rng(5).uniform(0.8, 1.2, sales[1:].shape)
     history = replace(history, calendar=replace(calendar, values=same, usual_open=usual), sales=sales)
-    design = retail_design(history.calendar)
-    together = BatchedEngine().fit(history, design, PRIORS, quiet)
+    design = design_of(history.calendar.columns)
+    together = fit_once(BatchedEngine(), history, design, PRIORS)
     for row in range(3):
-        alone = BatchedEngine().fit(some_stores(history, [row]), design, PRIORS, quiet)
+        alone = fit_once(BatchedEngine(), some_stores(history, [row]), design, PRIORS)
         np.testing.assert_array_equal(alone.parameters.beta[0], together.parameters.beta[row])
         np.testing.assert_array_equal(alone.parameters.scalars[0], together.parameters.scalars[row])
 
 
 def test_short_stores_are_left_to_the_fallback_and_young_ones_have_no_year(tmp_path: Path) -> None:
     history = chains.history(tmp_path, n_stores=12, n_days=420)
-    design = retail_design(history.calendar)
-    fits = BatchedEngine().fit(history, design, PRIORS, quiet)
+    design = design_of(history.calendar.columns)
+    fits = fit_once(BatchedEngine(), history, design, PRIORS)
     short, young, new = 12 - 3, 12 - 4, 12 - 5
     assert fits.too_short == (new, short)
     assert not fits.failures
@@ -227,7 +222,7 @@ def test_a_store_with_more_columns_than_days_is_too_short_not_a_failure(edges: P
     columns = calendar.columns + tuple(replace(calendar.columns[0], name=name) for name in values)
     calendar = replace(calendar, columns=columns, values={**calendar.values, **values})
     history = replace(edges.history, sales=sales, calendar=calendar)
-    fits = BatchedEngine().fit(history, replace(edges.design, regressors=dice), PRIORS, quiet)
+    fits = fit_once(BatchedEngine(), history, replace(edges.design, regressors=dice), PRIORS)
     assert fits.too_short == (0,)
     assert not fits.failures
 
@@ -236,7 +231,7 @@ def test_a_store_that_cannot_be_computed_is_a_failure_with_the_reason(edges: Pai
     price = np.array(edges.history.calendar.values["price"])
     price[3, np.flatnonzero(edges.history.fitted_days()[3])[20]] = np.inf
     calendar = replace(edges.history.calendar, values={**edges.history.calendar.values, "price": price})
-    fits = BatchedEngine().fit(replace(edges.history, calendar=calendar), edges.design, PRIORS, quiet)
+    fits = fit_once(BatchedEngine(), replace(edges.history, calendar=calendar), edges.design, PRIORS)
     assert list(fits.failures) == [3]
     assert "not finite" in fits.failures[3]
     assert fits.fitted.sum() == len(CASES) - 1
@@ -247,6 +242,6 @@ def test_what_it_cannot_fit_is_refused_by_name(edges: Pair) -> None:
     first = replace(edges.design.regressors[0], mode="multiplicative")
     design = replace(edges.design, regressors=(first, *edges.design.regressors[1:]))
     with pytest.raises(DataError, match=rf"{first.name} is multiplicative.*--engine stan"):
-        BatchedEngine().fit(edges.history, design, PRIORS, quiet)
+        fit_once(BatchedEngine(), edges.history, design, PRIORS)
     with pytest.raises(DataError, match="above 0, got changepoint 0"):
-        BatchedEngine().fit(edges.history, edges.design, Priors(changepoint=0), quiet)
+        fit_once(BatchedEngine(), edges.history, edges.design, Priors(changepoint=0))

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from support.edge_chains import edge_chain
 
+from benchmarks.small_chains import fit_once
 from training.engines.batched import BatchedEngine
 from training.engines.engine import Priors
-from training.engines.features import retail_design
+from training.engines.features import design_of
 from training.workers.diagnose import failures_of
 
 
@@ -20,8 +21,8 @@ def test_the_broken_cell_is_named(tmp_path: Path) -> None:
     price = history.calendar.values["price"].copy()
     price[1, place] = np.inf
     calendar = replace(history.calendar, values={**history.calendar.values, "price": price})
-    history, design = replace(history, calendar=calendar), retail_design(calendar)
-    fits = BatchedEngine().fit(history, design, Priors(), lambda *_: None)
+    history, design = replace(history, calendar=calendar), design_of(calendar.columns)
+    fits = fit_once(BatchedEngine(), history, design, Priors())
     assert list(fits.failures) == [1]
     (told,) = failures_of(history, design, fits.failures)
     assert told["store"] == history.store_ids[1]

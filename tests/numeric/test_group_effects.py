@@ -1,4 +1,4 @@
-"""Stores with short histories, fitted with what the others teach them."""
+"""Stores with short histories, fitted with the effects of their group."""
 
 from dataclasses import dataclass, replace
 
@@ -8,35 +8,32 @@ from support import chains
 from support.edge_chains import fleet_of
 from support.posterior import posterior_of
 
+from benchmarks.small_chains import fit_once
 from fleet import Design, Fleet, Parameters, formula
 from fleet.arrays import BoolArray, FloatArray, as_dates
 from fleet.features import CLOSURE_REACH_DAYS, padded_window
 from fleet.formula import SCALARS
 from fleet.prophet_io import future_frame, to_prophet
-from training.engines.batched import BatchedEngine, fit_expecting
-from training.engines.engine import Fits, Priors, Way
-from training.engines.features import retail_design
-from training.engines.priors import LEAST_SCALE, Expectation
+from training.engines.batched import BatchedEngine, fit_with_priors
+from training.engines.engine import Fits, FitSpec, Priors
+from training.engines.features import design_of
+from training.engines.priors import LEAST_SCALE, EffectPrior
 from training.history.history import History
 from training.pooling.group_effects import (
-    BORROWING_DAYS,
     CONSTANT_NOISE,
-    Profile,
-    borrowers,
-    lenders,
+    SHORT_HISTORY_DAYS,
+    GroupEffects,
+    group_effects_of,
+    long_histories,
     open_weekdays,
-    profile,
     refit,
+    short_histories,
     with_group_noise,
 )
 
 PRIORS = Priors()
 AHEAD_DAYS = 42
 SHORT_DAYS = 70
-
-
-def quiet(done: int, failed: int) -> None:
-    assert failed <= done
 
 
 @dataclass(frozen=True)
@@ -48,8 +45,8 @@ class Case:
     design: Design
     short: BoolArray
     plain: Fits
-    learnt: Profile
-    borrowed: Fits
+    effects: GroupEffects
+    pooled: Fits
 
 
 def shortened(history: History, short: BoolArray) -> History:
@@ -64,17 +61,17 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     enough = full.until(full.last_day - AHEAD_DAYS).fitted_days().sum(axis=1) > 500
     short = enough & (np.arange(50) % 3 == 0)
     history = shortened(full.until(full.last_day - AHEAD_DAYS), short)
-    design = retail_design(history.calendar)
-    plain = BatchedEngine().fit(history, design, PRIORS, quiet)
-    lend = lenders(history, plain.fitted)
-    learnt = profile(plain.parameters, design, history.groups, lend, open_weekdays(history))
-    assert learnt is not None
-    borrowed = refit([plain], history, design, [Way(design, PRIORS)], [learnt], short)[0]
-    return Case(full, history, design, short, plain, learnt, borrowed)
+    design = design_of(history.calendar.columns)
+    plain = fit_once(BatchedEngine(), history, design, PRIORS)
+    long = long_histories(history, plain.fitted)
+    effects = group_effects_of(plain.parameters, design, history.groups, long, open_weekdays(history))
+    assert effects is not None
+    pooled = refit([plain], history, design, [FitSpec(design, PRIORS)], [effects], short)[0]
+    return Case(full, history, design, short, plain, effects, pooled)
 
 
-def expecting(case: Case, expected: Expectation, only: BoolArray | None = None) -> Fits:
-    return fit_expecting(case.history, case.design, [Way(case.design, PRIORS)], quiet, [expected], only)[0]
+def expecting(case: Case, expected: EffectPrior, only: BoolArray | None = None) -> Fits:
+    return fit_with_priors(case.history, case.design, [FitSpec(case.design, PRIORS)], [expected], only)[0]
 
 
 def errors(case: Case, parameters: Parameters) -> FloatArray:
@@ -88,34 +85,34 @@ def errors(case: Case, parameters: Parameters) -> FloatArray:
 
 
 def test_a_short_history_forecasts_better_with_its_groups_effects(case: Case) -> None:
-    plain, borrowed = (errors(case, fits.parameters)[case.short] for fits in (case.plain, case.borrowed))
+    plain, pooled = (errors(case, fits.parameters)[case.short] for fits in (case.plain, case.pooled))
     assert case.short.sum() >= 10
-    assert np.median(borrowed) < 0.6 * np.median(plain)
-    assert (borrowed < plain).mean() > 0.8
+    assert np.median(pooled) < 0.6 * np.median(plain)
+    assert (pooled < plain).mean() > 0.8
 
 
 def test_the_others_keep_their_fits_bit_for_bit(case: Case) -> None:
     for name in vars(case.plain.parameters):
-        plain, borrowed = (getattr(fits.parameters, name)[~case.short] for fits in (case.plain, case.borrowed))
-        assert plain.tobytes() == borrowed.tobytes()
-    assert case.borrowed.fitted.tolist() == case.plain.fitted.tolist()
-    assert case.borrowed.too_short == case.plain.too_short
+        plain, pooled = (getattr(fits.parameters, name)[~case.short] for fits in (case.plain, case.pooled))
+        assert plain.tobytes() == pooled.tobytes()
+    assert case.pooled.fitted.tolist() == case.plain.fitted.tolist()
+    assert case.pooled.too_short == case.plain.too_short
 
 
 def test_what_a_store_has_never_seen_is_the_groups(case: Case) -> None:
     row = int(np.flatnonzero(case.short)[0])
-    scale = case.borrowed.parameters.scalar("y_scale")[row, 0]
-    expected = case.learnt.of(case.history.groups)
+    scale = case.pooled.parameters.scalar("y_scale")[row, 0]
+    expected = case.effects.of(case.history.groups)
     for name in ("yearly_s1", "yearly_c4", "christmas_eve"):
         column = case.design.beta_names.index(name)
         assert case.plain.parameters.beta[row, column] == 0
-        assert case.borrowed.parameters.beta[row, column] * scale == pytest.approx(expected.effects[row, column])
+        assert case.pooled.parameters.beta[row, column] * scale == pytest.approx(expected.effects[row, column])
 
 
 def test_the_fit_is_the_optimum_under_the_expectation(case: Case) -> None:
-    expected = case.learnt.of(case.history.groups)
+    expected = case.effects.of(case.history.groups)
     for row in np.flatnonzero(case.short)[:5].tolist():
-        one = case.borrowed.parameters.rows(np.array([row]))
+        one = case.pooled.parameters.rows(np.array([row]))
         posterior = posterior_of(case.history, case.design, PRIORS, one, row)
         scale, sigma = one.scalar("y_scale")[0, 0], one.scalar("sigma_obs")[0, 0]
         seen = np.flatnonzero((posterior.x != 0).any(axis=0) & (np.ptp(posterior.x, axis=0) > 0))
@@ -135,11 +132,11 @@ def _residual(case: Case, row: int, one: Parameters) -> FloatArray:
 
 
 def test_a_short_history_has_the_noise_of_its_group(case: Case) -> None:
-    noisy = with_group_noise(case.borrowed, case.history, case.learnt)
+    noisy = with_group_noise(case.pooled, case.history, case.effects)
     place = SCALARS.index("sigma_obs")
-    before, after = (fits.parameters.scalars[:, place] for fits in (case.borrowed, noisy))
-    scale = case.borrowed.parameters.scalar("y_scale")[:, 0]
-    of_group = case.learnt.noise_of(case.history.groups) / scale
+    before, after = (fits.parameters.scalars[:, place] for fits in (case.pooled, noisy))
+    scale = case.pooled.parameters.scalar("y_scale")[:, 0]
+    of_group = case.effects.noise_of(case.history.groups) / scale
     short = case.short & (before > CONSTANT_NOISE)
     assert short.sum() >= 10
     own, drawn = (np.log(noise[short] / of_group[short]) for noise in (before, after))
@@ -150,14 +147,14 @@ def test_a_short_history_has_the_noise_of_its_group(case: Case) -> None:
     constant = case.short & (before <= CONSTANT_NOISE)
     assert (before == after)[constant].all()
     n_days = case.history.fitted_days().sum(axis=1)
-    assert (before == after)[n_days >= BORROWING_DAYS].all()
+    assert (before == after)[n_days >= SHORT_HISTORY_DAYS].all()
     for name in vars(noisy.parameters):
         if name != "scalars":
-            assert getattr(noisy.parameters, name) is getattr(case.borrowed.parameters, name)
+            assert getattr(noisy.parameters, name) is getattr(case.pooled.parameters, name)
 
 
-def test_a_borrowed_row_is_a_stock_prophet(case: Case) -> None:
-    fleet = Fleet.from_contents(fleet_of(case.history, case.borrowed))
+def test_a_pooled_row_is_a_stock_prophet(case: Case) -> None:
+    fleet = Fleet.from_contents(fleet_of(case.history, case.pooled))
     store = case.history.store_ids[int(np.flatnonzero(case.short)[0])]
     dates = as_dates(np.arange(AHEAD_DAYS) + case.history.last_day + 1)
     theirs = to_prophet(fleet, store).predict(future_frame(fleet, store, dates))["yhat"].to_numpy()
@@ -167,7 +164,7 @@ def test_a_borrowed_row_is_a_stock_prophet(case: Case) -> None:
 
 def test_nothing_expected_changes_nothing(case: Case) -> None:
     n_stores, n_beta = case.plain.parameters.beta.shape
-    nothing = Expectation(
+    nothing = EffectPrior(
         np.zeros((n_stores, n_beta)),
         np.full((n_stores, n_beta), np.inf),
         np.zeros(n_stores),
@@ -179,36 +176,36 @@ def test_nothing_expected_changes_nothing(case: Case) -> None:
         np.testing.assert_array_equal(getattr(again.parameters, name), getattr(case.plain.parameters, name))
 
 
-def test_a_store_that_sells_the_same_every_day_borrows_nothing(case: Case) -> None:
+def test_a_store_that_sells_the_same_every_day_is_not_pooled(case: Case) -> None:
     row = int(np.flatnonzero(case.short)[0])
     sales = case.history.sales.copy()
     sales[row] = np.where(np.isfinite(sales[row]), 5000.0, np.nan)
     constant = replace(case.history, sales=sales)
-    fits = refit([case.plain], constant, case.design, [Way(case.design, PRIORS)], [case.learnt], case.short)[0]
+    fits = refit([case.plain], constant, case.design, [FitSpec(case.design, PRIORS)], [case.effects], case.short)[0]
     one = fits.parameters.rows(np.array([row]))
     assert not one.beta.any()
     assert one.scalars[0, SCALARS.index("m")] * one.scalar("y_scale")[0, 0] == pytest.approx(np.log1p(5000))
 
 
-def test_short_stores_borrow_and_those_of_a_year_lend(case: Case) -> None:
-    assert borrowers(case.history)[case.short].all()
-    assert not lenders(case.history, case.plain.fitted)[case.short].any()
-    assert lenders(case.history, case.plain.fitted).sum() >= 20
+def test_short_histories_are_pooled_and_those_of_a_year_make_the_effects(case: Case) -> None:
+    assert short_histories(case.history)[case.short].all()
+    assert not long_histories(case.history, case.plain.fitted)[case.short].any()
+    assert long_histories(case.history, case.plain.fitted).sum() >= 20
 
 
-def test_a_flat_design_borrows_effects_and_no_slope(case: Case) -> None:
-    design = retail_design(case.history.calendar, growth="flat")
-    plain = BatchedEngine().fit(case.history, design, PRIORS, quiet)
-    lend = lenders(case.history, plain.fitted)
-    learnt = profile(plain.parameters, design, case.history.groups, lend, open_weekdays(case.history))
-    assert learnt is not None
-    fits = refit([plain], case.history, design, [Way(design, PRIORS)], [learnt], case.short)[0]
+def test_a_flat_design_pools_effects_and_no_slope(case: Case) -> None:
+    design = design_of(case.history.calendar.columns, growth="flat")
+    plain = fit_once(BatchedEngine(), case.history, design, PRIORS)
+    long = long_histories(case.history, plain.fitted)
+    effects = group_effects_of(plain.parameters, design, case.history.groups, long, open_weekdays(case.history))
+    assert effects is not None
+    fits = refit([plain], case.history, design, [FitSpec(design, PRIORS)], [effects], case.short)[0]
     assert not fits.parameters.scalar("k").any()
     assert np.median(errors(case, fits.parameters)[case.short]) < np.median(errors(case, plain.parameters)[case.short])
 
 
-def test_a_borrower_has_the_same_bytes_alone_and_among_others(case: Case) -> None:
-    expected = case.learnt.of(case.history.groups)
+def test_a_pooled_store_has_the_same_bytes_alone_and_among_others(case: Case) -> None:
+    expected = case.effects.of(case.history.groups)
     together = expecting(case, expected, case.short)
     for row in np.flatnonzero(case.short):
         only = np.arange(len(case.short)) == row

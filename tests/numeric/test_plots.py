@@ -9,11 +9,11 @@ from support import chains
 from training.backtest import metrics
 from training.backtest.choose import choose
 from training.backtest.evaluate import evaluate
-from training.backtest.folds import roll, settle
+from training.backtest.folds import roll, trial_of
 from training.backtest.judge import Judged
 from training.backtest.plots import coverage_by_day, extremes, plot
 from training.engines.batched import BatchedEngine
-from training.engines.features import retail_design
+from training.engines.features import design_of
 from training.pooling.variants import VARIANTS
 
 
@@ -34,11 +34,11 @@ def test_coverage_by_day_takes_the_same_day_of_every_fold_and_store_together() -
 @pytest.mark.parametrize("name", ["store", "$x_1^{$", "東京 🙂", "a_b^c\\frac"])
 def test_three_small_pictures_are_written_whatever_the_names_of_stores_and_groups(tmp_path: Path, name: str) -> None:
     history = chains.history(tmp_path / "chain", n_stores=4, n_days=452)
-    design = retail_design(history.calendar)
+    design = design_of(history.calendar.columns)
     cutoffs = (history.last_day - 14, history.last_day - 28)
-    folds = roll(history, design, BatchedEngine(), VARIANTS, cutoffs=cutoffs, horizon_days=14, progress=lambda *_: None)
+    folds = roll(history, design, BatchedEngine(), VARIANTS, cutoffs=cutoffs, horizon_days=14)
     choice = choose(folds, design)
-    trials = [settle(fold, choice.candidate) for fold in folds]
+    trials = [trial_of(fold, choice.candidate) for fold in folds]
     seasonal_mae = metrics.seasonal_errors(history.sales, history.fitted_days())
     groups = np.array([f"{name} {group}" for group in history.groups])
     evaluated = evaluate(

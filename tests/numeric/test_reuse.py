@@ -10,10 +10,10 @@ from support import chains
 
 from fleet import Design, Fleet, Parameters
 from training.backtest.assemble import LOST, assemble
-from training.champion.reuse import Kept, fit_changed, known_to
+from training.champion.reuse import Reused, champion_rows, fit_changed
 from training.engines.batched import BatchedEngine
 from training.engines.engine import Fits, Priors
-from training.engines.features import retail_design
+from training.engines.features import design_of
 from training.history.history import History
 from training.pooling.variants import Variant
 
@@ -27,13 +27,15 @@ def history(tmp_path: Path) -> History:
     return chains.history(tmp_path, n_stores=10, n_days=452)
 
 
-def fitted(history: History, design: Design, kept: Kept | None = None) -> Fits:
+def fitted(history: History, design: Design, kept: Reused | None = None) -> Fits:
     choice = np.zeros(len(history.store_ids), dtype=np.int64)
-    return fit_changed(history, design, BatchedEngine(), ONLY, choice, kept, lambda *_: None)
+    return fit_changed(history, design, BatchedEngine(), ONLY, choice, kept)
 
 
-def unchanged(champion: Fleet, history: History, design: Design, engine: str, settings: dict[str, Any]) -> Kept | None:
-    known = known_to(champion, design, engine, settings)
+def unchanged(
+    champion: Fleet, history: History, design: Design, engine: str, settings: dict[str, Any]
+) -> Reused | None:
+    known = champion_rows(champion, design, engine, settings)
     return known.of(history.store_ids).unchanged(history) if known else None
 
 
@@ -47,7 +49,7 @@ def champion(history: History, design: Design, fits: Fits, loses: int | None = N
 
 
 def test_stores_without_a_fit_are_not_kept_and_those_left_to_the_baseline_are(history: History) -> None:
-    design = retail_design(history.calendar)
+    design = design_of(history.calendar.columns)
     fits = fitted(history, design)
     loser = int(np.flatnonzero(fits.fitted)[0])
     kept = unchanged(champion(history, design, fits, loses=loser), history, design, "batched", SETTINGS)
@@ -63,7 +65,7 @@ def same_bytes(one: Parameters, other: Parameters) -> bool:
 
 
 def test_a_store_is_found_by_its_id_wherever_it_stands(history: History) -> None:
-    design = retail_design(history.calendar)
+    design = design_of(history.calendar.columns)
     fits = fitted(history, design)
     turned = history.rows(np.arange(len(history.store_ids))[::-1])
     kept = unchanged(champion(history, design, fits), turned, design, "batched", SETTINGS)
@@ -73,7 +75,7 @@ def test_a_store_is_found_by_its_id_wherever_it_stands(history: History) -> None
 
 
 def test_another_engine_other_settings_or_another_design_keep_nothing(history: History) -> None:
-    design = retail_design(history.calendar)
+    design = design_of(history.calendar.columns)
     before = champion(history, design, fitted(history, design))
     assert unchanged(before, history, design, "batched", SETTINGS) is not None
     assert unchanged(before, history, design, "stan", SETTINGS) is None
@@ -82,7 +84,7 @@ def test_another_engine_other_settings_or_another_design_keep_nothing(history: H
 
 
 def test_a_calendar_that_changed_is_a_store_that_changed(history: History) -> None:
-    design = retail_design(history.calendar)
+    design = design_of(history.calendar.columns)
     before = champion(history, design, fitted(history, design))
     promo = history.calendar.values["promo"].copy()
     promo[0, 100] ^= 1

@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 from support.daily import PLAIN, daily
 
+from benchmarks.small_chains import fit_once
 from fleet import Design, Fleet
 from fleet.arrays import BoolArray, FloatArray, as_dates
 from training.backtest import metrics
 from training.backtest.assemble import assemble, with_verdict
 from training.backtest.choose import choose
 from training.backtest.evaluate import evaluate
-from training.backtest.folds import cutoffs_of, roll, settle
+from training.backtest.folds import cutoffs_of, roll, trial_of
 from training.engines.batched import BatchedEngine
 from training.engines.bias_correction import unbiased
 from training.engines.engine import Fits, Priors
-from training.engines.features import retail_design
+from training.engines.features import design_of
 from training.history.history import History
 from training.pooling.variants import VARIANTS, combine, fit_variants
 
@@ -24,10 +25,6 @@ RATES = np.array([0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0])
 N_DAYS, AHEAD = 540, 42
 MAPPED = replace(PLAIN, flags={"promo": "promo"})
 WEEK = np.array([0.8, 0.9, 1.0, 1.0, 1.2, 1.4, 0.7])
-
-
-def silent(done: int, failed: int) -> None:
-    assert failed <= done
 
 
 def chain(seed: int, *, uneven: bool) -> tuple[History, FloatArray, BoolArray]:
@@ -49,13 +46,13 @@ def chain(seed: int, *, uneven: bool) -> tuple[History, FloatArray, BoolArray]:
 
 
 def trained(history: History) -> Fleet:
-    design = retail_design(history.calendar)
+    design = design_of(history.calendar.columns)
     cutoffs = cutoffs_of(history.first_day, history.last_day, AHEAD, 3)
-    folds = roll(history, design, BatchedEngine(), VARIANTS, cutoffs=cutoffs, horizon_days=AHEAD, progress=silent)
+    folds = roll(history, design, BatchedEngine(), VARIANTS, cutoffs=cutoffs, horizon_days=AHEAD)
     choice = choose(folds, design, history.sells_zeros)
-    fits = combine(fit_variants(BatchedEngine(), history, design, VARIANTS, silent), choice.candidate)
+    fits = combine(fit_variants(BatchedEngine(), history, design, VARIANTS), choice.candidate)
     verdict = evaluate(
-        [settle(fold, choice.candidate) for fold in folds],
+        [trial_of(fold, choice.candidate) for fold in folds],
         choice,
         design,
         VARIANTS,
@@ -109,8 +106,8 @@ def test_no_open_day_is_forecast_as_closed_and_no_closed_one_as_open(judged: tup
 
 def test_the_mean_of_the_fitted_days_is_that_of_their_sales() -> None:
     history, _, _ = chain(1, uneven=True)
-    design = retail_design(history.calendar)
-    fits = unbiased(BatchedEngine().fit(history, design, Priors(), silent), history, design)
+    design = design_of(history.calendar.columns)
+    fits = unbiased(fit_once(BatchedEngine(), history, design, Priors()), history, design)
     again = unbiased(fits, history, design)
     np.testing.assert_allclose(again.parameters.scalars, fits.parameters.scalars, rtol=1e-9)
     fleet = Fleet.from_contents(assemble(history, design, fits, engine="batched", settings={}))
@@ -159,8 +156,8 @@ def test_a_store_that_sells_something_once_a_month_is_forecast_so(rate: float) -
 @pytest.mark.parametrize("rate", [4.0, 8.0, 20.0])
 def test_stores_that_sell_a_few_a_day_are_forecast_by_their_mean_though_they_never_sell_nothing(rate: float) -> None:
     history = daily(np.random.default_rng(2).poisson(rate, (8, 500)).astype(float))
-    design = retail_design(history.calendar)
-    fits = unbiased(BatchedEngine().fit(history, design, Priors(), silent), history, design)
+    design = design_of(history.calendar.columns)
+    fits = unbiased(fit_once(BatchedEngine(), history, design, Priors()), history, design)
     fleet = Fleet.from_contents(assemble(history, design, fits, engine="batched", settings={}))
     ahead = fleet.predict(fleet.store_ids, as_dates(history.last_day + 1 + np.arange(28))).value
     assert ahead.mean() == pytest.approx(rate, rel=0.04)
@@ -168,6 +165,6 @@ def test_stores_that_sell_a_few_a_day_are_forecast_by_their_mean_though_they_nev
 
 def test_stores_that_never_sell_nothing_keep_their_fits_bit_for_bit() -> None:
     history = daily(np.random.default_rng(1).normal(1000.0, 50.0, (3, 200)))
-    design: Design = retail_design(history.calendar)
-    fits: Fits = BatchedEngine().fit(history, design, Priors(), silent)
+    design: Design = design_of(history.calendar.columns)
+    fits: Fits = fit_once(BatchedEngine(), history, design, Priors())
     assert unbiased(fits, history, design) is fits

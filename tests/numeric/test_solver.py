@@ -45,7 +45,7 @@ class Problem:
         weighed = self.smooth * self.weights
         products = gram.design_products(self.smooth, weighed, self.t, self.places)
         sums = gram.target_products(weighed, self.weights, self.t, self.places, target)
-        w, sigma, outcome = solver.solve_layout(
+        w, sigma, outcome = solver.solve_group(
             products, sums, len(self.t), target.var(axis=1), self.ridge[None], self.tau
         )
         return w[0], float(sigma[0]), int(outcome[0])

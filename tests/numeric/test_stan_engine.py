@@ -11,12 +11,13 @@ import pytest
 from prophet import Prophet
 from support import chains
 
+from benchmarks.small_chains import fit_once
 from fleet import Fleet
 from fleet.arrays import as_dates
 from training.backtest.assemble import assemble
 from training.engines import stan
 from training.engines.engine import Priors
-from training.engines.features import regressor_table, retail_design
+from training.engines.features import design_of, regressor_table
 from training.engines.stan import StanEngine
 from training.errors import DataError
 from training.history.history import History
@@ -27,14 +28,9 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
     return chains.history(tmp_path_factory.mktemp("chain"), n_stores=12, n_days=420)
 
 
-def quiet(done: int, failed: int) -> None:
-    assert done > 0
-    assert failed <= done
-
-
 def test_a_store_is_fitted_as_stock_prophet_fits_it(history: History) -> None:
-    design = retail_design(history.calendar)
-    fits = StanEngine(workers=2).fit(history, design, Priors(), quiet)
+    design = design_of(history.calendar.columns)
+    fits = fit_once(StanEngine(workers=2), history, design, Priors())
     fleet = Fleet.from_contents(assemble(history, design, fits, engine="stan", settings={}))
     row = 4
     on = history.fitted_days()[row]
@@ -55,8 +51,8 @@ def test_a_store_is_fitted_as_stock_prophet_fits_it(history: History) -> None:
 
 
 def test_short_stores_are_left_to_the_fallback_and_young_ones_have_no_year(history: History) -> None:
-    design = retail_design(history.calendar)
-    fits = StanEngine(workers=2).fit(history, design, Priors(), quiet)
+    design = design_of(history.calendar.columns)
+    fits = fit_once(StanEngine(workers=2), history, design, Priors())
     short, young, new = 12 - 3, 12 - 4, 12 - 5
     assert fits.too_short == (new, short)
     assert not fits.failures
@@ -68,8 +64,8 @@ def test_short_stores_are_left_to_the_fallback_and_young_ones_have_no_year(histo
 
 
 def test_the_number_of_workers_changes_nothing(history: History) -> None:
-    design = retail_design(history.calendar)
-    one, two = (StanEngine(workers=n).fit(history, design, Priors(), quiet) for n in (1, 2))
+    design = design_of(history.calendar.columns)
+    one, two = (fit_once(StanEngine(workers=n), history, design, Priors()) for n in (1, 2))
     for name, values in vars(one.parameters).items():
         np.testing.assert_array_equal(values, getattr(two.parameters, name))
 
@@ -83,7 +79,7 @@ def test_a_store_that_fails_is_a_result(history: History, monkeypatch: pytest.Mo
         return fit_store(task, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(stan, "_fit_store", scripted)
-    fits = StanEngine(workers=1).fit(history, retail_design(history.calendar), Priors(), quiet)
+    fits = fit_once(StanEngine(workers=1), history, design_of(history.calendar.columns), Priors())
     assert fits.failures == {2: "RuntimeError: scripted fault"}
     assert not fits.fitted[2]
     assert fits.fitted[3]
@@ -96,14 +92,13 @@ def test_a_run_leaves_no_temporary_file(tmp_path: Path) -> None:
     script = """
 import sys
 from pathlib import Path
-from training.chain.read import read_history
-from training.engines.stan import StanEngine
+from benchmarks.small_chains import fit_once, read_history
 from training.engines.engine import Priors
-from training.errors import DataError
-from training.engines.features import retail_design
+from training.engines.features import design_of
+from training.engines.stan import StanEngine
 folder = Path(sys.argv[1])
 history = read_history(folder / "train.csv", folder / "store.csv", folder / "calendar.csv", problems_in=folder)
-fits = StanEngine(workers=2).fit(history, retail_design(history.calendar), Priors(), lambda done, failed: None)
+fits = fit_once(StanEngine(workers=2), history, design_of(history.calendar.columns), Priors())
 print(int(fits.fitted.sum()))
 """
     done = subprocess.run(
@@ -119,7 +114,7 @@ print(int(fits.fitted.sum()))
 
 
 def test_prophet_can_still_be_fitted_in_this_process_afterwards(history: History) -> None:
-    StanEngine(workers=1).fit(history, retail_design(history.calendar), Priors(), quiet)
+    fit_once(StanEngine(workers=1), history, design_of(history.calendar.columns), Priors())
     frame = pd.DataFrame({"ds": pd.date_range("2024-01-01", periods=60), "y": np.arange(60.0)})
     model = Prophet(yearly_seasonality=False, weekly_seasonality=False).fit(frame)
     assert np.isfinite(model.params["k"]).all()
@@ -127,4 +122,4 @@ def test_prophet_can_still_be_fitted_in_this_process_afterwards(history: History
 
 def test_a_half_life_is_refused_because_prophet_weighs_all_days_alike(history: History) -> None:
     with pytest.raises(DataError, match="weighs all days alike"):
-        StanEngine().fit(history, retail_design(history.calendar), Priors(half_life_days=365), quiet)
+        fit_once(StanEngine(), history, design_of(history.calendar.columns), Priors(half_life_days=365))

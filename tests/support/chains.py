@@ -3,7 +3,7 @@
 import datetime as dt
 from pathlib import Path
 
-from training.chain.read import read_history
+from benchmarks.small_chains import read_history
 from training.history.history import History
 from training.synth import write_chain
 

@@ -47,7 +47,7 @@ def daily(
     found = survey_tables(tables, named, mapped, days)
     assert not found.problems, found.problems
     ids = store_ids(tables, named)
-    return panel(tables, ids, groups_of(ids, named), replace(chain_of([found], days, mapped), moments={}))
+    return panel(tables, ids, groups_of(ids, named), replace(chain_of([found], days, mapped), snapshots={}))
 
 
 def _table(name: str, columns: dict[str, npt.NDArray[Any]], first: int, mapped: Mapped) -> Table:

@@ -11,7 +11,7 @@ from fleet import Column, FleetContents
 from fleet.arrays import DAYS_A_WEEK, FloatArray, IntArray, weekdays
 from fleet.contents import FACTS, RECENT_DAYS
 from training.engines.engine import Fits
-from training.engines.features import retail_design
+from training.engines.features import design_of
 from training.history.history import History
 
 N_DAYS = 620
@@ -80,7 +80,7 @@ def fleet_of(history: History, fits: Fits) -> FleetContents:
     recent = np.where(history.fitted_days(), history.sales, np.nan)[:, -RECENT_DAYS:]
     return FleetContents(
         store_ids=history.store_ids,
-        design=retail_design(history.calendar),
+        design=design_of(history.calendar.columns),
         parameters=fits.parameters,
         calendar=history.calendar,
         has_model=fits.fitted,

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.errors import DataError
-from training.workers.partition_job import Block, Job, work
+from training.workers.partition_job import PartitionJob, PartitionResult, work
 
 
 @dataclass(frozen=True)
 class Fragile:
     """A job, and the folder in which its tasks leave a mark each time one begins."""
 
-    job: Job
+    job: PartitionJob
     marks: Path
 
 
-def dies_once(fragile: Fragile) -> Block:
+def dies_once(fragile: Fragile) -> PartitionResult:
     """The first of all tasks takes its worker with it."""
     try:
         (fragile.marks / "died").touch(exist_ok=False)
@@ -26,7 +26,7 @@ def dies_once(fragile: Fragile) -> Block:
     os._exit(1)
 
 
-def held_on_the_doomed_node(fragile: Fragile) -> Block:
+def held_on_the_doomed_node(fragile: Fragile) -> PartitionResult:
     """Wait for ever on the Ray node that the file `doomed` names; elsewhere, until a task waits there, then work."""
     import ray  # noqa: PLC0415 - loads slowly, and only a Ray worker has it
 
@@ -52,6 +52,6 @@ def dies_if_odd(place: int) -> int:
     return place
 
 
-def refuses(job: Job) -> None:
+def refuses(job: PartitionJob) -> None:
     """Says that its data is bad."""
-    raise DataError(f"part {job.part.index} is bad")
+    raise DataError(f"part {job.partition.index} is bad")

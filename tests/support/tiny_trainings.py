@@ -11,7 +11,7 @@ from support import chains
 
 from fleet import Design
 from training.engines.batched import BatchedEngine
-from training.engines.engine import Engine, Fits, Priors, Progress, Way, without
+from training.engines.engine import Engine, Fits, FitSpec, Priors, without
 from training.history.history import History
 from training.options import Quiet, Reporter, TrainingOptions
 from training.pooling.variants import Variant
@@ -30,12 +30,9 @@ class OtherEngine:
     failing: tuple[int, ...] = ()
     name: str = "other"
 
-    def fit(self, history: History, design: Design, priors: Priors, progress: Progress) -> Fits:
-        return self.fit_ways(history, design, [Way(design, priors)], progress)[0]
-
-    def fit_ways(self, history: History, design: Design, ways: Sequence[Way], progress: Progress) -> list[Fits]:
+    def fit(self, history: History, design: Design, specs: Sequence[FitSpec]) -> list[Fits]:
         reasons = dict.fromkeys(self.failing, "scripted fault")
-        return [without(fits, reasons) for fits in BatchedEngine().fit_ways(history, design, ways, progress)]
+        return [without(fits, reasons) for fits in BatchedEngine().fit(history, design, specs)]
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,15 @@ errors of the gains: on real sales, choosing the best raw score made the chain's
 whose model loses to the naive baseline gets the baseline, and the fleet says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from fleet import Design
-from fleet.arrays import BoolArray, FloatArray, IntArray
+from fleet.arrays import BoolArray, FloatArray, IntArray, StoreRows
 from training.backtest import metrics
-from training.backtest.folds import Fold
+from training.backtest.folds import Fold, Trial
 
 NOISE = 3.0
 LEAST_GAIN = 0.03
@@ -21,7 +21,7 @@ LEAST_GAIN = 0.03
 
 
 @dataclass(frozen=True)
-class Choice:
+class Choice(StoreRows):
     """`candidate`: (n_stores,) 0 for the blend, then the variants.
 
     `judged`: (n_stores,) some fold has judged the store's model.  `wins`, `loses`: that model against the naive
@@ -32,6 +32,19 @@ class Choice:
     judged: BoolArray
     wins: BoolArray
     loses: BoolArray
+
+
+@dataclass(frozen=True)
+class Backtest(StoreRows):
+    """What a backtest found of some stores, once a candidate is chosen for each. `trials`: by cutoff, the latest first.
+
+    `seasonal_mae`, `sells_zeros`: (n_stores,), of the whole history; see `metrics.mase` and `History.sells_zeros`.
+    """
+
+    trials: Mapping[int, Trial]
+    choice: Choice
+    seasonal_mae: FloatArray
+    sells_zeros: BoolArray
 
 
 def choose(folds: Sequence[Fold], design: Design, by_squares: BoolArray | None = None) -> Choice:

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from fleet import Design, Fleet, Parameters, formula
-from fleet.arrays import BoolArray, FloatArray, IntArray, as_dates
+from fleet.arrays import BoolArray, FloatArray, IntArray, StoreRows, as_dates
 from fleet.calendar import Window
 from fleet.features import CLOSURE_REACH_DAYS, padded_window
 from training.backtest.assemble import assemble
-from training.engines.engine import Engine, Fits, Progress
+from training.engines.engine import Engine, Fits
 from training.errors import DataError
 from training.history.history import History
-from training.pooling.collect import Lessons
+from training.pooling.collect import GroupPriors
 from training.pooling.variants import Variant, blend, fit_variants
 
 MIN_HISTORY_DAYS = 60
@@ -47,14 +47,14 @@ class Fold:
 
 
 @dataclass(frozen=True)
-class Trial(Fold):
+class Trial(Fold, StoreRows):
     """One cutoff's forecasts as the fleet would have given them: a fold of the candidates chosen.
 
     Arrays (n_stores, horizon_days), but `naive_spread` and `naive_level`; see `Fold`.
     """
 
 
-def settle(fold: Fold, candidate: IntArray) -> Trial:
+def trial_of(fold: Fold, candidate: IntArray) -> Trial:
     """Keep each store's own candidate, (n_stores,) positions."""
     stores = np.arange(len(candidate))
     chosen = {"centre": fold.centre[candidate, stores], "spread": fold.spread[candidate, stores]}
@@ -86,15 +86,14 @@ def roll(
     *,
     cutoffs: Sequence[int],
     horizon_days: int,
-    progress: Progress,
-    lessons: Lessons | None = None,
+    group_priors: GroupPriors | None = None,
 ) -> list[Fold]:
     """A fold for every cutoff, in their order.
 
-    Args: lessons: what short histories borrow, of each cutoff and variant.
+    Args: group_priors: of short histories, for each cutoff and variant.
     """
-    learnt = lessons or {}
-    return [_fold(history, design, engine, variants, cutoff, horizon_days, progress, learnt) for cutoff in cutoffs]
+    effects = group_priors or {}
+    return [_fold(history, design, engine, variants, cutoff, horizon_days, effects) for cutoff in cutoffs]
 
 
 def _fold(
@@ -104,12 +103,11 @@ def _fold(
     variants: Sequence[Variant],
     cutoff: int,
     horizon_days: int,
-    progress: Progress,
-    lessons: Lessons,
+    group_priors: GroupPriors,
 ) -> Fold:
     known = history.until(cutoff)
-    learnt = [lessons.get((cutoff, variant.name)) for variant in variants]
-    fits = fit_variants(engine, known, design, variants, progress, learnt if lessons else ())
+    effects = [group_priors.get((cutoff, variant.name)) for variant in variants]
+    fits = fit_variants(engine, known, design, variants, effects if group_priors else ())
     days = np.arange(cutoff + 1, cutoff + 1 + horizon_days)
     candidates = [blend([fit.parameters for fit in fits]), *(fit.parameters for fit in fits)]
     fitted = np.logical_and.reduce([fit.fitted for fit in fits])

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from fleet.arrays import BoolArray, FloatArray
 from fleet.intervals import LEVELS
 
-BORROWED_DAYS = 30.0
+GROUP_DAYS = 30.0
 """Days that all such stores of a group, or of the chain, count for beside a store's own."""
 
 _POINTS = 200
@@ -41,7 +41,7 @@ def _summary(ratios: FloatArray) -> FloatArray:
 
 
 def _bounds(own: FloatArray, shared: FloatArray) -> FloatArray:
-    """(len(LEVELS), 2) quantiles of a store's ratios and of those that it borrows.
+    """(len(LEVELS), 2) quantiles of a store's ratios together with those of its group.
 
     The lower one leaves out at most half of what a level may; counts come in steps, and what it leaves in of that half
     the upper one need not hold: at a mean of 2, an interval from 0 to 3 holds 86 % of the days, one to 4 would 95 %.
@@ -49,7 +49,7 @@ def _bounds(own: FloatArray, shared: FloatArray) -> FloatArray:
     values = np.concatenate([own, shared])
     if not len(values):
         return np.full((len(LEVELS), 2), np.nan)
-    weights = np.concatenate([np.ones(len(own)), np.full(len(shared), BORROWED_DAYS / max(len(shared), 1))])
+    weights = np.concatenate([np.ones(len(own)), np.full(len(shared), GROUP_DAYS / max(len(shared), 1))])
     order = np.argsort(values, kind="stable")
     ordered, shares = values[order], np.cumsum(weights[order]) / weights.sum()
     levels = np.asarray(LEVELS)

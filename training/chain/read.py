@@ -1,26 +1,24 @@
-"""A source's tables at the door: which are there, which of their columns, and a small chain read whole."""
+"""A chain's sources: which tables and columns are there, and whether there is anything to train on."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
 from fleet.calendar import OPEN
 from fleet.contents import FACTS
-from training.chain.survey import Survey, chain_of, days_between, survey_tables
+from training.chain.survey import PartitionSummary
 from training.checks import frequency
-from training.checks.clean import clean
 from training.checks.validate import ID_RULES, MISSING, Problem, Report
 from training.errors import DataError, HistoryUnreachableError
-from training.history.history import History
-from training.history.panel import NO_GROUP, groups_of, panel
+from training.history.panel import NO_GROUP
 from training.sources.arrow_columns import read_words
 from training.sources.base import Source
-from training.sources.mapping import ROSSMANN, Mapped
+from training.sources.mapping import Mapped
 from training.sources.open import open_source
-from training.sources.tables import CALENDAR, STORES, TRAIN, present_columns, table_of, wanted_columns
+from training.sources.tables import CALENDAR, STORES, TRAIN, mapped_columns
 
 UNKNOWN_WORD = "?"
 
@@ -57,7 +55,7 @@ def open_inputs(
     groups = read_groups(report, sources[STORES], mapped) if stores else None
     inputs = Inputs(sources[TRAIN], sources.get(CALENDAR), groups, mapped)
     for name, source in inputs.tables().items():
-        for ours, theirs in wanted_columns(name, mapped).items():
+        for ours, theirs in mapped_columns(name, mapped).items():
             # A calendar may be the only one to say when stores open, of past days too.
             in_calendar = name == TRAIN and inputs.ahead is not None and theirs in inputs.ahead.column_names
             if theirs not in source.column_names and not (in_calendar and ours == OPEN):
@@ -109,7 +107,7 @@ def read_groups(report: Report, source: Source, mapped: Mapped) -> dict[str, str
         report.table(STORES, name, f"{MISSING} {name!r}", f"columns {', '.join(source.column_names)}")
     if missing:
         return {}
-    table = _whole(source, wanted)
+    table = whole_table(source, wanted)
     ids = read_words(table[mapped.stores_id])
     columns = [read_words(table[name]) for name in mapped.group]
     groups: dict[str, str] = {}
@@ -140,33 +138,7 @@ def _unfit(store_id: str, group: str) -> Iterator[Problem]:
         yield Problem(STORES, store_id, "", "group", wanted, group)
 
 
-def read_history(
-    data: Path, stores: Path | None, calendar: Path | None, *, mapped: Mapped = ROSSMANN, problems_in: Path
-) -> History:
-    """Read and validate a small chain at once: its sales, its store table, its calendar of the days ahead.
-
-    Raises: DataError: a source cannot be read, or rows cannot be trained on; one report names them all.
-    """
-    report = Report()
-    inputs = open_inputs(report, data, stores, calendar, mapped)
-    if not placeable(inputs):
-        report.raise_if_any(problems_in)
-    tables = []
-    for name, source in inputs.tables().items():
-        ours = present_columns(name, source, mapped)
-        tables.append(table_of(_whole(source, list(ours.values())).rename_columns(list(ours)), name, mapped))
-    sales = tables[0].span() or (None, None)
-    ahead = tables[1].span(after=sales[1]) if len(tables) > 1 and sales[1] is not None else None
-    days = days_between(sales, ahead or (None, None))
-    found = survey_tables(tables, inputs.groups, mapped, days)
-    check_surveys(report, [found])
-    report.raise_if_any(problems_in)
-    chain = replace(chain_of([found], days, mapped), moments={})
-    usable = clean(tables, inputs.groups, mapped, chain)
-    return panel(usable.tables, usable.ids, groups_of(usable.ids, inputs.groups), chain)
-
-
-def check_surveys(report: Report, surveys: Sequence[Survey]) -> None:
+def check_surveys(report: Report, surveys: Sequence[PartitionSummary]) -> None:
     """Take over the parts' problems, and see that there is something to train on at all.
 
     Sales that are not daily are the one problem then: what else is wrong with their rows comes from it.
@@ -181,13 +153,14 @@ def check_surveys(report: Report, surveys: Sequence[Survey]) -> None:
         check_sold(report, surveys)
 
 
-def check_sold(report: Report, surveys: Sequence[Survey]) -> None:
+def check_sold(report: Report, surveys: Sequence[PartitionSummary]) -> None:
     """See that something was sold on some day."""
     if not any(found.sold for found in surveys):
         report.table(TRAIN, "y", "wanted at least one open day with sales", "none")
 
 
-def _whole(source: Source, columns: Sequence[str]) -> pa.Table:
+def whole_table(source: Source, columns: Sequence[str]) -> pa.Table:
+    """Some columns of a small table, all of its rows at once."""
     batches = list(source.batches(columns))
     return (
         pa.Table.from_batches(batches) if batches else pa.table({name: pa.array([], pa.string()) for name in columns})

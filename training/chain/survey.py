@@ -1,4 +1,4 @@
-"""The first look at a chain, partition by partition: is all of it fine, and what must each part know of the rest."""
+"""The first look at a chain, partition by partition: its problems, and what each partition needs of the rest."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +18,7 @@ from training.checks.store_notices import notices_of_stores
 from training.checks.validate import Problem
 from training.errors import DataError
 from training.history import baseline
-from training.history.history import Chain, History, Moment, natural_order, number_of_chain, usual_number
+from training.history.history import ChainContext, ChainSnapshot, History, natural_order, number_of_chain, usual_number
 from training.history.opening_days import Habits, by_group, habits_of, joined
 from training.history.panel import columns_of, groups_of, labels_of, panel
 from training.history.zero_sales import day_counts, quiet_days
@@ -28,7 +28,7 @@ from training.sources.tables import CALENDAR, TRAIN, NameArray, Table
 
 
 @dataclass(frozen=True)
-class Part:
+class Partition:
     """The stores of one partition. `groups`: store -> group, of those in the store table; None without one.
 
     `faulty`: stores with too many rows that cannot be, and what is wrong with the first of these.  `negatives`: what
@@ -45,15 +45,15 @@ class Part:
         """The sales, then the days ahead if there are any."""
         return [self.partitions.table(name, self.index) for name in self.partitions.tables]
 
-    def history(self, chain: Chain) -> History:
+    def history(self, chain: ChainContext) -> History:
         """The partition's panel, without rows that cannot be used."""
-        found = clean(self.tables(), self.groups, self.partitions.mapped, chain, self.negatives)
-        return panel(found.tables, found.ids, groups_of(found.ids, self.groups), chain)
+        cleaned = clean(self.tables(), self.groups, self.partitions.mapped, chain, self.negatives)
+        return panel(cleaned.tables, cleaned.ids, groups_of(cleaned.ids, self.groups), chain)
 
 
 @dataclass(frozen=True)
-class Survey:
-    """What was seen of a part's rows without a problem. First axis: the store.
+class PartitionSummary:
+    """What was seen of a partition's rows without a problem. First axis: the store.
 
     `faulty`: the first problem of each store that has too many; None where a problem is of no store alone, and then
     there is no more than `problems`, `ids`, `n_rows` and `rhythm`.
@@ -79,52 +79,56 @@ class Survey:
     open_told: bool = True
 
 
-def survey(part: Part, days: Chain | None, cutoffs: Sequence[int], horizon_days: int) -> Survey:
-    """Check a part, and count what the others may want to borrow from it.
+def survey(
+    partition: Partition, days: ChainContext | None, cutoffs: Sequence[int], horizon_days: int
+) -> PartitionSummary:
+    """Check a partition, and count what the others need of it.
 
     Args: days: the chain's days; the rest of it is not known yet.  cutoffs: last days of a backtest's histories.
           horizon_days: the days ahead that are to be forecast.
     """
-    tables, mapped = part.tables(), part.partitions.mapped
-    return survey_tables(tables, part.groups, mapped, days, part.negatives, cutoffs=cutoffs, horizon_days=horizon_days)
+    tables, mapped = partition.tables(), partition.partitions.mapped
+    return survey_tables(
+        tables, partition.groups, mapped, days, partition.negatives, cutoffs=cutoffs, horizon_days=horizon_days
+    )
 
 
 def survey_tables(
     tables: Sequence[Table],
     groups: Mapping[str, str] | None,
     mapped: Mapped,
-    days: Chain | None,
+    days: ChainContext | None,
     negatives: Negatives = "refuse",
     *,
     cutoffs: Sequence[int] = (),
     horizon_days: int = 0,
-) -> Survey:
+) -> PartitionSummary:
     """See `survey`."""
-    found = clean(tables, groups, mapped, days, negatives)
+    cleaned = clean(tables, groups, mapped, days, negatives)
     steps = frequency.rhythm_of(tables[0])
-    seen = Survey(tuple(found.report.problems), found.ids, len(tables[0]), found.faulty, steps)
-    if found.faulty is None or days is None or "y" not in tables[0].numbers or not len(seen.ids):
-        return seen
-    train, *others = found.tables
-    labels, own_groups = labels_of(found.tables, mapped), groups_of(seen.ids, groups)
-    history = panel(found.tables, seen.ids, own_groups, replace(days, columns=columns_of(labels, mapped)))
+    summary = PartitionSummary(tuple(cleaned.report.problems), cleaned.ids, len(tables[0]), cleaned.faulty, steps)
+    if cleaned.faulty is None or days is None or "y" not in tables[0].numbers or not len(summary.ids):
+        return summary
+    train, *others = cleaned.tables
+    labels, own_groups = labels_of(cleaned.tables, mapped), groups_of(summary.ids, groups)
+    history = panel(cleaned.tables, summary.ids, own_groups, replace(days, columns=columns_of(labels, mapped)))
     values = history.calendar.values
-    seen = replace(
-        seen,
+    summary = replace(
+        summary,
         groups=own_groups,
         sold=bool(history.fitted_days().any()),
         notices=merged(
-            [found.notices, notices_of_stores(history, horizon_days), kinds_assumed(train), frequency.notices(steps)]
+            [cleaned.notices, notices_of_stores(history, horizon_days), kinds_assumed(train), frequency.notices(steps)]
         ),
         labels=labels,
         kinds=kinds_seen(train, others, days.last_day),
         usual_numbers={name: usual_number(values[name]) for name in history.calendar.usual_numbers},
     )
-    return _counted(seen, history, cutoffs)
+    return _counted(summary, history, cutoffs)
 
 
-def _counted(seen: Survey, history: History, cutoffs: Sequence[int]) -> Survey:
-    """With what other parts may want to borrow, as it was known at the end of each cutoff and of the history."""
+def _counted(summary: PartitionSummary, history: History, cutoffs: Sequence[int]) -> PartitionSummary:
+    """With what other partitions need, as it was known at the end of each cutoff and of the history."""
     known = {day: history.until(day) for day in cutoffs} | {history.last_day: history}
     # The days ahead tell of habits, too; a backtest does not go by them.
     n_days = {day: day - history.first_day + 1 for day in cutoffs}
@@ -133,7 +137,7 @@ def _counted(seen: Survey, history: History, cutoffs: Sequence[int]) -> Survey:
         day: habits_of(past.calendar, past.sales, n_days[day], told=past.open_told) for day, past in known.items()
     }
     return replace(
-        seen,
+        summary,
         habits=habits,
         open_told=history.open_told,
         cells={day: baseline.cells_of(past) for day, past in known.items()},
@@ -144,8 +148,8 @@ def _counted(seen: Survey, history: History, cutoffs: Sequence[int]) -> Survey:
     )
 
 
-def chain_of(surveys: Iterable[Survey], days: Chain | None, mapped: Mapped) -> Chain:
-    """What every part must know, from all surveys; the order of the parts changes nothing.
+def chain_of(surveys: Iterable[PartitionSummary], days: ChainContext | None, mapped: Mapped) -> ChainContext:
+    """What every partition needs of the rest, from all summaries; their order changes nothing.
 
     Raises: DataError: there are no days of sales, or a kind has too many values to be one.
     """
@@ -159,11 +163,11 @@ def chain_of(surveys: Iterable[Survey], days: Chain | None, mapped: Mapped) -> C
         return np.concatenate(list(arrays))[order]
 
     groups = whole(part.groups for part in parts)
-    moments = {}
+    snapshots = {}
     for day in parts[0].cells:
         habits = joined([part.habits[day] for part in parts]).rows(order)
         cells = baseline.Cells(*(whole(getattr(part.cells[day], name) for part in parts) for name in baseline.CELLS))
-        moments[day] = Moment(by_group(habits, groups), baseline.group_curves(groups, cells))
+        snapshots[day] = ChainSnapshot(by_group(habits, groups), baseline.group_curves(groups, cells))
     labels = {name: set().union(*(part.labels[name] for part in parts)) for name in mapped.kinds}
     numbers = {
         name: number_of_chain(whole(part.usual_numbers[name] for part in parts)) for name in parts[0].usual_numbers
@@ -177,19 +181,19 @@ def chain_of(surveys: Iterable[Survey], days: Chain | None, mapped: Mapped) -> C
         days,
         columns=columns_of(labels, mapped),
         usual_numbers=numbers,
-        moments=moments,
+        snapshots=snapshots,
         quiet=quiet,
         open_told=all(part.open_told for part in parts),
     )
 
 
-def days_of(partitions: Partitions) -> Chain | None:
+def days_of(partitions: Partitions) -> ChainContext | None:
     """The days that a chain's tables span; None where no row of sales has a good one."""
     train, ahead = partitions.tables[TRAIN], partitions.tables.get(CALENDAR, Extent())
     return days_between((train.first_day, train.last_day), (ahead.first_day, ahead.last_day))
 
 
-def days_between(sales: tuple[int | None, int | None], ahead: tuple[int | None, int | None]) -> Chain | None:
+def days_between(sales: tuple[int | None, int | None], ahead: tuple[int | None, int | None]) -> ChainContext | None:
     """A chain of which only the days are known; None where no row of sales has a good one.
 
     A calendar that begins far from the sales is no calendar of theirs.
@@ -199,4 +203,4 @@ def days_between(sales: tuple[int | None, int | None], ahead: tuple[int | None, 
         return None
     begins, ends = ahead
     near = begins is not None and ends is not None and begins - last <= MAX_GAP_DAYS
-    return Chain(first, last, max(last, ends) if near and ends is not None else last, (), {}, {})
+    return ChainContext(first, last, max(last, ends) if near and ends is not None else last, (), {}, {})

@@ -1,7 +1,7 @@
 """Refit only what changed: a store that is known as it was keeps the champion's parameters, bit for bit."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,14 +10,14 @@ from fleet import Design, Fleet, Parameters
 from fleet.arrays import BoolArray, IntArray
 from training.backtest.assemble import LOST, data_hashes
 from training.champion.fleet_gate import same_plain
-from training.engines.engine import Engine, Fits, Progress
+from training.engines.engine import Engine, Fits
 from training.history.history import History
-from training.pooling.collect import Lessons
+from training.pooling.collect import GroupPriors
 from training.pooling.variants import Variant, combine, fit_variants
 
 
 @dataclass(frozen=True)
-class Kept:
+class Reused:
     """`rows`: places in the history of the stores that are not fitted again, and their `parameters` in that order."""
 
     rows: IntArray
@@ -25,29 +25,29 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Known:
+class ChampionRows:
     """What a champion knows of some stores. `hashes`, `places`: store -> its data's hash, its row in `parameters`."""
 
     hashes: Mapping[str, bytes]
     places: Mapping[str, int]
     parameters: Parameters
 
-    def of(self, store_ids: Iterable[str]) -> "Known":
+    def of(self, store_ids: Iterable[str]) -> "ChampionRows":
         """The same of those of the stores that it knows."""
         ids = [store_id for store_id in store_ids if store_id in self.places]
         rows = np.array([self.places[store_id] for store_id in ids], dtype=np.int64)
         hashes = {store_id: self.hashes[store_id] for store_id in ids}
-        return Known(hashes, {store_id: row for row, store_id in enumerate(ids)}, self.parameters.rows(rows))
+        return ChampionRows(hashes, {store_id: row for row, store_id in enumerate(ids)}, self.parameters.rows(rows))
 
-    def unchanged(self, history: History) -> Kept | None:
+    def unchanged(self, history: History) -> Reused | None:
         """The stores whose rows and features are what they were; None where there is none of them."""
         hashes = dict(zip(history.store_ids, data_hashes(history), strict=True))
         rows = [row for row, store_id in enumerate(history.store_ids) if self.hashes.get(store_id) == hashes[store_id]]
         there = np.array([self.places[history.store_ids[row]] for row in rows], dtype=np.int64)
-        return Kept(np.array(rows), self.parameters.rows(there)) if rows else None
+        return Reused(np.array(rows), self.parameters.rows(there)) if rows else None
 
 
-def known_to(champion: Fleet, design: Design, engine: str, settings: dict[str, Any]) -> Known | None:
+def champion_rows(champion: Fleet, design: Design, engine: str, settings: dict[str, Any]) -> ChampionRows | None:
     """The fitted stores of a champion; None where its engine, design or settings are not ours."""
     same_recipe = champion.engine == engine and same_plain(dict(champion.settings), settings)
     if not (same_recipe and same_plain(champion.design.to_dict(), design.to_dict())):
@@ -56,7 +56,7 @@ def known_to(champion: Fleet, design: Design, engine: str, settings: dict[str, A
     fitted = champion.has_model | (champion.facts["failure"] == LOST.encode())
     hashes = champion.facts["data_hash"].tolist()
     places = {store_id: row for row, store_id in enumerate(champion.store_ids) if fitted[row]}
-    return Known({store_id: hashes[row] for store_id, row in places.items()}, places, champion.parameters)
+    return ChampionRows({store_id: hashes[row] for store_id, row in places.items()}, places, champion.parameters)
 
 
 def fit_changed(
@@ -65,40 +65,35 @@ def fit_changed(
     engine: Engine,
     variants: Sequence[Variant],
     choice: IntArray,
-    kept: Kept | None,
-    progress: Progress,
-    lessons: Lessons | None = None,
+    reused: Reused | None,
+    group_priors: GroupPriors | None = None,
 ) -> Fits:
     """Fit all stores but the kept ones, with the variants chosen; the kept ones' parameters stand in their rows.
 
-    Args: lessons: what short histories borrow, of the history's last day and each variant.
+    Args: group_priors: of short histories, for the history's last day and each variant.
     """
     n_stores = len(history.store_ids)
-    learnt = [lessons.get((history.last_day, variant.name)) for variant in variants] if lessons else ()
-    if kept is None:
-        return combine(fit_variants(engine, history, design, variants, progress, learnt), choice)
-    is_kept = np.zeros(n_stores, dtype=np.bool_)
-    is_kept[kept.rows] = True
-    progress(len(kept.rows) * len(variants), 0)
-    if is_kept.all():
-        return Fits(kept.parameters, is_kept, (), {})
-    rows = np.flatnonzero(~is_kept)
+    effects = [group_priors.get((history.last_day, variant.name)) for variant in variants] if group_priors else ()
+    if reused is None:
+        return combine(fit_variants(engine, history, design, variants, effects), choice)
+    is_reused = np.zeros(n_stores, dtype=np.bool_)
+    is_reused[reused.rows] = True
+    if is_reused.all():
+        return Fits(reused.parameters, is_reused, (), {})
+    rows = np.flatnonzero(~is_reused)
     some = history.rows(rows)
-    fits = combine(fit_variants(engine, some, design, variants, progress, learnt), choice[rows])
-    return _merged(kept, fits, rows, is_kept)
+    fits = combine(fit_variants(engine, some, design, variants, effects), choice[rows])
+    return _merged(reused, fits, rows, is_reused)
 
 
-def _merged(kept: Kept, fits: Fits, rows: IntArray, is_kept: BoolArray) -> Fits:
-    def both(name: str) -> "np.typing.NDArray[np.float64]":
-        old, new = getattr(kept.parameters, name), getattr(fits.parameters, name)
-        whole = np.empty((len(is_kept), *new.shape[1:]))
-        whole[kept.rows], whole[rows] = old, new
-        return whole
-
-    fitted = is_kept.copy()
+def _merged(reused: Reused, fits: Fits, rows: IntArray, is_reused: BoolArray) -> Fits:
+    whole = fits.parameters.room_for(len(is_reused))
+    whole.put(reused.rows, reused.parameters)
+    whole.put(rows, fits.parameters)
+    fitted = is_reused.copy()
     fitted[rows] = fits.fitted
     return Fits(
-        Parameters(*(both(field.name) for field in fields(Parameters))),
+        whole,
         fitted,
         tuple(int(rows[row]) for row in fits.too_short),
         {int(rows[row]): reason for row, reason in fits.failures.items()},

@@ -23,7 +23,7 @@ KEPT = "champion:"
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldBackStore:
     """What the gate did with one store that its champion's recipe forecasts clearly better."""
 
     store: str
@@ -57,7 +57,7 @@ def clearly_worse(wape: FloatArray, champion_wape: FloatArray) -> BoolArray:
 
 def keep_rows(
     champion: Fleet, version: str, contents: FleetContents, keep: BoolArray
-) -> tuple[FleetContents, tuple[Held, ...]]:
+) -> tuple[FleetContents, tuple[HeldBackStore, ...]]:
     """The new fleet with the champion's rows of the stores to keep, and what was done with each of those.
 
     A row is kept where it means the same in the new design: every term that it uses is there, transform and growth are
@@ -67,19 +67,20 @@ def keep_rows(
     """
     columns = _columns(champion.design, contents.design)
     pairs: list[tuple[int, int]] = []
-    held = []
+    held_back = []
     for row in np.flatnonzero(keep).tolist():
         store = contents.store_ids[row]
         place = champion.position(store)
         why_not = _why_not(champion, place, contents, columns)
         if not why_not and place is not None:
             pairs.append((row, place))
-        told = f"the recipe of version {version} is clearly better for it"
-        held.append(Held(store, not why_not, f"{told}, but its row cannot be kept: {why_not}" if why_not else told))
+        reason = f"the recipe of version {version} is clearly better for it"
+        reason += f", but its row cannot be kept: {why_not}" if why_not else ""
+        held_back.append(HeldBackStore(store, not why_not, reason))
     if not pairs:
-        return contents, tuple(held)
+        return contents, tuple(held_back)
     rows, places = np.array(pairs).T
-    return _with_rows(champion, version, contents, columns, rows, places), tuple(held)
+    return _with_rows(champion, version, contents, columns, rows, places), tuple(held_back)
 
 
 def carry_over(champion: Fleet, version: str, contents: FleetContents, kept: BoolArray) -> FleetContents:
@@ -92,9 +93,9 @@ def carry_over(champion: Fleet, version: str, contents: FleetContents, kept: Boo
     of_rows = np.array([places[contents.store_ids[row]] for row in rows], dtype=np.int64)
     facts = contents.facts.copy()
     cast("Any", facts)["variant"][rows] = champion.facts["variant"][of_rows]
-    held = np.zeros(len(kept), dtype=np.bool_)
-    held[rows] = was_kept(champion.facts[of_rows])
-    return keep_rows(champion, version, replace(contents, facts=facts), held)[0]
+    keep = np.zeros(len(kept), dtype=np.bool_)
+    keep[rows] = was_kept(champion.facts[of_rows])
+    return keep_rows(champion, version, replace(contents, facts=facts), keep)[0]
 
 
 def was_kept(facts: "np.typing.NDArray[np.void]") -> BoolArray:

@@ -12,7 +12,7 @@ from training.checks.notices import Notices, merged
 from training.checks.returns import Negatives, settle
 from training.checks.row_notices import left_out
 from training.checks.validate import Problem, Report
-from training.history.history import Chain
+from training.history.history import ChainContext
 from training.history.panel import naturally
 from training.sources.mapping import Mapped
 from training.sources.tables import TRAIN, NameArray, Table
@@ -46,7 +46,7 @@ def clean(
     tables: Sequence[Table],
     groups: Mapping[str, str] | None,
     mapped: Mapped,
-    days: Chain | None,
+    days: ChainContext | None,
     negatives: Negatives = "refuse",
 ) -> Cleaned:
     """Find everything that is wrong with the tables of some stores, and leave the rows concerned out.
@@ -72,7 +72,7 @@ def clean(
 
 
 def _checked(
-    report: Report, tables: Sequence[Table], groups: Mapping[str, str] | None, mapped: Mapped, days: Chain | None
+    report: Report, tables: Sequence[Table], groups: Mapping[str, str] | None, mapped: Mapped, days: ChainContext | None
 ) -> tuple[list[Table], Counter[str]]:
     """The tables without their bad rows, and how many of these each store had."""
     places = [validate.check(report, table, mapped) for table in tables]

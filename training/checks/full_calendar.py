@@ -13,7 +13,7 @@ from fleet.arrays import BoolArray, IntArray
 from fleet.calendar import OPEN
 from training.checks import validate
 from training.checks.validate import EARLIEST, LATEST, Report
-from training.history.history import Chain
+from training.history.history import ChainContext
 from training.sources.arrow_columns import Numbers
 from training.sources.mapping import Mapped
 from training.sources.tables import OPENING, NameArray, Table
@@ -25,7 +25,7 @@ def parted(ahead: Table, last_day: int) -> tuple[Table, Table]:
     return ahead.keep(~past), ahead.keep(past)
 
 
-def usable(past: Table, train: Table, ids: NameArray, mapped: Mapped, days: Chain) -> list[Table]:
+def usable(past: Table, train: Table, ids: NameArray, mapped: Mapped, days: ChainContext) -> list[Table]:
     """What of the past part is taken: days without a row of sales, then opening of days that have one.
 
     Args: ids: all stores.  train: rows without a problem.

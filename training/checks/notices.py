@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from fleet.arrays import as_dates
+from training.checks.validate import SHOWN_PER_KIND
 from training.history.history import natural_order
 from training.sources.tables import Table
 
-SHOWN_PER_KIND = 5
 FILE = "notices.csv"
 
 GAP, ENDED, NO_HISTORY, NO_SALES = "gap", "history-ended", "no-history", "no-sales"

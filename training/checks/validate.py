@@ -17,7 +17,7 @@ from training.sources.mapping import Mapped
 from training.sources.tables import TRAIN, Table
 
 SHOWN_PER_KIND = 5
-"""Rows shown of each kind of problem; the counts have all."""
+"""Entries shown of each kind of problem or notice; the counts have all."""
 
 KEPT_PER_KIND = 1_000
 """Rows of each kind that one look at a table keeps, and the problem file has; a wrong column has a million."""

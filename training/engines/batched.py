@@ -12,10 +12,10 @@ import numpy as np
 from fleet import Design
 from fleet.arrays import BoolArray, FloatArray, IntArray
 from fleet.formula import SCALARS
-from training.engines.design_groups import Layout, layouts
-from training.engines.engine import CHANGEPOINTS, Fits, Priors, Progress, Way, empty_parameters, fits_of
-from training.engines.priors import Expectation, Head, head_of
-from training.engines.problem import Draft, draft_of
+from training.engines.design_groups import DesignGroup, design_groups
+from training.engines.engine import CHANGEPOINTS, Fits, FitSpec, empty_parameters, fits_of
+from training.engines.priors import EffectPrior, ShiftedProblem, shifted_problem
+from training.engines.problem import FitProblem, fit_problem
 from training.errors import DataError
 from training.history.history import History
 
@@ -31,42 +31,36 @@ _FOUND = np.array([SCALARS.index(name) for name in ("k", "m", "sigma_obs", "y_sc
 
 @dataclass(frozen=True)
 class BatchedEngine:
-    """All stores in this process, one after the other; that is so quick that `workers` changes nothing."""
+    """All stores in this process, one after the other."""
 
-    workers: int | None = None
     name: str = "batched"
 
-    def fit(self, history: History, design: Design, priors: Priors, progress: Progress) -> Fits:
-        """See `Engine.fit`.
+    def fit(self, history: History, design: Design, specs: Sequence[FitSpec]) -> list[Fits]:
+        """See `Engine.fit`. What the fits share is worked out once.
 
         Raises: DataError: a multiplicative term, which only the stan engine fits; a prior scale that is not positive.
         """
-        return self.fit_ways(history, design, [Way(design, priors)], progress)[0]
-
-    def fit_ways(self, history: History, design: Design, ways: Sequence[Way], progress: Progress) -> list[Fits]:
-        """See `Engine.fit_ways`. What the ways share is worked out once. Raises: as `fit`."""
-        return fit_expecting(history, design, ways, progress, [None] * len(ways))
+        return fit_with_priors(history, design, specs, [None] * len(specs))
 
 
-def fit_expecting(
+def fit_with_priors(
     history: History,
     design: Design,
-    ways: Sequence[Way],
-    progress: Progress,
-    expected: Sequence[Expectation | None],
+    specs: Sequence[FitSpec],
+    effect_priors: Sequence[EffectPrior | None],
     only: BoolArray | None = None,
 ) -> list[Fits]:
-    """Fit each store as the batched engine does: its difference from what is expected of it; None expects nothing.
+    """Fit each store as the batched engine does: its difference from its prior's mean; None is the plain prior.
 
-    Args:   expected: one for each way.  only: (n_stores,) fit no others.
+    Args:   effect_priors: one for each specification.  only: (n_stores,) fit no others.
     Raises: DataError: a multiplicative term, a prior scale that is not positive.
     """
     waves = _waves(design, history.days)
-    fitters = [_Fitter(history, design, way, expects, waves) for way, expects in zip(ways, expected, strict=True)]
-    for layout in layouts(history, design, only):
-        draft = draft_of(layout, history, design, waves)
+    fitters = [_Fitter(history, design, spec, prior, waves) for spec, prior in zip(specs, effect_priors, strict=True)]
+    for group in design_groups(history, design, only):
+        problem = fit_problem(group, history, design, waves)
         for fitter in fitters:
-            progress(len(layout.rows), fitter.fit(draft))
+            fitter.fit(problem)
     return [fitter.fits() for fitter in fitters]
 
 
@@ -75,24 +69,24 @@ def _waves(design: Design, days: IntArray) -> FloatArray:
     return np.concatenate([np.zeros((0, len(days))), *(season.matrix(days).T for season in design.seasonalities)])
 
 
-def _check(way: Way) -> None:
-    modes = [(season.name, season.mode) for season in way.design.seasonalities]
-    modes += [(regressor.name, regressor.mode) for regressor in way.design.regressors]
+def _check(spec: FitSpec) -> None:
+    modes = [(season.name, season.mode) for season in spec.design.seasonalities]
+    modes += [(regressor.name, regressor.mode) for regressor in spec.design.regressors]
     multiplicative = [name for name, mode in modes if mode != "additive"]
     if multiplicative:
         raise DataError(
             f"the batched engine fits additive terms only, and {', '.join(multiplicative)} is multiplicative: "
             "make it additive (on the log1p scale additive terms multiply sales), or train with --engine stan"
         )
-    scales = {name: getattr(way.priors, name) for name in ("changepoint", "seasonality", "regressor")}
+    scales = {name: getattr(spec.priors, name) for name in ("changepoint", "seasonality", "regressor")}
     bad = [f"{name} {scale}" for name, scale in scales.items() if scale is not None and not 0 < scale < np.inf]
     if bad:
         raise DataError(f"wanted prior scales above 0, got {', '.join(bad)}: a small positive one holds a term back")
 
 
 @dataclass(frozen=True)
-class Solved:
-    """What was found for the stores of a draft, in its order; `outcome`: of `solver`."""
+class Solution:
+    """What was found for the stores of a problem, in its order; `outcome`: of `solver`."""
 
     trend: FloatArray
     beta: FloatArray
@@ -102,80 +96,78 @@ class Solved:
 
 
 class _Fitter:
-    """One way to fit, draft by draft, and what it has found so far."""
+    """Fits one specification, problem by problem, and holds the results so far."""
 
     def __init__(
-        self, history: History, design: Design, way: Way, expected: Expectation | None, waves: FloatArray
+        self, history: History, design: Design, spec: FitSpec, prior: EffectPrior | None, waves: FloatArray
     ) -> None:
-        _check(way)
+        _check(spec)
         n_stores = len(history.store_ids)
-        self._way, self._expected = way, expected
-        self._parameters = empty_parameters(n_stores, way.design, CHANGEPOINTS)
+        self._spec, self._prior = spec, prior
+        self._parameters = empty_parameters(n_stores, spec.design, CHANGEPOINTS)
         self._fitted = np.zeros(n_stores, dtype=np.bool_)
         self._failures: dict[int, str] = {}
         self._n_trend = 2 if design.growth == "linear" else 1
-        # Where the way's columns are in the whole design, and its waves.
+        # Where the specification's columns are in the whole design, and its waves.
         places = {name: place for place, name in enumerate(design.beta_names)}
-        self._whole = np.array([places[name] for name in way.design.beta_names], dtype=np.int64)
-        self._waves = waves[self._whole[: way.design.n_fourier]]
+        self._whole = np.array([places[name] for name in spec.design.beta_names], dtype=np.int64)
+        self._waves = waves[self._whole[: spec.design.n_fourier]]
 
-    def fit(self, draft: Draft) -> int:
-        """Fit the stores of a draft; how many failed."""
-        layout = draft.layout.for_design(self._way.design)
-        head = self._head(draft, layout, self._expected) if self._expected is not None else None
-        solved = self._solve(draft, layout, head)
-        self._put(draft, layout, head, solved)
-        self._fitted[layout.rows] = solved.outcome == 0
+    def fit(self, problem: FitProblem) -> None:
+        """Fit the stores of a problem."""
+        group = problem.group.for_design(self._spec.design)
+        shifted = self._shifted(problem, group, self._prior) if self._prior is not None else None
+        solution = self._solve(problem, group, shifted)
+        self._put(problem, group, shifted, solution)
+        self._fitted[group.rows] = solution.outcome == 0
         reasons = _reasons()
-        outcomes = zip(layout.rows.tolist(), solved.outcome.tolist(), strict=True)
-        failed = {row: reasons[outcome] for row, outcome in outcomes if outcome in reasons}
-        self._failures |= failed
-        return len(failed)
+        outcomes = zip(group.rows.tolist(), solution.outcome.tolist(), strict=True)
+        self._failures |= {row: reasons[outcome] for row, outcome in outcomes if outcome in reasons}
 
     def fits(self) -> Fits:
         """All that was found."""
         return fits_of(self._parameters, self._fitted, self._failures)
 
-    def _scales(self, layout: Layout) -> FloatArray:
+    def _scales(self, group: DesignGroup) -> FloatArray:
         """(n_smooth,) the plain prior scales."""
-        priors, n_regressors = self._way.priors, len(layout.regressors)
-        n_waves = len(layout.beta_columns) - n_regressors
+        priors, n_regressors = self._spec.priors, len(group.regressors)
+        n_waves = len(group.beta_columns) - n_regressors
         parts = [TREND_PRIOR] * self._n_trend + [priors.seasonality] * n_waves + [priors.regressor] * n_regressors
         return np.array(parts)
 
-    def _head(self, draft: Draft, layout: Layout, expected: Expectation) -> Head:
-        """What is expected of a draft's stores; of a constant one, nothing is."""
-        return head_of(
-            expected.rows(layout.rows).without(draft.constant),
-            layout,
-            self._way.design,
-            self._waves[:, layout.places],
-            y_scale=draft.y_scale,
-            plain_scales=self._scales(layout),
-            centre=draft.centre,
-            spread=draft.spread,
+    def _shifted(self, problem: FitProblem, group: DesignGroup, prior: EffectPrior) -> ShiftedProblem:
+        """The problem shifted by its stores' prior; a constant store keeps the plain one."""
+        return shifted_problem(
+            prior.rows(group.rows).without(problem.constant),
+            group,
+            self._spec.design,
+            self._waves[:, group.places],
+            y_scale=problem.y_scale,
+            plain_scales=self._scales(group),
+            centre=problem.centre,
+            spread=problem.spread,
         )
 
-    def _solve(self, draft: Draft, layout: Layout, head: Head | None) -> Solved:
+    def _solve(self, problem: FitProblem, group: DesignGroup, shifted: ShiftedProblem | None) -> Solution:
         from training.engines import products, solver  # noqa: PLC0415 - the compiler's package loads slowly, and only a fit needs it
 
         sums, columns, varies = (
-            draft.sums(self._way.priors.half_life_days),
-            self._columns(draft, layout),
-            ~draft.constant,
+            problem.sums(self._spec.priors.half_life_days),
+            self._columns(problem, group),
+            ~problem.constant,
         )
-        targets, of_targets, tau = draft.targets, sums.of_targets, self._way.priors.changepoint
-        scales = np.tile(self._scales(layout), (len(targets), 1))
-        if head is not None:
-            targets, scales, tau = targets - head.offset, head.scales, tau * head.tau_factor
-            of_targets = products.target_products(sums.weighed, sums.weights, draft.t, draft.hinges, targets)
+        targets, of_targets, tau = problem.targets, sums.of_targets, self._spec.priors.changepoint
+        scales = np.tile(self._scales(group), (len(targets), 1))
+        if shifted is not None:
+            targets, scales, tau = targets - shifted.offset, shifted.scales, tau * shifted.tau_factor
+            of_targets = products.target_products(sums.weighed, sums.weights, problem.t, problem.hinges, targets)
         w, sigma = np.zeros((len(targets), len(columns) - 1)), np.full(len(targets), CONSTANT_SIGMA)
         outcome = np.zeros(len(targets), dtype=np.int64)
         w[:, self._n_trend - 1] = 1.0  # the level of a constant store
-        w[varies], sigma[varies], outcome[varies] = solver.solve_layout(
+        w[varies], sigma[varies], outcome[varies] = solver.solve_group(
             sums.products[columns[:, None], columns],
             of_targets[varies][:, columns].copy(),
-            len(draft.t),
+            len(problem.t),
             targets[varies].var(axis=1),
             scales[varies] ** -2.0,
             tau,
@@ -184,35 +176,35 @@ class _Fitter:
         n_smooth = scales.shape[1]
         trend = np.zeros((len(targets), 2))
         trend[:, 2 - self._n_trend :] = w[:, : self._n_trend]
-        return Solved(trend, w[:, self._n_trend : n_smooth], w[:, n_smooth:], sigma, outcome)
+        return Solution(trend, w[:, self._n_trend : n_smooth], w[:, n_smooth:], sigma, outcome)
 
-    def _columns(self, draft: Draft, layout: Layout) -> IntArray:
-        """Where the way's columns are among a draft's: its smooth ones, the hinges and the target."""
-        n_columns = len(draft.columns)
-        place = np.zeros(int(draft.layout.beta_columns.max(initial=-1)) + 1, dtype=np.int64)
-        place[draft.layout.beta_columns] = np.arange(self._n_trend, n_columns)
-        smooth = place[self._whole[layout.beta_columns]]
-        last = np.arange(n_columns, n_columns + len(draft.hinges) + 1)
+    def _columns(self, problem: FitProblem, group: DesignGroup) -> IntArray:
+        """Where the specification's columns are among a problem's: its smooth ones, the hinges and the target."""
+        n_columns = len(problem.columns)
+        place = np.zeros(int(problem.group.beta_columns.max(initial=-1)) + 1, dtype=np.int64)
+        place[problem.group.beta_columns] = np.arange(self._n_trend, n_columns)
+        smooth = place[self._whole[group.beta_columns]]
+        last = np.arange(n_columns, n_columns + len(problem.hinges) + 1)
         return np.concatenate([np.arange(self._n_trend), smooth, last])
 
-    def _put(self, draft: Draft, layout: Layout, head: Head | None, solved: Solved) -> None:
+    def _put(self, problem: FitProblem, group: DesignGroup, shifted: ShiftedProblem | None, solution: Solution) -> None:
         """Write the fitted stores' parameters into their rows."""
-        into, fitted = self._parameters, solved.outcome == 0
-        rows, days = layout.rows[fitted], layout.days
-        trend, beta = solved.trend, solved.beta
-        if head is not None:
-            trend = trend + np.stack([head.slope, head.level], axis=1)
-            beta = beta + head.beta[:, layout.beta_columns]
-            into.beta[rows] = head.beta[fitted]
+        into, fitted = self._parameters, solution.outcome == 0
+        rows, days = group.rows[fitted], group.days
+        trend, beta = solution.trend, solution.beta
+        if shifted is not None:
+            trend = trend + np.stack([shifted.slope, shifted.level], axis=1)
+            beta = beta + shifted.beta[:, group.beta_columns]
+            into.beta[rows] = shifted.beta[fitted]
         span = np.tile([float(days[0]), float(days[-1] - days[0])], (len(trend), 1))
-        found = np.column_stack([trend, solved.sigma, draft.y_scale, span])
+        found = np.column_stack([trend, solution.sigma, problem.y_scale, span])
         at = rows[:, None]  # as np.ix_, which takes longer than what it is for
         into.scalars[at, _FOUND] = found[fitted]
-        into.beta[at, layout.beta_columns] = beta[fitted]
-        into.delta[rows, : len(draft.hinges)] = solved.delta[fitted]
-        into.changepoints_t[rows, : len(draft.places)] = draft.t[draft.places]
-        into.centre[at, layout.regressors] = draft.centre
-        into.spread[at, layout.regressors] = draft.spread
+        into.beta[at, group.beta_columns] = beta[fitted]
+        into.delta[rows, : len(problem.hinges)] = solution.delta[fitted]
+        into.changepoints_t[rows, : len(problem.places)] = problem.t[problem.places]
+        into.centre[at, group.regressors] = problem.centre
+        into.spread[at, group.regressors] = problem.spread
 
 
 def _reasons() -> Mapping[int, str]:

@@ -15,11 +15,11 @@ from training.history.history import History
 CHANGEPOINT_RANGE = 0.8
 """Share of the history's rows, from its first, in which Prophet lets the trend bend."""
 
-LAYOUTS_AT_ONCE = 64
+GROUPS_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
-class Layout:
+class DesignGroup:
     """The days and columns that some stores are fitted on.
 
     `rows`: the stores.  `places`: (n_days,) positions in the history of the days fitted, `days` their numbers.
@@ -41,26 +41,26 @@ class Layout:
         """Sales on the fitted scale, shape (n_rows, n_days)."""
         return design.forward(history.sales[np.ix_(self.rows, self.places)])
 
-    def for_design(self, design: Design) -> "Layout":
+    def for_design(self, design: Design) -> "DesignGroup":
         """The same days and columns of a design with the same regressors, but other waves."""
         kept, columns = _columns(design, self.days, self.regressors)
         return replace(self, seasonalities=kept, beta_columns=columns)
 
 
-def layouts(history: History, design: Design, only: BoolArray | None = None) -> Iterator[Layout]:
-    """Layouts of all stores that have at least `MIN_DAYS` open days; each such store is in exactly one.
+def design_groups(history: History, design: Design, only: BoolArray | None = None) -> Iterator[DesignGroup]:
+    """The groups of all stores that have at least `MIN_DAYS` open days; each such store is in exactly one.
 
     Args: only: (n_stores,) leave all others out.
     """
     on = history.fitted_days()
     enough = on.sum(axis=1) >= MIN_DAYS
     groups = _alike(history, on, enough if only is None else enough & only)
-    for start in range(0, len(groups), LAYOUTS_AT_ONCE):
-        some = groups[start : start + LAYOUTS_AT_ONCE]
+    for start in range(0, len(groups), GROUPS_AT_ONCE):
+        some = groups[start : start + GROUPS_AT_ONCE]
         first = np.array([rows[0] for rows in some])
         table = np.stack(regressor_table(history.calendar, design, first, history.days), axis=1)
         for rows, values in zip(some, table, strict=True):
-            yield _layout(design, rows, np.flatnonzero(on[rows[0]]), history.first_day, values)
+            yield _design_group(design, rows, np.flatnonzero(on[rows[0]]), history.first_day, values)
 
 
 def changepoint_places(n_days: int) -> IntArray:
@@ -86,12 +86,12 @@ def _alike(history: History, on: BoolArray, wanted: BoolArray) -> list[IntArray]
     return [np.array(rows) for rows in alike.values()]
 
 
-def _layout(design: Design, rows: IntArray, places: IntArray, first_day: int, table: FloatArray) -> Layout:
+def _design_group(design: Design, rows: IntArray, places: IntArray, first_day: int, table: FloatArray) -> DesignGroup:
     values = table[:, places]
     changing = np.flatnonzero(values.min(axis=1) != values.max(axis=1))
     days = places + first_day
     kept, columns = _columns(design, days, changing)
-    return Layout(rows, places, days, kept, changing, values[changing], values[:, 0].copy(), columns)
+    return DesignGroup(rows, places, days, kept, changing, values[changing], values[:, 0].copy(), columns)
 
 
 def _columns(design: Design, days: IntArray, changing: IntArray) -> tuple[tuple[Seasonality, ...], IntArray]:

@@ -1,6 +1,6 @@
 """What an engine is: history and design in, every store's parameters out. A store that fails is a result."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -35,8 +35,8 @@ class Priors:
 
 
 @dataclass(frozen=True)
-class Way:
-    """One way to fit: a design, and its prior scales."""
+class FitSpec:
+    """What to fit: a design, and its prior scales."""
 
     design: Design
     priors: Priors
@@ -65,10 +65,6 @@ def without(fits: Fits, reasons: Mapping[int, str]) -> Fits:
     return replace(fits, fitted=fitted, too_short=too_short, failures={**fits.failures, **reasons})
 
 
-Progress = Callable[[int, int], None]
-"""Called with (stores done, of them failed) since the last call."""
-
-
 class Engine(Protocol):
     """Fits every store of a chain. The same input gives the same parameters, whatever the workers and their order."""
 
@@ -77,12 +73,11 @@ class Engine(Protocol):
         """What the fleet records as its engine."""
         ...
 
-    def fit(self, history: History, design: Design, priors: Priors, progress: Progress) -> Fits:
-        """Fit each store that has at least `MIN_DAYS` open days."""
-        ...
+    def fit(self, history: History, design: Design, specs: Sequence[FitSpec]) -> list[Fits]:
+        """Fit each store that has at least `MIN_DAYS` open days, by each of some specifications.
 
-    def fit_ways(self, history: History, design: Design, ways: Sequence[Way], progress: Progress) -> list[Fits]:
-        """`fit` in each of some ways, whose designs are `design` or have the same regressors and fewer waves."""
+        Args: specs: their designs are `design`, or have the same regressors and fewer waves.
+        """
         ...
 
 

@@ -40,11 +40,6 @@ CALENDAR_FEATURES = (
 )
 
 
-def retail_design(calendar: Calendar, *, growth: Growth = "linear", transform: Transform = "log1p") -> Design:
-    """See `design_of`."""
-    return design_of(calendar.columns, growth=growth, transform=transform)
-
-
 def design_of(columns: Sequence[Column], *, growth: Growth = "linear", transform: Transform = "log1p") -> Design:
     """The features of a chain, from the columns of its calendar.
 

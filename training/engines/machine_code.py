@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 SOURCE = Path(__file__).with_name("solver.py")
-INDEX = f"{SOURCE.stem}.solve_layout-*.nbi"
+INDEX = f"{SOURCE.stem}.solve_group-*.nbi"
 """What Numba writes beside a function's code, here of the one that calls all others and so is compiled last."""
 
 

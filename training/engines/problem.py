@@ -1,6 +1,6 @@
-"""What all fits of one layout share, whatever their priors and however few of the waves they take.
+"""The least-squares problem of a design group: what all of its fits share, whatever their priors and waves.
 
-The variants of a store, and its fit with what its group lends, are of the same days and targets: these are put into
+The variants of a store, and its fit with a prior from its group, are of the same days and targets: these are put into
 columns once, and the sums of their products are made once for each way of weighing the days.
 """
 
@@ -10,13 +10,13 @@ import numpy as np
 
 from fleet import Design
 from fleet.arrays import BoolArray, FloatArray, IntArray
-from training.engines.design_groups import Layout, changepoint_places
+from training.engines.design_groups import DesignGroup, changepoint_places
 from training.history.history import History
 
 
 @dataclass(frozen=True)
 class Sums:
-    """Products of a draft's columns under some weights of the days; see `training.engines.products`.
+    """Products of a problem's columns under some weights of the days; see `training.engines.products`.
 
     `weights`: (n_days,).  `weighed`: (n_columns, n_days).  `products`: (size, size), of the smooth columns, the hinges
     and, in the last column, room for a target's.  `of_targets`: (n_stores, size).
@@ -29,16 +29,16 @@ class Sums:
 
 
 @dataclass(frozen=True)
-class Draft:
-    """The stores of a layout as arrays to solve, in the columns of the design that has the most waves.
+class FitProblem:
+    """The stores of a design group as arrays to solve, in the columns of the design that has the most waves.
 
     `columns`: (n_columns, n_days) slope and level, waves, regressors; without a slope where growth is flat.
     `places`: in `t`, where Prophet lets the trend bend; `hinges`: those at which it does, none where growth is flat.
-    `targets`: (n_stores, n_days) in units of `y_scale`.  `centre`, `spread`: of the layout's regressors.  `constant`:
+    `targets`: (n_stores, n_days) in units of `y_scale`.  `centre`, `spread`: of the group's regressors.  `constant`:
     (n_stores,) sells the same every day.
     """
 
-    layout: Layout
+    group: DesignGroup
     columns: FloatArray
     t: FloatArray
     places: IntArray
@@ -59,27 +59,30 @@ class Draft:
     def _summed(self, half_life_days: float | None) -> Sums:
         from training.engines import products as gram  # noqa: PLC0415 - the compiler's package loads slowly, and only a fit needs it
 
-        weights = _weights(self.layout.days, half_life_days)
+        weights = _weights(self.group.days, half_life_days)
         weighed = self.columns * weights
         products = gram.design_products(self.columns, weighed, self.t, self.hinges)
         of_targets = gram.target_products(weighed, weights, self.t, self.hinges, self.targets)
         return Sums(weights, weighed, products, of_targets)
 
 
-def draft_of(layout: Layout, history: History, design: Design, waves: FloatArray) -> Draft:
-    """Args: waves: (n_fourier, n_days) of the history."""
-    days = layout.days
+def fit_problem(group: DesignGroup, history: History, design: Design, waves: FloatArray) -> FitProblem:
+    """The problem of a design group's stores.
+
+    Args: waves: (n_fourier, n_days) of the history.
+    """
+    days = group.days
     t = (days - days[0]) / (days[-1] - days[0])
-    fourier = waves[layout.beta_columns[: len(layout.beta_columns) - len(layout.regressors)]][:, layout.places]
+    fourier = waves[group.beta_columns[: len(group.beta_columns) - len(group.regressors)]][:, group.places]
     linear = design.growth == "linear"
     trend = np.stack([t, np.ones(len(t))]) if linear else np.ones((1, len(t)))
-    centre, spread, regressors = _standardised(layout, design)
-    targets = layout.target(history, design)
+    centre, spread, regressors = _standardised(group, design)
+    targets = group.target(history, design)
     y_scale = np.abs(targets).max(axis=1)
     targets = targets / y_scale[:, None]
     places = changepoint_places(len(t))
-    return Draft(
-        layout,
+    return FitProblem(
+        group,
         np.concatenate([trend, fourier, regressors]),
         t,
         places,
@@ -92,15 +95,15 @@ def draft_of(layout: Layout, history: History, design: Design, waves: FloatArray
     )
 
 
-def _standardised(layout: Layout, design: Design) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _standardised(group: DesignGroup, design: Design) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Centre, spread and standardised values of the regressors, as Prophet does it: flags stay as they are."""
-    centre, spread = np.zeros(len(layout.values)), np.ones(len(layout.values))
-    number = [row for row, place in enumerate(layout.regressors) if design.regressors[place].rule == "number"]
+    centre, spread = np.zeros(len(group.values)), np.ones(len(group.values))
+    number = [row for row, place in enumerate(group.regressors) if design.regressors[place].rule == "number"]
     if not number:
-        return centre, spread, layout.values
+        return centre, spread, group.values
     with np.errstate(all="ignore"):  # what overflows is found when the store is solved
-        centre[number], spread[number] = layout.values[number].mean(axis=1), layout.values[number].std(axis=1, ddof=1)
-        return centre, spread, (layout.values - centre[:, None]) / spread[:, None]
+        centre[number], spread[number] = group.values[number].mean(axis=1), group.values[number].std(axis=1, ddof=1)
+        return centre, spread, (group.values - centre[:, None]) / spread[:, None]
 
 
 def _weights(days: IntArray, half_life_days: float | None) -> FloatArray:

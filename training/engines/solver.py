@@ -232,10 +232,10 @@ def solve(
 
 
 @compiled
-def solve_layout(
+def solve_group(
     products: FloatArray, sums: FloatArray, n_days: int, starts: FloatArray, ridge: FloatArray, tau: float
 ) -> tuple[FloatArray, FloatArray, IntArray]:
-    """The optima of all stores of one layout.
+    """The optima of all stores of one design group.
 
     Args:    products: as of `gram.design_products`; the last column is written over.  sums: (n_stores, size) as of
              `gram.target_products`.  starts: (n_stores,) the targets' variances.  ridge: (n_stores, n_smooth) inverse

@@ -22,8 +22,8 @@ import pandas as pd
 from fleet import Design, Parameters
 from fleet.arrays import FloatArray, as_dates
 from fleet.prophet_io import from_prophet
-from training.engines.design_groups import Layout, layouts
-from training.engines.engine import CHANGEPOINTS, Fits, Priors, Progress, Way, empty_parameters, fits_of, put
+from training.engines.design_groups import DesignGroup, design_groups
+from training.engines.engine import CHANGEPOINTS, Fits, FitSpec, Priors, empty_parameters, fits_of, put
 from training.errors import DataError
 from training.history.history import History
 
@@ -33,10 +33,10 @@ MAIN_PROCESS = "MainProcess"
 
 @dataclass(frozen=True)
 class Task:
-    """One store's fit: its layout, and its target on the fitted scale."""
+    """One store's fit: its design group, and its target on the fitted scale."""
 
     row: int
-    layout: Layout
+    group: DesignGroup
     target: FloatArray
 
 
@@ -47,11 +47,14 @@ class StanEngine:
     workers: int | None = None
     name: str = "stan"
 
-    def fit(self, history: History, design: Design, priors: Priors, progress: Progress) -> Fits:
+    def fit(self, history: History, design: Design, specs: Sequence[FitSpec]) -> list[Fits]:  # noqa: ARG002 - stock Prophet shares nothing
         """See `Engine.fit`.
 
         Raises: DataError: a half-life, which Prophet's likelihood does not know.
         """
+        return [self._fit(history, spec.design, spec.priors) for spec in specs]
+
+    def _fit(self, history: History, design: Design, priors: Priors) -> Fits:
         if priors.half_life_days is not None:
             raise DataError("the stan engine weighs all days alike: leave the half-life out, or use --engine batched")
         n_stores = len(history.store_ids)
@@ -70,18 +73,13 @@ class StanEngine:
                     else:
                         put(parameters, row, *result)
                         fitted[row] = True
-                progress(len(results), sum(isinstance(result, str) for _, result in results))
         return fits_of(parameters, fitted, failures)
-
-    def fit_ways(self, history: History, design: Design, ways: Sequence[Way], progress: Progress) -> list[Fits]:  # noqa: ARG002 - stock Prophet shares nothing
-        """See `Engine.fit_ways`. Raises: as `fit`."""
-        return [self.fit(history, way.design, way.priors, progress) for way in ways]
 
 
 def _tasks(history: History, design: Design) -> Iterator[Task]:
-    for layout in layouts(history, design):
-        for row, target in zip(layout.rows.tolist(), layout.target(history, design), strict=True):
-            yield Task(row, layout, target)
+    for group in design_groups(history, design):
+        for row, target in zip(group.rows.tolist(), group.target(history, design), strict=True):
+            yield Task(row, group, target)
 
 
 def _chunks(tasks: Iterator[Task]) -> Iterator[list[Task]]:
@@ -116,17 +114,17 @@ def _fit_store(task: Task, design: Design, priors: Priors, folder: str) -> tuple
         weekly_seasonality=False,
         daily_seasonality=False,
     )
-    layout = task.layout
-    for season in layout.seasonalities:
+    group = task.group
+    for season in group.seasonalities:
         model.add_seasonality(season.name, season.period_days, season.order, priors.seasonality, mode=season.mode)
-    frame = pd.DataFrame({"ds": as_dates(layout.days).astype("datetime64[ns]"), "y": task.target})
-    for place, values in zip(layout.regressors.tolist(), layout.values, strict=True):
+    frame = pd.DataFrame({"ds": as_dates(group.days).astype("datetime64[ns]"), "y": task.target})
+    for place, values in zip(group.regressors.tolist(), group.values, strict=True):
         regressor = design.regressors[place]
         standardize = regressor.rule == "number"
         model.add_regressor(regressor.name, priors.regressor, standardize=standardize, mode=regressor.mode)
         frame[regressor.name] = values
     model.fit(frame, output_dir=folder, seed=1)
-    return from_prophet(model)[1], layout.beta_columns.tolist()
+    return from_prophet(model)[1], group.beta_columns.tolist()
 
 
 @contextmanager

@@ -68,12 +68,12 @@ class Curves:
 def curves(history: History) -> Curves:
     """The baseline of every store; a store of few days has its noise from its group."""
     cells = cells_of(history)
-    by_group = group_curves(history.groups, cells) if history.moment is None else history.moment.curves
+    by_group = group_curves(history.groups, cells) if history.snapshot is None else history.snapshot.curves
     of_group = [by_group[str(group)] for group in history.groups]
-    borrowed = _borrowed(of_group, cells)
+    from_group = _from_group(of_group, cells)
     own = np.divide(cells.sums, cells.days, out=np.full(cells.sums.shape, np.nan), where=cells.days > 0)
-    curve = np.where(np.isnan(own), borrowed, own)
-    drawn = (cells.sums + SPARSE_CELL_DAYS * borrowed) / (cells.days + SPARSE_CELL_DAYS)
+    curve = np.where(np.isnan(own), from_group, own)
+    drawn = (cells.sums + SPARSE_CELL_DAYS * from_group) / (cells.days + SPARSE_CELL_DAYS)
     curve = np.where(history.sells_zeros[:, None], drawn, curve)
     noise, level = _spreads(of_group, cells)
     return Curves(curve.reshape(-1, DAYS_A_WEEK, 2), noise, level)
@@ -158,7 +158,7 @@ def _levels(sums: FloatArray, days: FloatArray) -> FloatArray:
     return np.asarray(np.divide(total_sums, total_days, out=np.full(len(sums), np.nan), where=total_days > 0))
 
 
-def _borrowed(of_group: list[GroupCurve], cells: Cells) -> FloatArray:
+def _from_group(of_group: list[GroupCurve], cells: Cells) -> FloatArray:
     """Each store's level, or its group's where it has none, times the shape of its group."""
     level = np.array([group.level for group in of_group])
     shape = np.array([group.shape for group in of_group])

@@ -23,7 +23,7 @@ from training.history.zero_sales import sells_zeros, settled
 
 
 @dataclass(frozen=True)
-class Moment:
+class ChainSnapshot:
     """What a whole chain knows at the end of a day, for stores that know too little themselves; by group.
 
     `habits`: when its stores open.  `curves`: what they sell.
@@ -48,8 +48,8 @@ class GroupCurve:
 
 
 @dataclass(frozen=True)
-class Chain:
-    """What a part of a chain must be told of the rest. `moments`: by the last day of sales that is known.
+class ChainContext:
+    """What a part of a chain needs of the rest. `snapshots`: by the last day of sales that is known.
 
     `first_day`, `last_day`: of all sales.  `through`: last day of the calendar.  `columns`: with the labels of all
     parts.  `usual_numbers`: a number where a store has none.  `quiet`: by group, (n_days,) days from `first_day` to
@@ -61,17 +61,18 @@ class Chain:
     through: int
     columns: tuple[Column, ...]
     usual_numbers: Mapping[str, float]
-    moments: Mapping[int, Moment]
+    snapshots: Mapping[int, ChainSnapshot]
     quiet: Mapping[str, BoolArray] = field(default_factory=dict)
     open_told: bool = True
 
 
 @dataclass(frozen=True)
 class History:
-    """What is known of a chain, or of a part of it, `chain` then telling of the rest.
+    """What is known of a chain, or of a part of it; `chain` then holds what the part needs of the rest.
 
     `sales`: (n_stores, n_days), from `first_day` to `last_day`, NaN where there is no row.  `groups`: (n_stores,) store
-    attributes in one word.  `calendar` begins on `first_day` too and goes on into the days ahead.  `quiet`: of `Chain`.
+    attributes in one word.  `calendar` begins on `first_day` too and goes on into the days ahead.  `quiet`: as in
+    `ChainContext`.
     `opening_said`: (n_stores, n_days) somebody says whether the store was open, beside the table of sales.
     """
 
@@ -79,7 +80,7 @@ class History:
     groups: npt.NDArray[np.str_]
     sales: FloatArray
     calendar: Calendar
-    chain: Chain | None = None
+    chain: ChainContext | None = None
     quiet: Mapping[str, BoolArray] = field(default_factory=dict)
     opening_said: BoolArray | None = None
 
@@ -89,9 +90,9 @@ class History:
         return self.calendar.open_told
 
     @property
-    def moment(self) -> Moment | None:
+    def snapshot(self) -> ChainSnapshot | None:
         """What the whole chain knows at the end of this history; None where this is the whole chain."""
-        return None if self.chain is None else self.chain.moments[self.last_day]
+        return None if self.chain is None else self.chain.snapshots[self.last_day]
 
     @property
     def first_day(self) -> int:
@@ -173,7 +174,7 @@ class History:
         calendar = replace(self.calendar, values=values)
         # The days ahead tell of habits, too; a backtest does not go by them.
         habits = habits_of(calendar, cut.sales, cut.sales.shape[1], told=self.open_told)
-        of_groups = None if cut.moment is None else cut.moment.habits
+        of_groups = None if cut.snapshot is None else cut.snapshot.habits
         known = replace(cut, calendar=with_habits(calendar, self.groups, habits, of_groups))
         # Where opening is read off the sales, later ones have had their say in it.
         return known if self.open_told else known.settled()

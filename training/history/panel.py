@@ -8,7 +8,7 @@ from fleet import Calendar, Column
 from fleet.arrays import DAYS_A_WEEK, AnyArray, BoolArray, FloatArray, IntArray
 from fleet.calendar import OPEN, UNKNOWN
 from training.errors import DataError
-from training.history.history import Chain, History, natural_order, number_of_chain, usual_number, with_habits
+from training.history.history import ChainContext, History, natural_order, number_of_chain, usual_number, with_habits
 from training.history.opening_days import habits_of
 from training.history.zero_sales import day_counts, quiet_days
 from training.sources.mapping import Mapped
@@ -51,10 +51,10 @@ def naturally(ids: NameArray) -> NameArray:
     return ids[natural_order(ids)]
 
 
-def panel(tables: Sequence[Table], ids: NameArray, groups: NameArray, chain: Chain) -> History:
+def panel(tables: Sequence[Table], ids: NameArray, groups: NameArray, chain: ChainContext) -> History:
     """The panel of some stores, in the order of `ids`; `tables`: the sales, then others, of which the last one counts.
 
-    A store that knows too little is filled up from the chain's moments; without moments, from the stores at hand.
+    A store that knows too little is filled up from the chain's snapshots; without snapshots, from the stores at hand.
     """
     shape = (len(ids), chain.through - chain.first_day + 1)
     places = [_places(table, ids, chain.first_day) for table in tables]
@@ -69,19 +69,19 @@ def panel(tables: Sequence[Table], ids: NameArray, groups: NameArray, chain: Cha
     told = OPEN in tables[0].raw.column_names or any(
         table.name == OPENING and len(table) == len(tables[0]) for table in tables
     )
-    if chain.moments:  # what is told of all, so that it does not depend on who else is here
+    if chain.snapshots:  # what is told of all, so that it does not depend on who else is here
         told = chain.open_told
     nothing = np.zeros((len(ids), DAYS_A_WEEK), dtype=np.bool_)
     calendar = Calendar(chain.first_day, chain.columns, values, nothing, numbers, open_told=told)
     habits = habits_of(calendar, sales, shape[1], told=told)
-    of_groups = chain.moments[chain.last_day].habits if chain.moments else None
+    of_groups = chain.snapshots[chain.last_day].habits if chain.snapshots else None
     calendar = with_habits(calendar, groups, habits, of_groups)
     said = np.zeros(sales.shape, dtype=np.bool_)
     for table, place in zip(tables, places, strict=True):
         if table.name == OPENING:
             said[place] = np.isfinite(table.numbers[OPEN].cells)
     quiet = chain.quiet or quiet_of_groups(groups, sales, chain.first_day)
-    history = History(tuple(ids.tolist()), groups, sales, calendar, chain if chain.moments else None, quiet, said)
+    history = History(tuple(ids.tolist()), groups, sales, calendar, chain if chain.snapshots else None, quiet, said)
     return history.settled()
 
 

@@ -1,7 +1,7 @@
-"""Borrowed strength: what a short history cannot know of a year, of Christmas or of a promotion, its group knows.
+"""Partial pooling: what a short history cannot know of a year, of Christmas or of a promotion, its group knows.
 
 The effects of the stores with long histories have a mean and a spread in every group. A store with a short history is
-fitted as its difference from that mean, held back by that spread: what its days say counts as far as they are many,
+fitted as its difference from that mean, held back by that spread: the more days it has, the more its own data count,
 and what they have never seen is the group's.
 """
 
@@ -14,19 +14,20 @@ import numpy.typing as npt
 from fleet import Design, Parameters
 from fleet.arrays import DAYS_A_WEEK, BoolArray, FloatArray, IntArray, weekdays
 from fleet.formula import SCALARS
-from training.engines.batched import fit_expecting
-from training.engines.engine import Fits, Way, fits_of
-from training.engines.priors import Expectation
+from training.engines.batched import fit_with_priors
+from training.engines.engine import Fits, FitSpec, fits_of
+from training.engines.priors import EffectPrior
+from training.history.baseline import LEVEL_DAYS
 from training.history.history import History
 
-LENDING_DAYS = 300
-"""Open days, about a year of them, from which a store has seen all that it lends."""
+LONG_HISTORY_DAYS = 300
+"""Open days, about a year of them, from which a store's effects count in those of its group."""
 
-BORROWING_DAYS = 600
-"""Open days, about two years of them, under which a store borrows: a year seen once may have been an odd one."""
+SHORT_HISTORY_DAYS = 600
+"""Open days, about two years of them, under which a store is pooled: a year seen once may have been an odd one."""
 
 FEW_STORES = 5
-"""Stores of the chain that count as much as a group's own; fewer in the whole chain teach nothing."""
+"""Stores of the chain that count as much as a group's own; with fewer in the whole chain there is no pooling."""
 
 
 SPENT_DAYS = 40.0
@@ -35,19 +36,16 @@ SPENT_DAYS = 40.0
 NOISE_DAYS = 30.0
 """Days that say as much of a short history's noise as its group does."""
 
-LEVEL_DAYS = 7.0
-"""Days that tell of a level as much as one that stands alone: those of a week rise and fall together."""
-
 CONSTANT_NOISE = 1e-6
 """Of y_scale, below which a store sells the same every day."""
 
 
 @dataclass(frozen=True)
-class Profile:
-    """What long histories teach, by group and then for a group that nobody knows, on the fitted scale.
+class GroupEffects:
+    """Effects of the long histories, by group and then for a group without any, on the fitted scale.
 
     `groups`: (n_groups,).  `means`, `spreads`: (n_groups + 1, n_beta + 1), each column's effect a unit, then the slope
-    a day.  `noises`: (n_groups + 1,) standard deviation of a day.  `trend_days`: as in `Expectation`.
+    a day.  `noises`: (n_groups + 1,) standard deviation of a day.  `trend_days`: as in `EffectPrior`.
     """
 
     groups: tuple[str, ...]
@@ -56,11 +54,11 @@ class Profile:
     noises: FloatArray
     trend_days: float
 
-    def of(self, groups: npt.NDArray[np.str_]) -> Expectation:
-        """What is expected of stores of those groups."""
+    def of(self, groups: npt.NDArray[np.str_]) -> EffectPrior:
+        """The prior of stores of those groups."""
         rows = self._rows(groups)
         means, spreads = self.means[rows], self.spreads[rows]
-        return Expectation(means[:, :-1], spreads[:, :-1], means[:, -1], spreads[:, -1], self.trend_days)
+        return EffectPrior(means[:, :-1], spreads[:, :-1], means[:, -1], spreads[:, -1], self.trend_days)
 
     def noise_of(self, groups: npt.NDArray[np.str_]) -> FloatArray:
         """(n_stores,) noise of stores of those groups."""
@@ -71,14 +69,14 @@ class Profile:
         return np.array([places.get(group, len(self.groups)) for group in groups.tolist()], dtype=np.int64)
 
 
-def lenders(history: History, fitted: BoolArray) -> BoolArray:
-    """(n_stores,) the stores that a profile is made of."""
-    return np.asarray(fitted & (history.fitted_days().sum(axis=1) >= LENDING_DAYS))
+def long_histories(history: History, fitted: BoolArray) -> BoolArray:
+    """(n_stores,) the stores that group effects are made of."""
+    return np.asarray(fitted & (history.fitted_days().sum(axis=1) >= LONG_HISTORY_DAYS))
 
 
-def borrowers(history: History) -> BoolArray:
-    """(n_stores,) the stores that are fitted again with a profile; one may lend and borrow."""
-    return np.asarray(history.fitted_days().sum(axis=1) < BORROWING_DAYS)
+def short_histories(history: History) -> BoolArray:
+    """(n_stores,) the stores that are fitted again with the effects of their group; a store may be long and short."""
+    return np.asarray(history.fitted_days().sum(axis=1) < SHORT_HISTORY_DAYS)
 
 
 def open_weekdays(history: History) -> BoolArray:
@@ -87,17 +85,17 @@ def open_weekdays(history: History) -> BoolArray:
     return np.stack([on[:, weekday == day].any(axis=1) for day in range(DAYS_A_WEEK)], axis=1)
 
 
-def profile(
+def group_effects_of(
     parameters: Parameters,
     design: Design,
     groups: npt.NDArray[np.str_],
     long: BoolArray,
     weekdays_known: BoolArray,
-) -> Profile | None:
-    """The profile of the stores that are `long`, (n_stores,); None where they are too few to teach anything.
+) -> GroupEffects | None:
+    """The effects of the stores that are `long`, (n_stores,), by group; None where they are too few.
 
     Every store of the chain in one call: the sums depend on their order. A column that a store's days never moved is
-    not counted for it; of a column that too few stores know, nothing is expected and its plain prior stays.
+    not counted for it; a column that too few stores know keeps its plain prior.
 
     Args: weekdays_known: (n_stores, 7) as of `open_weekdays`.
     """
@@ -121,42 +119,44 @@ def profile(
     usual = float(np.median(noise))
     noises = _drawn(np.array([np.median(each) for each in of_groups]), counts, np.full(len(names), usual))
     trend_days = float(np.median(own.scalar("t_scale_days")))
-    return Profile(tuple(names), means, np.sqrt(variances), np.append(noises, usual), trend_days)
+    return GroupEffects(tuple(names), means, np.sqrt(variances), np.append(noises, usual), trend_days)
 
 
 def refit(
     fits: Sequence[Fits],
     history: History,
     design: Design,
-    ways: Sequence[Way],
-    learnt: Sequence[Profile | None],
+    specs: Sequence[FitSpec],
+    effects: Sequence[GroupEffects | None],
     who: BoolArray,
 ) -> list[Fits]:
-    """The same fits, a profile or none for each, with some stores fitted as their difference from the profile.
+    """The same fits, with some stores fitted again as their difference from the effects of their group.
 
-    One that fails keeps its own.
+    A store whose second fit fails keeps its first.
+
+    Args: effects: for each fit, None leaves it as it is.  who: (n_stores,) the stores to fit again.
     """
-    taught = [place for place, profile in enumerate(learnt) if profile is not None]
-    expected = [profile.of(history.groups) for profile in learnt if profile is not None]
-    again = fit_expecting(history, design, [ways[place] for place in taught], _silent, expected, who)
-    both = dict(zip(taught, again, strict=True))
+    places = [place for place, one in enumerate(effects) if one is not None]
+    effect_priors = [one.of(history.groups) for one in effects if one is not None]
+    again = fit_with_priors(history, design, [specs[place] for place in places], effect_priors, who)
+    both = dict(zip(places, again, strict=True))
     return [_either(fit, both[place]) if place in both else fit for place, fit in enumerate(fits)]
 
 
-def with_group_noise(fits: Fits, history: History, profile: Profile | None) -> Fits:
+def with_group_noise(fits: Fits, history: History, effects: GroupEffects | None) -> Fits:
     """The same fits, short histories with the noise of their group: their own terms follow most of their few days.
 
     Their level, too, is known from these days alone, and is a part of what a forecast is not sure of.
     """
-    if profile is None:
+    if effects is None:
         return fits
     own = fits.parameters.scalar("sigma_obs")[:, 0]
     n_days = history.fitted_days().sum(axis=1)
-    short = fits.fitted & (n_days < BORROWING_DAYS) & (own > CONSTANT_NOISE)
-    of_group = profile.noise_of(history.groups) / fits.parameters.scalar("y_scale")[:, 0]
+    short = fits.fitted & (n_days < SHORT_HISTORY_DAYS) & (own > CONSTANT_NOISE)
+    of_group = effects.noise_of(history.groups) / fits.parameters.scalar("y_scale")[:, 0]
     free = np.maximum(n_days - SPENT_DAYS, 0.0)
     drawn = (free * own**2 + NOISE_DAYS * of_group**2) / (free + NOISE_DAYS)
-    level = 1 + LEVEL_DAYS * (1 / np.maximum(n_days, 1) - 1 / BORROWING_DAYS)
+    level = 1 + LEVEL_DAYS * (1 / np.maximum(n_days, 1) - 1 / SHORT_HISTORY_DAYS)
     scalars = fits.parameters.scalars.copy()
     scalars[:, SCALARS.index("sigma_obs")] = np.where(short, np.sqrt(drawn * level), own)
     return replace(fits, parameters=replace(fits.parameters, scalars=scalars))
@@ -173,10 +173,6 @@ def _either(fits: Fits, again: Fits) -> Fits:
     failures = {row: why for row, why in {**again.failures, **fits.failures}.items() if not taken[row]}
     failures = {row: why for row, why in failures.items() if not fits.fitted[row]}
     return fits_of(parameters, fits.fitted | taken, failures)
-
-
-def _silent(done: int, failed: int) -> None:
-    """These stores have been counted when they were fitted by themselves."""
 
 
 class _Week:

@@ -15,10 +15,10 @@ from fleet import Design, Parameters
 from fleet.arrays import IntArray
 from fleet.formula import SCALARS
 from training.engines.bias_correction import unbiased
-from training.engines.engine import Engine, Fits, Priors, Progress, Way, empty_parameters
+from training.engines.engine import Engine, Fits, FitSpec, Priors, empty_parameters
 from training.engines.features import YEARLY
 from training.history.history import History
-from training.pooling.group_effects import Profile, borrowers, refit, with_group_noise
+from training.pooling.group_effects import GroupEffects, refit, short_histories, with_group_noise
 
 BLEND = "blend"
 
@@ -46,26 +46,25 @@ def fit_variants(
     history: History,
     design: Design,
     variants: Sequence[Variant],
-    progress: Progress,
-    learnt: Sequence[Profile | None] = (),
+    effects: Sequence[GroupEffects | None] = (),
 ) -> list[Fits]:
     """Fit every variant; the parameters stand in the columns of the whole design.
 
-    Args: learnt: what stores with a short history borrow from their groups, of each variant; none: nothing.  Only with
-          the batched engine, which fits them.
+    Args: effects: of the groups of stores with a short history, for each variant; none for no pooling.  Only with the
+          batched engine, which fits them.
     """
-    ways = ways_of(design, variants)
-    fits = engine.fit_ways(history, design, ways, progress)
-    if learnt:
-        fits = refit(fits, history, design, ways, learnt, borrowers(history))
-        fits = [with_group_noise(fit, history, profile) for fit, profile in zip(fits, learnt, strict=True)]
-    whole = [_in_whole(fit, way.design, design) for fit, way in zip(fits, ways, strict=True)]
+    specs = specs_of(design, variants)
+    fits = engine.fit(history, design, specs)
+    if effects:
+        fits = refit(fits, history, design, specs, effects, short_histories(history))
+        fits = [with_group_noise(fit, history, one) for fit, one in zip(fits, effects, strict=True)]
+    whole = [_in_whole(fit, spec.design, design) for fit, spec in zip(fits, specs, strict=True)]
     return [unbiased(fit, history, design) for fit in whole]
 
 
-def ways_of(design: Design, variants: Sequence[Variant]) -> list[Way]:
+def specs_of(design: Design, variants: Sequence[Variant]) -> list[FitSpec]:
     """The variants as an engine knows them."""
-    return [Way(own_design(design, variant), variant.priors) for variant in variants]
+    return [FitSpec(own_design(design, variant), variant.priors) for variant in variants]
 
 
 def _in_whole(fits: Fits, own: Design, design: Design) -> Fits:

@@ -33,7 +33,7 @@ class Source(Protocol):
         """
 
 
-def wanted_columns(source: Source, columns: Sequence[str]) -> list[int]:
+def column_places(source: Source, columns: Sequence[str]) -> list[int]:
     """Places of the columns in the table.
 
     Raises: DataError: one is missing, or its name stands there twice.

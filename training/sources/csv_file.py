@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from training.errors import DataError
-from training.sources.base import wanted_columns
+from training.sources.base import column_places
 from training.sources.first_bytes import line_not_utf8
 
 CSV_BLOCK_BYTES = 1 << 20
@@ -31,7 +31,7 @@ class CsvSource:
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Text only; an empty cell is null."""
-        wanted_columns(self, columns)
+        column_places(self, columns)
         convert = pa_csv.ConvertOptions(
             column_types=dict.fromkeys(columns, pa.string()),
             include_columns=list(columns),

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from training.errors import DataError
-from training.sources.base import BATCH_ROWS, MAX_INT64_DIGITS, TEXT, wanted_columns
+from training.sources.base import BATCH_ROWS, MAX_INT64_DIGITS, TEXT, column_places
 
 NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"  # how Hive writes a null in a folder's name
 _TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_binary)
@@ -45,7 +45,7 @@ class ParquetSource:
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Types as stored, text as dictionaries; null where a file does not have the column."""
-        wanted_columns(self, columns)
+        column_places(self, columns)
         schema = pa.schema([(name, self.types[name]) for name in columns])
         for file in self.files:
             inside = [name for name in columns if name in file.columns]

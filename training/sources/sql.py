@@ -12,7 +12,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from training.errors import DataError, HistoryUnreachableError
-from training.sources.base import MAX_INT64_DIGITS, wanted_columns
+from training.sources.base import MAX_INT64_DIGITS, column_places
 
 HISTORY_URL = "STORECAST_HISTORY_URL"
 BATCH_ROWS = 50_000
@@ -50,7 +50,7 @@ class SqlSource:
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Types by what the database says of its columns; text where it says nothing, as SQLite."""
-        places = wanted_columns(self, columns)
+        places = column_places(self, columns)
         with _result(self.url, self.query, self.path) as result:
             kinds = [_kind(self.url, result.cursor.description[place]) for place in places]
             schema = pa.schema([(name, kind.type) for name, kind in zip(columns, kinds, strict=True)])

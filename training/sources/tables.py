@@ -70,7 +70,7 @@ class Table:
         return main_block(np.unique(self.days.days[self.days.days > after]))
 
 
-def wanted_columns(name: str, mapped: Mapped) -> dict[str, str]:
+def mapped_columns(name: str, mapped: Mapped) -> dict[str, str]:
     """Our names of a table's columns -> the source's."""
     wanted = {"store_id": mapped.store_id, "ds": mapped.ds, **mapped.known_ahead()}
     return wanted | ({"y": mapped.y} if name == TRAIN else {})
@@ -78,12 +78,12 @@ def wanted_columns(name: str, mapped: Mapped) -> dict[str, str]:
 
 def present_columns(name: str, source: Source, mapped: Mapped) -> dict[str, str]:
     """Those of the wanted columns that a source has."""
-    return {ours: theirs for ours, theirs in wanted_columns(name, mapped).items() if theirs in source.column_names}
+    return {ours: theirs for ours, theirs in mapped_columns(name, mapped).items() if theirs in source.column_names}
 
 
 def table_of(raw: pa.Table, name: str, mapped: Mapped) -> Table:
     """Read the columns that are there; nothing is checked yet."""
-    there = [column for column in wanted_columns(name, mapped) if column in raw.column_names]
+    there = [column for column in mapped_columns(name, mapped) if column in raw.column_names]
     numbers = {
         column: read_numbers(raw[column]) if column in ("y", *mapped.numbers) else read_flags(raw[column])
         for column in there

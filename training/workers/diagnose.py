@@ -32,7 +32,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class _Suspect:
+class _Outlier:
     """The furthest day of one column: how far from the others it is, in their typical distances."""
 
     column: str
@@ -77,11 +77,11 @@ def explain(history: History, design: Design, row: int, reason: str) -> Failure:
     places = np.flatnonzero(history.fitted_days()[row])
     if not len(places):
         return Failure(store, SALES, _date(history.first_day), f"{reason}; it has no open day with sales")
-    worst = max(_suspects(history, design, row, places), key=lambda suspect: suspect.distance)
+    worst = max(_outliers(history, design, row, places), key=lambda outlier: outlier.distance)
     return Failure(store, worst.column, _date(history.first_day + worst.place), f"{reason}; {worst.column} {worst}")
 
 
-def _suspects(history: History, design: Design, row: int, places: IntArray) -> Iterator[_Suspect]:
+def _outliers(history: History, design: Design, row: int, places: IntArray) -> Iterator[_Outlier]:
     """The furthest day of the sales and of each number; flags and kinds are 0 or 1, and harm no fit."""
     sales = history.sales[row, places]
     yield _furthest(SALES, design.forward(sales), sales, places)
@@ -97,17 +97,17 @@ def _only(design: Design, regressors: tuple[Regressor, ...]) -> Design:
     return Design(design.seasonalities, regressors, design.growth, design.transform)
 
 
-def _furthest(column: str, fitted: FloatArray, shown: FloatArray, places: IntArray) -> _Suspect:
+def _furthest(column: str, fitted: FloatArray, shown: FloatArray, places: IntArray) -> _Outlier:
     """The day whose value on the fitted scale lies furthest from the median, in median distances from it."""
     broken = ~np.isfinite(fitted) | (np.abs(fitted) > LARGEST)
     if broken.any():
         at = int(np.argmax(broken))
-        return _Suspect(column, int(places[at]), float(shown[at]), float("nan"), np.inf)
+        return _Outlier(column, int(places[at]), float(shown[at]), float("nan"), np.inf)
     distance = np.abs(fitted - np.median(fitted))
     typical = np.median(distance) or distance.mean() or 1.0
     at = int(np.argmax(distance))
     usual = float(np.median(shown))
-    return _Suspect(column, int(places[at]), float(shown[at]), usual, float(distance[at] / typical))
+    return _Outlier(column, int(places[at]), float(shown[at]), usual, float(distance[at] / typical))
 
 
 def _date(day: int) -> str:

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 import sqlalchemy
 
+from benchmarks.small_chains import read_history
 from fleet.arrays import AnyArray
-from training.chain.read import read_history
 from training.history.history import History
 from training.sources.mapping import read_mapping
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.small_chains import read_history
 from fleet.arrays import as_dates
 from fleet.calendar import UNKNOWN
-from training.chain.read import read_history
 from training.checks.clean import LOST_SHARE
 from training.errors import DataError
 from training.history.history import History

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fleet.intervals import LEVELS, by_ratios
-from training.backtest.ratio_intervals import BORROWED_DAYS, ratio_quantiles
+from training.backtest.ratio_intervals import GROUP_DAYS, ratio_quantiles
 
 N_DAYS = 4_000
 GROUPS = np.array(["a", "a", "b", "b"])
@@ -49,7 +49,7 @@ def test_a_store_without_days_has_those_of_its_group_or_else_of_the_chain() -> N
     bounds = ratio_quantiles(ratios, counts, GROUPS, ALL)
     assert bounds[0].tolist() == bounds[1].tolist() == bounds[2].tolist()
     assert np.isnan(ratio_quantiles(ratios, np.zeros_like(counts), GROUPS, ALL)).all()
-    assert BORROWED_DAYS > 0
+    assert GROUP_DAYS > 0
 
 
 def test_other_stores_keep_their_bounds() -> None:

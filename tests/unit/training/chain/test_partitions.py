@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from support import chains
 
+from benchmarks.small_chains import read_history
 from training.chain.partitions import Partitions, PartitionWriter, open_partitions, partition_of
-from training.chain.read import read_history
 from training.errors import DataError
 from training.history import baseline
 from training.options import Quiet, Stages, TrainingOptions
@@ -105,4 +105,4 @@ def test_a_chain_read_whole_is_a_chain_of_its_own(tmp_path: Path) -> None:
     paths = chains.files(tmp_path, n_stores=12, n_days=100)
     history = read_history(paths["train"], paths["store"], paths["calendar"], problems_in=tmp_path)
     assert history.chain is None
-    assert history.moment is None
+    assert history.snapshot is None

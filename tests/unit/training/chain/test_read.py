@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from support import chains
 
+from benchmarks.small_chains import read_history
 from fleet.calendar import UNKNOWN
-from training.chain.read import read_history
 from training.checks.validate import KEPT_PER_KIND, Problem, Report
 from training.errors import DataError
 from training.history.history import natural_order

@@ -63,7 +63,7 @@ def test_the_champions_own_recipe_must_still_beat_the_naive_baseline() -> None:
     assert decide_same(replace(SCORES, baseline_wape=0.1), "version 7").alias == CHALLENGER
 
 
-def test_a_champion_that_borrows_otherwise_or_was_fitted_by_another_engine_is_of_another_recipe() -> None:
+def test_a_champion_that_pools_otherwise_or_was_fitted_by_another_engine_is_of_another_recipe() -> None:
     settings = {"variants": [asdict(variant) for variant in VARIANTS], "borrowing": {"stores": 256}}
     contents = replace(fleets.contents(), settings=settings)
     champion = Fleet.from_contents(contents)

@@ -13,7 +13,6 @@ from fleet.arrays import AnyArray, FloatArray, day_numbers, weekdays
 from fleet.calendar import OPEN, UNKNOWN
 from training.checks.notices import (
     FILE,
-    SHOWN_PER_KIND,
     Notices,
     calendar_end,
     groups_unknown,
@@ -22,6 +21,7 @@ from training.checks.notices import (
     merged,
 )
 from training.checks.store_notices import notices_of_stores
+from training.checks.validate import SHOWN_PER_KIND
 from training.history.history import History
 from training.sources.mapping import ROSSMANN
 from training.sources.tables import TRAIN, table_of

@@ -41,7 +41,7 @@ def test_code_is_kept_where_its_index_stands_and_is_not_older_than_its_source(
 
 def test_numba_keeps_the_index_under_that_name_in_that_folder(tmp_path: Path) -> None:
     script = (
-        "from training.engines.solver import solve_layout as f; "
+        "from training.engines.solver import solve_group as f; "
         "print(f.stats.cache_path); print(f._cache._cache_file._index_name)"
     )
     folder, name = map(Path, told(script, NUMBA_CACHE_DIR=str(tmp_path)))

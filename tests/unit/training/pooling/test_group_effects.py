@@ -1,4 +1,4 @@
-"""What the stores with long histories teach."""
+"""Effects of the stores with long histories, by group."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from fleet import Design, Parameters, Regressor
 from fleet.arrays import BoolArray, FloatArray, weekdays
 from fleet.formula import SCALARS
 from training.engines.features import WEEKLY, YEARLY
-from training.pooling.group_effects import FEW_STORES, Profile, profile
+from training.pooling.group_effects import FEW_STORES, GroupEffects, group_effects_of
 
 DESIGN = Design((WEEKLY, YEARLY), (Regressor("promo", "flag"), Regressor("price", "number")))
 N = len(DESIGN.beta_names)
@@ -30,8 +30,8 @@ def parameters(seed: int = 1, n_stores: int = 40) -> Parameters:
     )
 
 
-def learnt(own: Parameters, long: BoolArray = LONG, known: BoolArray = EVERY_DAY) -> Profile:
-    made = profile(own, DESIGN, GROUPS, long, known)
+def effects_of(own: Parameters, long: BoolArray = LONG, known: BoolArray = EVERY_DAY) -> GroupEffects:
+    made = group_effects_of(own, DESIGN, GROUPS, long, known)
     assert made is not None
     return made
 
@@ -40,7 +40,7 @@ def test_an_effect_is_the_groups_mean_in_sales_not_in_each_stores_own_scale() ->
     own = parameters()
     scale = own.scalar("y_scale")[:, 0]
     promo, price = own.beta[:, PROMO] * scale, own.beta[:, PRICE] * scale / own.spread[:, 1]
-    expected = learnt(own).of(np.array(["a", "b"]))
+    expected = effects_of(own).of(np.array(["a", "b"]))
     for column, values in ((PROMO, promo), (PRICE, price)):
         group = (20 * values[:20].mean() + FEW_STORES * values.mean()) / (20 + FEW_STORES)
         assert expected.effects[0, column] == pytest.approx(group, rel=1e-12)
@@ -52,26 +52,26 @@ def test_an_effect_is_the_groups_mean_in_sales_not_in_each_stores_own_scale() ->
 def test_a_group_that_nobody_knows_is_expected_to_be_like_the_chain() -> None:
     own = parameters()
     values = own.beta[:, PROMO] * own.scalar("y_scale")[:, 0]
-    assert learnt(own).of(np.array(["new"])).effects[0, PROMO] == pytest.approx(values.mean(), rel=1e-12)
+    assert effects_of(own).of(np.array(["new"])).effects[0, PROMO] == pytest.approx(values.mean(), rel=1e-12)
 
 
-def test_a_column_that_too_few_stores_have_seen_teaches_nothing() -> None:
+def test_a_column_that_too_few_stores_have_seen_keeps_its_plain_prior() -> None:
     own = parameters()
     own.beta[FEW_STORES - 1 :, PROMO] = 0.0
-    expected = learnt(own).of(GROUPS[:1])
+    expected = effects_of(own).of(GROUPS[:1])
     assert (expected.effects[0, PROMO], expected.effect_spreads[0, PROMO]) == (0.0, np.inf)
     assert np.isfinite(np.delete(expected.effect_spreads[0], PROMO)).all()
 
 
-def test_stores_that_are_not_long_teach_nothing() -> None:
+def test_short_histories_are_no_part_of_the_group_effects() -> None:
     own, few = parameters(), LONG.copy()
     few[10:] = False
-    expected = learnt(own, few).of(GROUPS[:1])
+    expected = effects_of(own, few).of(GROUPS[:1])
     changed = parameters()
     changed.beta[10:] = 99.0
-    np.testing.assert_array_equal(learnt(changed, few).of(GROUPS[:1]).effects, expected.effects)
+    np.testing.assert_array_equal(effects_of(changed, few).of(GROUPS[:1]).effects, expected.effects)
     few[FEW_STORES - 1 :] = False
-    assert profile(own, DESIGN, GROUPS, few, EVERY_DAY) is None
+    assert group_effects_of(own, DESIGN, GROUPS, few, EVERY_DAY) is None
 
 
 def with_week(own: Parameters, pattern: FloatArray) -> Parameters:
@@ -82,14 +82,14 @@ def with_week(own: Parameters, pattern: FloatArray) -> Parameters:
     return own
 
 
-def test_a_weekly_wave_is_borrowed_as_what_it_says_of_the_days_that_a_store_opens() -> None:
+def test_a_weekly_wave_is_pooled_by_its_effects_on_the_days_that_a_store_opens() -> None:
     week = np.array([0.3, 0.1, 0.0, 0.0, 0.1, 0.2, 0.0])
     known = EVERY_DAY.copy()
     known[:, 6] = False
-    # What a wave says of a Sunday on which nobody opens is arbitrary, and no store's to lend.
+    # What a wave says of a Sunday on which nobody opens is arbitrary, and no store's effect.
     arbitrary = np.tile(week, (40, 1))
     arbitrary[:, 6] = np.random.default_rng(3).normal(0, 5, 40)
-    made = learnt(with_week(parameters(), arbitrary), known=known)
+    made = effects_of(with_week(parameters(), arbitrary), known=known)
     expected = made.of(GROUPS[:1])
     days = np.arange(7)
     says = expected.effects[0, :6] @ WEEKLY.matrix(days[np.argsort(weekdays(days))]).T
@@ -99,6 +99,6 @@ def test_a_weekly_wave_is_borrowed_as_what_it_says_of_the_days_that_a_store_open
 
 def test_a_profile_does_not_depend_on_groups_that_others_belong_to() -> None:
     own = parameters()
-    one = learnt(own).of(np.array(["b", "a", "b"]))
+    one = effects_of(own).of(np.array(["b", "a", "b"]))
     np.testing.assert_array_equal(one.effects[0], one.effects[2])
-    np.testing.assert_array_equal(one.effects[1], learnt(own).of(np.array(["a"])).effects[0])
+    np.testing.assert_array_equal(one.effects[1], effects_of(own).of(np.array(["a"])).effects[0])
