@@ -7,6 +7,7 @@ from graph.engine.telemetry.tracing import Tracing
 from graph.seldon import ENGINE_HTTP_PORT, METRICS_PATH
 from graph.spec.deployment import Predictor
 
+LOOPBACK = "127.0.0.1"
 DEFAULT_CORS_HEADERS = "Accept, Accept-Encoding, Authorization, Content-Length, Content-Type, X-CSRF-Token"
 
 
@@ -20,7 +21,7 @@ class EngineConfig:
     """Name of the SeldonDeployment: a metric label and a CloudEvents attribute."""
     namespace: str
     """Namespace of the SeldonDeployment, the same way."""
-    host: str = "127.0.0.1"
+    host: str = LOOPBACK
     """Address to listen on."""
     port: int = ENGINE_HTTP_PORT
     """Port to listen on; 0 takes a free one."""

@@ -5,7 +5,8 @@ import socket
 from contextlib import ExitStack
 from pathlib import Path
 
-LOOPBACK = "127.0.0.1"
+from graph.engine.config import LOOPBACK
+
 _KERNELS_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 # If the kernel does not say: the ranges of Linux and of IANA, which other systems use.
 _USUAL_RANGE = (32768, 65535)

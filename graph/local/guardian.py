@@ -46,8 +46,8 @@ def _watch(child: subprocess.Popen[bytes], wake: socket.socket, parent: int, gra
     kill_at: float | None = None
     while (code := child.poll()) is None:
         # The pid of a new parent: ours died before we asked for its signal.
-        told_to_stop = signal.SIGTERM in _signals(wake) or os.getppid() != parent
-        if told_to_stop and kill_at is None:
+        must_stop = signal.SIGTERM in _signals(wake) or os.getppid() != parent
+        if must_stop and kill_at is None:
             _signal_group(child.pid, signal.SIGTERM)
             kill_at = time.monotonic() + grace_s
         if kill_at is not None and time.monotonic() >= kill_at:

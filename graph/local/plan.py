@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from graph.engine.config import LOOPBACK
 from graph.errors import UsageError
-from graph.local.free_ports import LOOPBACK, free_ports
+from graph.local.free_ports import free_ports
 from graph.local.process import ProcessSpec, RestartPolicy
 from graph.operator.defaults import Ports, assign_ports, container_env, with_defaults
 from graph.operator.executor_container import executor_env

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import aiohttp
 
+from graph.engine.config import LOOPBACK
 from graph.errors import ComponentError
 from graph.local import guardian
-from graph.local.free_ports import LOOPBACK
 
 _PROBE_PERIOD_S = 0.1
 # The guardian needs a moment after the grace period.

@@ -19,9 +19,9 @@ from typing import Self
 
 from graph.engine import EngineConfig, GraphEngine
 from graph.engine.commandline import engine_config
+from graph.engine.config import LOOPBACK
 from graph.errors import ComponentError
 from graph.local.executor_process import ExecutorProcess
-from graph.local.free_ports import LOOPBACK
 from graph.local.plan import GraphPlan, LocalOptions, plan_graph
 from graph.local.process import SupervisedProcess
 from graph.operator.executor_container import executor_annotations, executor_arguments

@@ -24,7 +24,7 @@ def _quantity(value: int | str) -> int | str:
 Quantity = Annotated[IntOrString, AfterValidator(_quantity)]
 
 
-class Wire(BaseModel):
+class KubernetesModel(BaseModel):
     """A part of a Kubernetes object. Unknown fields, wrong types and missing required fields are refused."""
 
     model_config = ConfigDict(
@@ -59,7 +59,7 @@ class Wire(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
 
 
-class ObjectMeta(Wire):
+class ObjectMeta(KubernetesModel):
     """Name, place and labels of an object. What the API server adds is read, so that a dumped object loads."""
 
     name: str | None = None

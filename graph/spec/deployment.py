@@ -10,12 +10,12 @@ from typing import Any
 from pydantic import Field
 
 from graph.seldon import API_VERSION, KIND
-from graph.spec.base import ObjectMeta, Wire
+from graph.spec.base import KubernetesModel, ObjectMeta
 from graph.spec.pod import Container, EnvVar, PodSpec, ResourceRequirements
 from graph.spec.scaling import HpaSpec, KedaSpec, PdbSpec
 
 
-class Endpoint(Wire):
+class Endpoint(KubernetesModel):
     """Where a node listens. On a cluster the operator fills this in and overwrites what the user wrote."""
 
     service_host: str | None = Field(default=None, alias="service_host")
@@ -25,7 +25,7 @@ class Endpoint(Wire):
     grpc_port: int | None = None
 
 
-class Parameter(Wire):
+class Parameter(KubernetesModel):
     """A constructor parameter of a component; `type` is INT, FLOAT, DOUBLE, STRING or BOOL."""
 
     name: str
@@ -33,14 +33,14 @@ class Parameter(Wire):
     type: str
 
 
-class Logger(Wire):
+class Logger(KubernetesModel):
     """Payload logging of a node: where to (the executor's default when empty), and which of request, response, all."""
 
     url: str | None = None
     mode: str | None = None
 
 
-class PredictiveUnit(Wire):
+class PredictiveUnit(KubernetesModel):
     """One node of the graph."""
 
     name: str
@@ -63,7 +63,7 @@ class PredictiveUnit(Wire):
             yield from child.walk()
 
 
-class ComponentSpec(Wire):
+class ComponentSpec(KubernetesModel):
     """Containers that share a pod: one Deployment on a cluster."""
 
     metadata: ObjectMeta = ObjectMeta()
@@ -79,7 +79,7 @@ class ComponentSpec(Wire):
         return self.spec.containers if self.spec else []
 
 
-class SvcOrchSpec(Wire):
+class SvcOrchSpec(KubernetesModel):
     """Settings of the executor's own container."""
 
     env: list[EnvVar] = Field(default_factory=list)
@@ -87,7 +87,7 @@ class SvcOrchSpec(Wire):
     replicas: int | None = None
 
 
-class Explainer(Wire):
+class Explainer(KubernetesModel):
     """A component that explains predictions, at an address of its own."""
 
     type: str | None = None
@@ -102,13 +102,13 @@ class Explainer(Wire):
     init_parameters: str | None = None
 
 
-class Ssl(Wire):
+class Ssl(KubernetesModel):
     """The secret with the executor's certificate."""
 
     cert_secret_name: str | None = None
 
 
-class Predictor(Wire):
+class Predictor(KubernetesModel):
     """One graph with its pods. Several predictors split the traffic at the ingress."""
 
     name: str
@@ -131,7 +131,7 @@ class Predictor(Wire):
             yield from component.containers
 
 
-class DeploymentSpec(Wire):
+class DeploymentSpec(KubernetesModel):
     """What is asked for: predictors, and settings of all of them."""
 
     name: str | None = None
@@ -145,7 +145,7 @@ class DeploymentSpec(Wire):
     oauth_secret: str | None = Field(default=None, alias="oauth_secret")
 
 
-class SeldonDeployment(Wire):
+class SeldonDeployment(KubernetesModel):
     """An inference graph as Seldon Core 1.x takes it. `status` is what the operator reports; nobody writes it."""
 
     api_version: str = API_VERSION

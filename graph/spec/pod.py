@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from graph.spec import volume_plugins as plugins
-from graph.spec.base import IntOrString, Quantity, Wire
+from graph.spec.base import IntOrString, KubernetesModel, Quantity
 from graph.spec.references import FieldRef, ResourceFieldRef, SecretName
 from graph.spec.scheduling import Affinity, SpreadConstraint, Toleration
 from graph.spec.volumes import (
@@ -20,7 +20,7 @@ from graph.spec.volumes import (
 )
 
 
-class KeyRef(Wire):
+class KeyRef(KubernetesModel):
     """One key of a ConfigMap or a Secret."""
 
     name: str | None = None
@@ -28,7 +28,7 @@ class KeyRef(Wire):
     optional: bool | None = None
 
 
-class EnvVarSource(Wire):
+class EnvVarSource(KubernetesModel):
     """Where an environment variable's value comes from when it is not written down."""
 
     config_map_key_ref: KeyRef | None = None
@@ -37,7 +37,7 @@ class EnvVarSource(Wire):
     resource_field_ref: ResourceFieldRef | None = None
 
 
-class EnvVar(Wire):
+class EnvVar(KubernetesModel):
     """One environment variable: a value, or where it comes from."""
 
     name: str
@@ -45,14 +45,14 @@ class EnvVar(Wire):
     value_from: EnvVarSource | None = None
 
 
-class SourceRef(Wire):
+class SourceRef(KubernetesModel):
     """A whole ConfigMap or Secret."""
 
     name: str | None = None
     optional: bool | None = None
 
 
-class EnvFromSource(Wire):
+class EnvFromSource(KubernetesModel):
     """All keys of a ConfigMap or a Secret as environment variables."""
 
     prefix: str | None = None
@@ -60,7 +60,7 @@ class EnvFromSource(Wire):
     secret_ref: SourceRef | None = None
 
 
-class ContainerPort(Wire):
+class ContainerPort(KubernetesModel):
     """A port that a container listens on. Seldon reads the names `http`, `grpc` and `metrics`."""
 
     name: str | None = None
@@ -70,27 +70,27 @@ class ContainerPort(Wire):
     host_ip: str | None = Field(default=None, alias="hostIP")
 
 
-class ExecAction(Wire):
+class ExecAction(KubernetesModel):
     """A command run in the container."""
 
     command: list[str] = Field(default_factory=list)
 
 
-class HttpHeader(Wire):
+class HttpHeader(KubernetesModel):
     """A header of a probe's request."""
 
     name: str
     value: str
 
 
-class GrpcAction(Wire):
+class GrpcAction(KubernetesModel):
     """A gRPC health check."""
 
     port: int
     service: str | None = None
 
 
-class HttpGetAction(Wire):
+class HttpGetAction(KubernetesModel):
     """An HTTP GET; the port is a number or a container port's name."""
 
     path: str | None = None
@@ -100,14 +100,14 @@ class HttpGetAction(Wire):
     http_headers: list[HttpHeader] = Field(default_factory=list)
 
 
-class TcpSocketAction(Wire):
+class TcpSocketAction(KubernetesModel):
     """A TCP connect; the port is a number or a container port's name."""
 
     port: IntOrString
     host: str | None = None
 
 
-class Probe(Wire):
+class Probe(KubernetesModel):
     """How the kubelet checks that a container is alive, or ready."""
 
     http_get: HttpGetAction | None = None
@@ -122,7 +122,7 @@ class Probe(Wire):
     termination_grace_period_seconds: int | None = None
 
 
-class LifecycleHandler(Wire):
+class LifecycleHandler(KubernetesModel):
     """What runs at a turn of a container's life."""
 
     exec: ExecAction | None = None
@@ -130,35 +130,35 @@ class LifecycleHandler(Wire):
     tcp_socket: TcpSocketAction | None = None
 
 
-class Lifecycle(Wire):
+class Lifecycle(KubernetesModel):
     """Hooks after a container's start and before its end."""
 
     post_start: LifecycleHandler | None = None
     pre_stop: LifecycleHandler | None = None
 
 
-class ResourceRequirements(Wire):
+class ResourceRequirements(KubernetesModel):
     """Requests and limits by resource name; quantities such as `250m`, `1`, `512Mi`."""
 
     requests: dict[str, IntOrString] = Field(default_factory=dict)
     limits: dict[str, IntOrString] = Field(default_factory=dict)
 
 
-class Capabilities(Wire):
+class Capabilities(KubernetesModel):
     """Linux capabilities to add and to drop."""
 
     add: list[str] = Field(default_factory=list)
     drop: list[str] = Field(default_factory=list)
 
 
-class SeccompProfile(Wire):
+class SeccompProfile(KubernetesModel):
     """Which system calls are allowed."""
 
     localhost_profile: str | None = None
     type: str
 
 
-class SeLinuxOptions(Wire):
+class SeLinuxOptions(KubernetesModel):
     """SELinux labels."""
 
     level: str | None = None
@@ -167,7 +167,7 @@ class SeLinuxOptions(Wire):
     user: str | None = None
 
 
-class WindowsOptions(Wire):
+class WindowsOptions(KubernetesModel):
     """Settings of Windows nodes."""
 
     gmsa_credential_spec: str | None = None
@@ -176,7 +176,7 @@ class WindowsOptions(Wire):
     run_as_user_name: str | None = None
 
 
-class ContainerSecurityContext(Wire):
+class ContainerSecurityContext(KubernetesModel):
     """What a container's processes may do."""
 
     run_as_non_root: bool | None = None
@@ -192,7 +192,7 @@ class ContainerSecurityContext(Wire):
     windows_options: WindowsOptions | None = None
 
 
-class VolumeMount(Wire):
+class VolumeMount(KubernetesModel):
     """A volume's place in a container."""
 
     name: str
@@ -203,14 +203,14 @@ class VolumeMount(Wire):
     mount_propagation: str | None = None
 
 
-class VolumeDevice(Wire):
+class VolumeDevice(KubernetesModel):
     """A block device's place in a container."""
 
     device_path: str
     name: str
 
 
-class Container(Wire):
+class Container(KubernetesModel):
     """One container of a pod. In Seldon its name is what binds it to a node of the graph."""
 
     name: str
@@ -243,14 +243,14 @@ class EphemeralContainer(Container):
     target_container_name: str | None = None
 
 
-class Sysctl(Wire):
+class Sysctl(KubernetesModel):
     """A kernel setting."""
 
     name: str
     value: str
 
 
-class PodSecurityContext(Wire):
+class PodSecurityContext(KubernetesModel):
     """What all processes of a pod may do."""
 
     run_as_non_root: bool | None = None
@@ -265,7 +265,7 @@ class PodSecurityContext(Wire):
     windows_options: WindowsOptions | None = None
 
 
-class Volume(Wire):
+class Volume(KubernetesModel):
     """A volume of a pod, of one kind."""
 
     name: str
@@ -300,14 +300,14 @@ class Volume(Wire):
     vsphere_volume: plugins.VsphereDisk | None = None
 
 
-class DnsOption(Wire):
+class DnsOption(KubernetesModel):
     """An option of the resolver."""
 
     name: str | None = None
     value: str | None = None
 
 
-class DnsConfig(Wire):
+class DnsConfig(KubernetesModel):
     """How names are looked up."""
 
     nameservers: list[str] = Field(default_factory=list)
@@ -315,26 +315,26 @@ class DnsConfig(Wire):
     searches: list[str] = Field(default_factory=list)
 
 
-class HostAlias(Wire):
+class HostAlias(KubernetesModel):
     """A line of the pod's hosts file."""
 
     hostnames: list[str] = Field(default_factory=list)
     ip: str | None = None
 
 
-class PodOs(Wire):
+class PodOs(KubernetesModel):
     """The operating system that a pod needs."""
 
     name: str
 
 
-class ReadinessGate(Wire):
+class ReadinessGate(KubernetesModel):
     """A condition that has to hold before the pod counts as ready."""
 
     condition_type: str
 
 
-class PodSpec(Wire):
+class PodSpec(KubernetesModel):
     """The pod of one componentSpec."""
 
     containers: list[Container]

@@ -2,17 +2,17 @@
 
 from pydantic import Field
 
-from graph.spec.base import Quantity, Wire
+from graph.spec.base import KubernetesModel, Quantity
 
 
-class FieldRef(Wire):
+class FieldRef(KubernetesModel):
     """A field of the pod itself."""
 
     api_version: str | None = None
     field_path: str
 
 
-class ResourceFieldRef(Wire):
+class ResourceFieldRef(KubernetesModel):
     """A container's request or limit."""
 
     container_name: str | None = None
@@ -20,7 +20,7 @@ class ResourceFieldRef(Wire):
     resource: str
 
 
-class Requirement(Wire):
+class Requirement(KubernetesModel):
     """One condition on labels; `operator` is In, NotIn, Exists, DoesNotExist, for nodes also Gt and Lt."""
 
     key: str
@@ -28,14 +28,14 @@ class Requirement(Wire):
     values: list[str] = Field(default_factory=list)
 
 
-class LabelSelector(Wire):
+class LabelSelector(KubernetesModel):
     """Objects by their labels: all conditions hold."""
 
     match_expressions: list[Requirement] = Field(default_factory=list)
     match_labels: dict[str, str] = Field(default_factory=dict)
 
 
-class ObjectRef(Wire):
+class ObjectRef(KubernetesModel):
     """An object by its kind and name."""
 
     api_version: str | None = None
@@ -43,7 +43,7 @@ class ObjectRef(Wire):
     name: str
 
 
-class SecretName(Wire):
+class SecretName(KubernetesModel):
     """A Secret by its name."""
 
     name: str | None = None

@@ -4,18 +4,18 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from graph.spec.base import IntOrString, Quantity, Wire
+from graph.spec.base import IntOrString, KubernetesModel, Quantity
 from graph.spec.references import LabelSelector, ObjectRef
 
 
-class MetricName(Wire):
+class MetricName(KubernetesModel):
     """A metric by its name and labels."""
 
     name: str
     selector: LabelSelector | None = None
 
 
-class MetricTarget(Wire):
+class MetricTarget(KubernetesModel):
     """What a metric shall be; `type` is Utilization, Value or AverageValue."""
 
     type: str
@@ -24,14 +24,14 @@ class MetricTarget(Wire):
     value: Quantity | None = None
 
 
-class ResourceMetric(Wire):
+class ResourceMetric(KubernetesModel):
     """Use of a resource by whole pods."""
 
     name: str
     target: MetricTarget
 
 
-class ContainerMetric(Wire):
+class ContainerMetric(KubernetesModel):
     """Use of a resource by one container of each pod."""
 
     container: str
@@ -39,14 +39,14 @@ class ContainerMetric(Wire):
     target: MetricTarget
 
 
-class NamedMetric(Wire):
+class NamedMetric(KubernetesModel):
     """A metric of the pods, or from outside the cluster."""
 
     metric: MetricName
     target: MetricTarget
 
 
-class ObjectMetric(Wire):
+class ObjectMetric(KubernetesModel):
     """A metric of another object."""
 
     described_object: ObjectRef
@@ -54,7 +54,7 @@ class ObjectMetric(Wire):
     target: MetricTarget
 
 
-class Metric(Wire):
+class Metric(KubernetesModel):
     """A metric by which pods are scaled, in the form of autoscaling/v2; `type` says which member counts."""
 
     type: str
@@ -65,7 +65,7 @@ class Metric(Wire):
     external: NamedMetric | None = None
 
 
-class OldResourceMetric(Wire):
+class OldResourceMetric(KubernetesModel):
     """Use of a resource by whole pods."""
 
     name: str
@@ -87,7 +87,7 @@ class OldContainerMetric(OldResourceMetric):
     container: str
 
 
-class OldExternalMetric(Wire):
+class OldExternalMetric(KubernetesModel):
     """A metric from outside the cluster."""
 
     metric_name: str
@@ -96,7 +96,7 @@ class OldExternalMetric(Wire):
     target_value: Quantity | None = None
 
 
-class OldPodsMetric(Wire):
+class OldPodsMetric(KubernetesModel):
     """A metric of the pods."""
 
     metric_name: str
@@ -104,7 +104,7 @@ class OldPodsMetric(Wire):
     target_average_value: Quantity
 
 
-class OldObjectMetric(Wire):
+class OldObjectMetric(KubernetesModel):
     """A metric of another object."""
 
     average_value: Quantity | None = None
@@ -114,7 +114,7 @@ class OldObjectMetric(Wire):
     target_value: Quantity
 
 
-class OldMetric(Wire):
+class OldMetric(KubernetesModel):
     """A metric by which pods are scaled, in the form of autoscaling/v2beta1."""
 
     container_resource: OldContainerMetric | None = None
@@ -125,7 +125,7 @@ class OldMetric(Wire):
     type: str
 
 
-class HpaSpec(Wire):
+class HpaSpec(KubernetesModel):
     """Scaling of a componentSpec's Deployment. `metricsv2` is the autoscaling/v2 form, `metrics` the v2beta1 one."""
 
     min_replicas: int | None = None
@@ -141,14 +141,14 @@ class HpaSpec(Wire):
                 yield metric.resource.name, metric.resource.target
 
 
-class PdbSpec(Wire):
+class PdbSpec(KubernetesModel):
     """How many pods an eviction must leave, or may take."""
 
     min_available: IntOrString | None = None
     max_unavailable: IntOrString | None = None
 
 
-class ScalingPolicy(Wire):
+class ScalingPolicy(KubernetesModel):
     """How fast pods may be added or taken away."""
 
     period_seconds: int
@@ -156,7 +156,7 @@ class ScalingPolicy(Wire):
     value: int
 
 
-class ScalingRules(Wire):
+class ScalingRules(KubernetesModel):
     """Policies of one direction, and which of them counts."""
 
     policies: list[ScalingPolicy] = Field(default_factory=list)
@@ -164,41 +164,41 @@ class ScalingRules(Wire):
     stabilization_window_seconds: int | None = None
 
 
-class ScalingBehavior(Wire):
+class ScalingBehavior(KubernetesModel):
     """How fast scaling goes in both directions."""
 
     scale_down: ScalingRules | None = None
     scale_up: ScalingRules | None = None
 
 
-class KedaHpa(Wire):
+class KedaHpa(KubernetesModel):
     """Settings of the scaler that KEDA makes."""
 
     behavior: ScalingBehavior | None = None
 
 
-class KedaAdvanced(Wire):
+class KedaAdvanced(KubernetesModel):
     """Rarely needed settings of KEDA."""
 
     horizontal_pod_autoscaler_config: KedaHpa | None = None
     restore_to_original_replica_count: bool | None = None
 
 
-class KedaFallback(Wire):
+class KedaFallback(KubernetesModel):
     """How many pods there are while a trigger cannot be asked."""
 
     failure_threshold: int
     replicas: int
 
 
-class AuthenticationRef(Wire):
+class AuthenticationRef(KubernetesModel):
     """Where a trigger's credentials are."""
 
     kind: str | None = None
     name: str
 
 
-class KedaTrigger(Wire):
+class KedaTrigger(KubernetesModel):
     """What KEDA scales by."""
 
     authentication_ref: AuthenticationRef | None = None
@@ -208,7 +208,7 @@ class KedaTrigger(Wire):
     type: str
 
 
-class KedaSpec(Wire):
+class KedaSpec(KubernetesModel):
     """Scaling of a componentSpec's Deployment by KEDA."""
 
     advanced: KedaAdvanced | None = None

@@ -2,31 +2,31 @@
 
 from pydantic import Field
 
-from graph.spec.base import Wire
+from graph.spec.base import KubernetesModel
 from graph.spec.references import LabelSelector, Requirement
 
 
-class NodeSelectorTerm(Wire):
+class NodeSelectorTerm(KubernetesModel):
     """Nodes by their labels and fields."""
 
     match_expressions: list[Requirement] = Field(default_factory=list)
     match_fields: list[Requirement] = Field(default_factory=list)
 
 
-class NodeSelector(Wire):
+class NodeSelector(KubernetesModel):
     """Nodes that one of the terms selects."""
 
     node_selector_terms: list[NodeSelectorTerm]
 
 
-class PreferredNodes(Wire):
+class PreferredNodes(KubernetesModel):
     """Nodes that are preferred, by weight."""
 
     preference: NodeSelectorTerm
     weight: int
 
 
-class NodeAffinity(Wire):
+class NodeAffinity(KubernetesModel):
     """Nodes that a pod needs or prefers."""
 
     preferred: list[PreferredNodes] = Field(
@@ -35,7 +35,7 @@ class NodeAffinity(Wire):
     required: NodeSelector | None = Field(default=None, alias="requiredDuringSchedulingIgnoredDuringExecution")
 
 
-class PodAffinityTerm(Wire):
+class PodAffinityTerm(KubernetesModel):
     """Pods, and the label of nodes within which they are near."""
 
     label_selector: LabelSelector | None = None
@@ -44,14 +44,14 @@ class PodAffinityTerm(Wire):
     topology_key: str
 
 
-class PreferredPods(Wire):
+class PreferredPods(KubernetesModel):
     """Pods whose nearness is preferred, by weight."""
 
     pod_affinity_term: PodAffinityTerm
     weight: int
 
 
-class PodAffinity(Wire):
+class PodAffinity(KubernetesModel):
     """Pods that a pod needs or prefers to be near, or far from."""
 
     preferred: list[PreferredPods] = Field(
@@ -62,7 +62,7 @@ class PodAffinity(Wire):
     )
 
 
-class Affinity(Wire):
+class Affinity(KubernetesModel):
     """All that draws a pod to nodes and to other pods, or away from them."""
 
     node_affinity: NodeAffinity | None = None
@@ -70,7 +70,7 @@ class Affinity(Wire):
     pod_anti_affinity: PodAffinity | None = None
 
 
-class Toleration(Wire):
+class Toleration(KubernetesModel):
     """A taint of nodes that does not keep a pod away."""
 
     effect: str | None = None
@@ -80,7 +80,7 @@ class Toleration(Wire):
     value: str | None = None
 
 
-class SpreadConstraint(Wire):
+class SpreadConstraint(KubernetesModel):
     """How evenly pods are spread over groups of nodes."""
 
     label_selector: LabelSelector | None = None

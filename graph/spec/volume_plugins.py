@@ -5,11 +5,11 @@ Newer versions of Kubernetes have removed some of them. The CRD takes all, and s
 
 from pydantic import Field
 
-from graph.spec.base import Wire
+from graph.spec.base import KubernetesModel
 from graph.spec.references import SecretName
 
 
-class AwsDisk(Wire):
+class AwsDisk(KubernetesModel):
     """A disk of Amazon's Elastic Block Store."""
 
     fs_type: str | None = None
@@ -18,7 +18,7 @@ class AwsDisk(Wire):
     volume_id: str = Field(alias="volumeID")
 
 
-class AzureDisk(Wire):
+class AzureDisk(KubernetesModel):
     """A data disk of Azure."""
 
     caching_mode: str | None = None
@@ -29,7 +29,7 @@ class AzureDisk(Wire):
     read_only: bool | None = None
 
 
-class AzureFile(Wire):
+class AzureFile(KubernetesModel):
     """A share of Azure's file service."""
 
     read_only: bool | None = None
@@ -37,7 +37,7 @@ class AzureFile(Wire):
     share_name: str
 
 
-class CephFs(Wire):
+class CephFs(KubernetesModel):
     """A folder of a Ceph file system."""
 
     monitors: list[str]
@@ -48,7 +48,7 @@ class CephFs(Wire):
     user: str | None = None
 
 
-class CinderDisk(Wire):
+class CinderDisk(KubernetesModel):
     """A disk of OpenStack's Cinder."""
 
     fs_type: str | None = None
@@ -57,7 +57,7 @@ class CinderDisk(Wire):
     volume_id: str = Field(alias="volumeID")
 
 
-class FibreChannel(Wire):
+class FibreChannel(KubernetesModel):
     """A disk of a Fibre Channel network."""
 
     fs_type: str | None = None
@@ -67,7 +67,7 @@ class FibreChannel(Wire):
     wwids: list[str] = Field(default_factory=list)
 
 
-class FlexVolume(Wire):
+class FlexVolume(KubernetesModel):
     """A volume of a driver that is a program on the node."""
 
     driver: str
@@ -77,14 +77,14 @@ class FlexVolume(Wire):
     secret_ref: SecretName | None = None
 
 
-class Flocker(Wire):
+class Flocker(KubernetesModel):
     """A dataset of Flocker."""
 
     dataset_name: str | None = None
     dataset_uuid: str | None = Field(default=None, alias="datasetUUID")
 
 
-class GcePersistentDisk(Wire):
+class GcePersistentDisk(KubernetesModel):
     """A disk of Google's Compute Engine."""
 
     fs_type: str | None = None
@@ -93,7 +93,7 @@ class GcePersistentDisk(Wire):
     read_only: bool | None = None
 
 
-class GitRepo(Wire):
+class GitRepo(KubernetesModel):
     """A clone of a Git repository."""
 
     directory: str | None = None
@@ -101,7 +101,7 @@ class GitRepo(Wire):
     revision: str | None = None
 
 
-class Glusterfs(Wire):
+class Glusterfs(KubernetesModel):
     """A volume of GlusterFS."""
 
     endpoints: str
@@ -109,7 +109,7 @@ class Glusterfs(Wire):
     read_only: bool | None = None
 
 
-class IscsiDisk(Wire):
+class IscsiDisk(KubernetesModel):
     """A disk of an iSCSI target."""
 
     chap_auth_discovery: bool | None = None
@@ -125,14 +125,14 @@ class IscsiDisk(Wire):
     target_portal: str
 
 
-class PhotonDisk(Wire):
+class PhotonDisk(KubernetesModel):
     """A disk of VMware's Photon."""
 
     fs_type: str | None = None
     pd_id: str = Field(alias="pdID")
 
 
-class PortworxVolume(Wire):
+class PortworxVolume(KubernetesModel):
     """A volume of Portworx."""
 
     fs_type: str | None = None
@@ -140,7 +140,7 @@ class PortworxVolume(Wire):
     volume_id: str = Field(alias="volumeID")
 
 
-class Quobyte(Wire):
+class Quobyte(KubernetesModel):
     """A volume of Quobyte."""
 
     group: str | None = None
@@ -151,7 +151,7 @@ class Quobyte(Wire):
     volume: str
 
 
-class RbdImage(Wire):
+class RbdImage(KubernetesModel):
     """An image of a Ceph block device."""
 
     fs_type: str | None = None
@@ -164,7 +164,7 @@ class RbdImage(Wire):
     user: str | None = None
 
 
-class ScaleIo(Wire):
+class ScaleIo(KubernetesModel):
     """A volume of ScaleIO."""
 
     fs_type: str | None = None
@@ -179,7 +179,7 @@ class ScaleIo(Wire):
     volume_name: str | None = None
 
 
-class StorageOs(Wire):
+class StorageOs(KubernetesModel):
     """A volume of StorageOS."""
 
     fs_type: str | None = None
@@ -189,7 +189,7 @@ class StorageOs(Wire):
     volume_namespace: str | None = None
 
 
-class VsphereDisk(Wire):
+class VsphereDisk(KubernetesModel):
     """A disk of VMware's vSphere."""
 
     fs_type: str | None = None

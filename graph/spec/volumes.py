@@ -2,18 +2,18 @@
 
 from pydantic import Field
 
-from graph.spec.base import ObjectMeta, Quantity, Wire
+from graph.spec.base import KubernetesModel, ObjectMeta, Quantity
 from graph.spec.references import FieldRef, LabelSelector, ResourceFieldRef, SecretName
 
 
-class EmptyDir(Wire):
+class EmptyDir(KubernetesModel):
     """A folder that lives as long as its pod."""
 
     medium: str | None = None
     size_limit: Quantity | None = None
 
 
-class KeyToPath(Wire):
+class KeyToPath(KubernetesModel):
     """One key of a ConfigMap or Secret as a file."""
 
     key: str
@@ -21,7 +21,7 @@ class KeyToPath(Wire):
     path: str
 
 
-class ConfigMapVolume(Wire):
+class ConfigMapVolume(KubernetesModel):
     """The keys of a ConfigMap as files."""
 
     default_mode: int | None = None
@@ -30,7 +30,7 @@ class ConfigMapVolume(Wire):
     optional: bool | None = None
 
 
-class SecretVolume(Wire):
+class SecretVolume(KubernetesModel):
     """The keys of a Secret as files."""
 
     default_mode: int | None = None
@@ -39,14 +39,14 @@ class SecretVolume(Wire):
     secret_name: str | None = None
 
 
-class ClaimVolume(Wire):
+class ClaimVolume(KubernetesModel):
     """A claimed volume."""
 
     claim_name: str
     read_only: bool | None = None
 
 
-class DownwardFile(Wire):
+class DownwardFile(KubernetesModel):
     """A field of the pod as a file."""
 
     field_ref: FieldRef | None = None
@@ -55,14 +55,14 @@ class DownwardFile(Wire):
     resource_field_ref: ResourceFieldRef | None = None
 
 
-class DownwardVolume(Wire):
+class DownwardVolume(KubernetesModel):
     """Fields of the pod as files."""
 
     default_mode: int | None = None
     items: list[DownwardFile] = Field(default_factory=list)
 
 
-class ProjectedKeys(Wire):
+class ProjectedKeys(KubernetesModel):
     """Keys of a ConfigMap or Secret within a projected volume."""
 
     items: list[KeyToPath] = Field(default_factory=list)
@@ -70,13 +70,13 @@ class ProjectedKeys(Wire):
     optional: bool | None = None
 
 
-class ProjectedFields(Wire):
+class ProjectedFields(KubernetesModel):
     """Fields of the pod within a projected volume."""
 
     items: list[DownwardFile] = Field(default_factory=list)
 
 
-class ServiceAccountToken(Wire):
+class ServiceAccountToken(KubernetesModel):
     """A token of the pod's service account as a file."""
 
     audience: str | None = None
@@ -84,7 +84,7 @@ class ServiceAccountToken(Wire):
     path: str
 
 
-class ProjectedSource(Wire):
+class ProjectedSource(KubernetesModel):
     """One source of a projected volume."""
 
     config_map: ProjectedKeys | None = None
@@ -93,14 +93,14 @@ class ProjectedSource(Wire):
     service_account_token: ServiceAccountToken | None = None
 
 
-class ProjectedVolume(Wire):
+class ProjectedVolume(KubernetesModel):
     """Several sources in one folder."""
 
     default_mode: int | None = None
     sources: list[ProjectedSource] = Field(default_factory=list)
 
 
-class DataSource(Wire):
+class DataSource(KubernetesModel):
     """What a claimed volume begins with."""
 
     api_group: str | None = None
@@ -108,14 +108,14 @@ class DataSource(Wire):
     name: str
 
 
-class ClaimResources(Wire):
+class ClaimResources(KubernetesModel):
     """How much a claim asks for."""
 
     limits: dict[str, Quantity] = Field(default_factory=dict)
     requests: dict[str, Quantity] = Field(default_factory=dict)
 
 
-class ClaimSpec(Wire):
+class ClaimSpec(KubernetesModel):
     """What volume is claimed."""
 
     access_modes: list[str] = Field(default_factory=list)
@@ -128,20 +128,20 @@ class ClaimSpec(Wire):
     volume_name: str | None = None
 
 
-class ClaimTemplate(Wire):
+class ClaimTemplate(KubernetesModel):
     """A claim made for each pod."""
 
     metadata: ObjectMeta = ObjectMeta()
     spec: ClaimSpec
 
 
-class EphemeralVolume(Wire):
+class EphemeralVolume(KubernetesModel):
     """A claimed volume that lives as long as its pod."""
 
     volume_claim_template: ClaimTemplate | None = None
 
 
-class CsiVolume(Wire):
+class CsiVolume(KubernetesModel):
     """A volume of a storage driver."""
 
     driver: str
@@ -151,7 +151,7 @@ class CsiVolume(Wire):
     volume_attributes: dict[str, str] = Field(default_factory=dict)
 
 
-class NfsVolume(Wire):
+class NfsVolume(KubernetesModel):
     """A folder of an NFS server."""
 
     path: str
@@ -159,7 +159,7 @@ class NfsVolume(Wire):
     server: str
 
 
-class HostPathVolume(Wire):
+class HostPathVolume(KubernetesModel):
     """A folder of the node."""
 
     path: str

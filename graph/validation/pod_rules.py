@@ -66,7 +66,10 @@ def _volume_names(component: ComponentSpec, path: str) -> Iterator[Problem]:
 
 
 def _debug_containers(component: ComponentSpec, path: str) -> Iterator[Problem]:
-    """Ephemeral containers, which the CRD takes and Kubernetes refuses in the template of a Deployment."""
+    """Ephemeral containers: the CRD takes them, but Kubernetes refuses them in the template of a Deployment.
+
+    Source: ValidatePodTemplateSpec in pkg/apis/core/validation of Kubernetes.
+    """
     containers = component.spec.ephemeral_containers if component.spec else ()
     if containers:
         todo = "remove them: no pod is made of such a template; add one to a running pod with kubectl debug"

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from graph.local.free_ports import LOOPBACK, free_ports
+from graph.engine.config import LOOPBACK
+from graph.local.free_ports import free_ports
 from graph.local.plan import INHERITED, INHERITED_PREFIX, LocalOptions
 from graph.local.process import ProcessSpec
 from model_wrapper.settings import Settings

@@ -12,8 +12,8 @@ from pathlib import Path
 import requests
 
 from graph import GraphOptions, SeldonDeployment, render, validate
+from graph.engine.config import LOOPBACK
 from graph.errors import UsageError
-from graph.local.free_ports import LOOPBACK
 from graph.local.plan import LocalOptions
 from graph.local.runner import LocalGraph, serve
 from graph.local.scrape import scrape_config

@@ -15,7 +15,7 @@ import yaml
 from hypothesis import given
 from support.broken_documents import PLUGIN_VOLUMES, broken, rich_document
 
-from graph.spec.base import Wire
+from graph.spec.base import KubernetesModel
 from graph.spec.deployment import SeldonDeployment
 from graph.validation.validate import problems
 
@@ -47,7 +47,7 @@ def looser(schema: dict[str, Any], kind: Any, path: str, depth: int = 0) -> Iter
     if origin in {typing.Union, types.UnionType}:
         given = {each for each in arguments if each is not type(None)}
         yield from looser_number(schema, path) if given == NUMBER_OR_TEXT else looser(schema, given.pop(), path, depth)
-    elif isinstance(kind, type) and issubclass(kind, Wire):
+    elif isinstance(kind, type) and issubclass(kind, KubernetesModel):
         yield from looser_object(schema, kind, path, depth)
     elif origin is list:
         yield from looser(schema["items"], arguments[0], f"{path}[]", depth + 1)
@@ -64,7 +64,7 @@ def looser_number(schema: dict[str, Any], path: str) -> Iterator[str]:
         yield f"{path}: a quantity, ours any text"
 
 
-def looser_object(schema: dict[str, Any], kind: type[Wire], path: str, depth: int) -> Iterator[str]:
+def looser_object(schema: dict[str, Any], kind: type[KubernetesModel], path: str, depth: int) -> Iterator[str]:
     fields = {field.alias or name: field for name, field in kind.model_fields.items()}
     yield from (f"{path}.{name}: unknown to the CRD" for name in fields.keys() - schema["properties"].keys())
     for name in fields.keys() & set(schema.get("required", ())):
@@ -87,7 +87,7 @@ def left_out(schema: dict[str, Any], kind: Any, path: str, depth: int = 0) -> It
         return
     for each in typing.get_args(kind):
         yield from left_out(schema.get("items", schema), each, path, depth)
-    if isinstance(kind, type) and issubclass(kind, Wire) and "properties" in schema:
+    if isinstance(kind, type) and issubclass(kind, KubernetesModel) and "properties" in schema:
         fields = {field.alias or name: field for name, field in kind.model_fields.items()}
         yield from (f"{path}.{name}" for name in schema["properties"].keys() - fields.keys())
         for name in fields.keys() & schema["properties"].keys():
