@@ -11,13 +11,13 @@ import pandas as pd
 import requests
 
 from fleet import Fleet, StorecastError
-from fleet.names import CHAMPION
-from model_wrapper.answering.encode import entries_of
-from model_wrapper.answering.forecast import solve
-from model_wrapper.answering.plan import read_and_plan
+from model_wrapper.answering.encode import encode
+from model_wrapper.answering.forecast import forecast_lines
+from model_wrapper.answering.plan import plan
 from model_wrapper.contract.answers import ROW_NAMES
 from model_wrapper.contract.days import plus_days
 from model_wrapper.contract.problems import shortened
+from model_wrapper.contract.reading import read_request
 from model_wrapper.contract.requests import DEFAULT_DAYS
 from model_wrapper.fleets.served import ServedFleet
 from model_wrapper.fleets.store_models import NO_STORE_MODELS, StoreModels
@@ -70,8 +70,9 @@ def ask_registry(question: Question, uri: str, home: Path, settings: Settings) -
     own = _own_models(opened, uri, home, settings)
     served = ServedFleet(opened, version, settings.max_days_ahead, own=own)
     begin = question.begin or plus_days(served.trained_through, 1)
-    _, lines = read_and_plan(body_of(replace(question, begin=begin)), served, settings.limits, begin)
-    return answer_of({"jsonData": entries_of(solve(lines, served), CHAMPION)}), opened
+    reading = read_request(body_of(replace(question, begin=begin)), settings.limits)
+    planned = plan(reading, served, settings.limits, begin)
+    return answer_of(encode(forecast_lines(planned, served), served).payload), opened
 
 
 def _own_models(opened: Fleet, uri: str, home: Path, settings: Settings) -> StoreModels:

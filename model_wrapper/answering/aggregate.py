@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fleet.names import CHALLENGER
-from model_wrapper.answering.messages import ERRORS_TAG, MARKS, readable
+from model_wrapper.answering.encode import ERRORS_TAG
+from model_wrapper.answering.messages import PART_TAG, readable
 from model_wrapper.contract.answers import ERROR_PREFIX, NOT_ANSWERED, ROW_NAMES
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def merge(messages: Sequence[dict[str, Any]], helper: Helper | None = None) -> M
     Args: messages: all to the same request. A child without marks answered everything: it wins whole.
     """
     by_rows = "data" in messages[0]
-    unmarked = [message for message in messages if MARKS not in _tags(message)]
+    unmarked = [message for message in messages if PART_TAG not in _tags(message)]
     if unmarked:
         return Merged(_stripped(unmarked[0]), None)
     parts = sorted((part_of(message, by_rows=by_rows) for message in messages), key=lambda part: part.child or 0)
@@ -122,7 +123,7 @@ def merge(messages: Sequence[dict[str, Any]], helper: Helper | None = None) -> M
 def part_of(message: dict[str, Any], *, by_rows: bool) -> Part:
     """Take one marked message apart."""
     tags = dict(_tags(message))
-    marks = tags.pop(MARKS)
+    marks = tags.pop(PART_TAG)
     errors = {int(error["line"]): error for error in tags.pop(ERRORS_TAG, ())}
     lines: list[Any] = message.get("jsonData") or []
     if by_rows:

@@ -8,14 +8,23 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from fleet.names import CHALLENGER, CHAMPION
-from model_wrapper.answering.forecast import solve
-from model_wrapper.answering.messages import Behind, answer_message, left_message, payload_of, readable, with_meta
-from model_wrapper.answering.plan import read_and_plan
+from model_wrapper.answering.encode import encode
+from model_wrapper.answering.forecast import forecast_lines
+from model_wrapper.answering.messages import (
+    ChildContext,
+    answer_message,
+    left_message,
+    payload_of,
+    readable,
+    with_meta,
+)
+from model_wrapper.answering.plan import plan
 from model_wrapper.components.base import Component, today_utc
 from model_wrapper.components.live_error import begin_at_zero, child_that_answered
 from model_wrapper.components.request_metrics import count_answer
 from model_wrapper.contract.answers import SOURCE_FALLBACK, SOURCE_FLEET, SOURCE_STORE, SOURCES
 from model_wrapper.contract.errors import BadRequestError
+from model_wrapper.contract.reading import read_request
 from model_wrapper.errors import FleetUnavailableError, WrapperError
 from model_wrapper.http.request_filter import FEEDBACK_PATHS, PREDICT_PATHS
 from model_wrapper.metrics.counters import LEFT
@@ -26,8 +35,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from model_wrapper.answering.forecast import Solved
-    from model_wrapper.answering.plan import Line
+    from model_wrapper.answering.forecast import Forecasts
+    from model_wrapper.answering.plan import Plan, PlannedForecast
     from model_wrapper.contract.feedback import Feedback, JudgedDay
     from model_wrapper.fleets.served import ServedFleet
     from model_wrapper.settings import Settings
@@ -91,22 +100,24 @@ class StoreForecaster(Component):
     def _answer(self, message: object) -> dict[str, Any]:
         served = self.served  # once: another version may be put in its place meanwhile
         settings = self.settings
-        request, lines = read_and_plan(message, served, settings.limits, self.today())
+        planned = plan(read_request(message, settings.limits), served, settings.limits, self.today())
         owns = partial(self._owns, served, settings.layout) if settings.behind_router else None
         began = time.perf_counter()
-        solved = self._solved(lines, served, owns)
-        count_answer(self.counters, solved, time.perf_counter() - began)
-        behind = Behind(self.child, payload_of(message)) if settings.behind_router else None
-        return answer_message(request, solved, served, self.alias, behind)
+        forecasts = self._forecast(planned, served, owns)
+        count_answer(self.counters, forecasts, time.perf_counter() - began)
+        context = ChildContext(self.child, payload_of(message)) if settings.behind_router else None
+        return answer_message(encode(forecasts, served, self.alias), served, self.alias, context)
 
     def _answered(self, day: JudgedDay, feedback: Feedback) -> bool:
         settings = self.settings
         return not settings.behind_router or child_that_answered(day, feedback, settings.layout) == self.child
 
-    def _solved(self, lines: list[Line], served: ServedFleet, owns: Callable[[Line], bool] | None) -> Solved:
-        return solve(lines, served, owns, self.sources)
+    def _forecast(
+        self, planned: Plan, served: ServedFleet, owns: Callable[[PlannedForecast], bool] | None
+    ) -> Forecasts:
+        return forecast_lines(planned, served, owns, self.sources)
 
-    def _owns(self, served: ServedFleet, layout: Layout, line: Line) -> bool:
+    def _owns(self, served: ServedFleet, layout: Layout, line: PlannedForecast) -> bool:
         return served.owner_of(line.store_id, layout, hinted=line.hinted) == self.child
 
 
@@ -149,9 +160,11 @@ class ChallengerForecaster(StoreForecaster):
         except Exception as error:
             self.counters.add(LEFT)
             _logger.exception("wrapper.request_failed", extra={"facts": {"error": type(error).__name__}})
-        return left_message(Behind(self.child, payload_of(message)))
+        return left_message(ChildContext(self.child, payload_of(message)))
 
-    def _solved(self, lines: list[Line], served: ServedFleet, owns: Callable[[Line], bool] | None) -> Solved:
-        solved = super()._solved(lines, served, owns)
-        solved.faults.clear()
-        return solved
+    def _forecast(
+        self, planned: Plan, served: ServedFleet, owns: Callable[[PlannedForecast], bool] | None
+    ) -> Forecasts:
+        forecasts = super()._forecast(planned, served, owns)
+        forecasts.faults.clear()
+        return forecasts

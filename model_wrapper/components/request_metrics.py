@@ -36,7 +36,7 @@ from model_wrapper.metrics.counters import (
 if TYPE_CHECKING:
     from datetime import date
 
-    from model_wrapper.answering.forecast import Solved
+    from model_wrapper.answering.forecast import Forecasts
     from model_wrapper.fleets.served import ServedFleet
     from model_wrapper.metrics.counters import Counters
 
@@ -84,18 +84,19 @@ def fleet_gauges(served: ServedFleet | None, today: date) -> list[dict[str, Any]
     ]
 
 
-def count_items(counters: Counters, solved: Solved) -> None:
+def count_items(counters: Counters, forecasts: Forecasts) -> None:
     """Count the items of one answer by source, and the models that gave no usable number."""
-    for key, counts in ((ITEMS, solved.sources()), (UNUSABLE, solved.unusable)):
+    for key, counts in ((ITEMS, forecasts.sources()), (UNUSABLE, forecasts.unusable)):
         for source, count in counts.items():
             counters.add(key, count, source=source)
 
 
-def count_answer(counters: Counters, solved: Solved, seconds: float) -> None:
+def count_answer(counters: Counters, forecasts: Forecasts, seconds: float) -> None:
     """Count the items of one answer by source, those that were clipped or assumed, and the time it took to forecast."""
-    count_items(counters, solved)
-    answered = [place for piece in solved.pieces for place in piece.at]
-    counters.add(CLIPPED, sum(solved.lines[place].asked.clipped_from is not None for place in answered))
-    counters.add(ASSUMED, sum(int(piece.forecast.assumed.any(axis=1).sum()) for piece in solved.pieces))
+    count_items(counters, forecasts)
+    lines = forecasts.plan.lines
+    answered = [place for piece in forecasts.pieces for place in piece.at]
+    counters.add(CLIPPED, sum(lines[place].item.clipped_from is not None for place in answered))
+    counters.add(ASSUMED, sum(int(piece.forecast.assumed.any(axis=1).sum()) for piece in forecasts.pieces))
     counters.add(FORECASTS)
     counters.add(FORECAST_SECONDS, seconds)

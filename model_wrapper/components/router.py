@@ -6,14 +6,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from model_wrapper.answering.aggregate import EVERY_CHILD, Helper, OwnAnswer, merge
-from model_wrapper.answering.forecast import solve
-from model_wrapper.answering.messages import MARKS, Behind, answer_message, echoed, with_meta
+from model_wrapper.answering.encode import encode
+from model_wrapper.answering.forecast import forecast_lines
+from model_wrapper.answering.messages import PART_TAG, ChildContext, answer_message, echoed, with_meta
 from model_wrapper.answering.plan import plan
 from model_wrapper.components.base import Component
 from model_wrapper.components.request_metrics import count_items
 from model_wrapper.contract.errors import BadRequestError
 from model_wrapper.contract.feedback import ROUTER
-from model_wrapper.contract.reading import parse_request
+from model_wrapper.contract.reading import read_request
 from model_wrapper.http.request_filter import FEEDBACK_PATHS, ROUTE_PATHS, route_message
 from model_wrapper.metrics.counters import LOST, MENDED, MISMATCHES, ROUTED
 from model_wrapper.sharding import FIRST_CHILD
@@ -58,12 +59,11 @@ class StoreRouter(Component):
         else:
             layout = settings.layout
             try:
-                request = parse_request(message, settings.limits)
-                lines = plan(request, served, settings.limits, self.today())
+                planned = plan(read_request(message, settings.limits), served, settings.limits, self.today())
             except BadRequestError:
                 child = FIRST_CHILD
             else:
-                owners = {served.owner_of(line.store_id, layout, hinted=line.hinted) for line in lines}
+                owners = {served.owner_of(line.store_id, layout, hinted=line.hinted) for line in planned.lines}
                 child = owners.pop() if len(owners) == 1 else EVERY_CHILD
         self.counters.add(ROUTED, child="all" if child == EVERY_CHILD else str(child))
         return int(child)
@@ -104,18 +104,18 @@ class StoreRouter(Component):
         self, served: ServedFleet, asked: dict[str, Any], wanted: Callable[[Key], bool]
     ) -> OwnAnswer | None:
         try:
-            request = parse_request(asked, self.settings.limits)
-            lines = plan(request, served, self.settings.limits, self.today())
+            planned = plan(read_request(asked, self.settings.limits), served, self.settings.limits, self.today())
         except BadRequestError:
             return None  # another version's children took it
-        solved = solve(lines, served, lambda line: wanted(line.key))
-        count_items(self.counters, solved)
-        message = answer_message(request, solved, served, behind=Behind(EVERY_CHILD, asked))
-        return OwnAnswer([line.key for line in lines], message)
+        forecasts = forecast_lines(planned, served, lambda line: wanted(line.key))
+        count_items(self.counters, forecasts)
+        context = ChildContext(EVERY_CHILD, asked)
+        message = answer_message(encode(forecasts, served), served, context=context)
+        return OwnAnswer([line.key for line in planned.lines], message)
 
     def aggregate(self, features_list: list[Any], feature_names_list: Any = None) -> list[Any]:  # noqa: ANN401, ARG002
         """Merge the entries of several children for a caller without messages."""
-        meta: dict[str, Any] = {"tags": {MARKS: {}}}
+        meta: dict[str, Any] = {"tags": {PART_TAG: {}}}
         merged: list[Any] = merge([{"jsonData": entries, "meta": meta} for entries in features_list]).message[
             "jsonData"
         ]

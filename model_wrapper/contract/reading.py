@@ -18,7 +18,7 @@ from model_wrapper.contract.requests import (
     Kind,
     Limits,
 )
-from model_wrapper.contract.salvaging import Doubts, doubts_of, salvaged
+from model_wrapper.contract.salvaging import UncheckedParts, salvaged, unchecked_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,12 +61,12 @@ class _Rows:
 class Reading:
     """A message that was read, good or not.
 
-    `request`: where there are problems, of what is left without them; None if nothing is.  `doubts`: about its items.
+    `request`: where there are problems, of what is left without them; None if nothing is.  `unchecked`: of its items.
     """
 
     request: ForecastRequest | None
     problems: list[Problem] = field(default_factory=list)
-    doubts: Doubts = field(default_factory=dict)
+    unchecked: UncheckedParts = field(default_factory=dict)
 
 
 def parse_request(message: object, limits: Limits | None = None) -> ForecastRequest:
@@ -89,14 +89,14 @@ def read_request(message: object, limits: Limits | None = None) -> Reading:
     rows = _rows_of(message, problems)
     if rows is None:
         return Reading(None, problems)
-    doubts: Doubts = {}
-    items = _items_of(rows, limits or Limits(), problems, doubts)
+    unchecked: UncheckedParts = {}
+    items = _items_of(rows, limits or Limits(), problems, unchecked)
     if len(items) != len(rows.raw):
         return Reading(None, problems)
     meta = {} if problems else message.get("meta") or {}
     columns = tuple(name or "?" for name in rows.columns)
     request = ForecastRequest(kind=rows.kind, items=items, columns=columns, single=rows.single, meta=meta)
-    return Reading(request, problems, doubts)
+    return Reading(request, problems, unchecked)
 
 
 def _top_problems(message: dict[Any, Any]) -> list[Problem]:
@@ -186,7 +186,9 @@ def _object_of(row: object, columns: tuple[str | None, ...]) -> object:
     return {name: value for name, value in zip(columns, row, strict=True) if name is not None and value is not None}
 
 
-def _items_of(rows: _Rows, limits: Limits, problems: list[Problem], doubts: Doubts) -> tuple[ForecastItem, ...]:
+def _items_of(
+    rows: _Rows, limits: Limits, problems: list[Problem], unchecked: UncheckedParts
+) -> tuple[ForecastItem, ...]:
     """Read the items, those with problems without what is wrong in them; none where there are too many of either."""
     if len(rows.raw) > limits.max_items:
         wanted = f"at most {limits.max_items} items (setting STORECAST_MAX_ITEMS)"
@@ -197,7 +199,7 @@ def _items_of(rows: _Rows, limits: Limits, problems: list[Problem], doubts: Doub
         items = _ITEMS.validate_python(rows.raw)
     except ValidationError as error:
         details = error.errors(include_url=False)
-        doubts |= doubts_of(details)
+        unchecked |= unchecked_of(details)
         # Without the column of the stores, every row is without one: that was said of the names.
         said = [each for each in details if not (storeless and each["type"] == "missing")]
         problems += [_problem_of(rows, each, place) for place, each in enumerate(said[:ENOUGH_PROBLEMS])]
@@ -205,8 +207,8 @@ def _items_of(rows: _Rows, limits: Limits, problems: list[Problem], doubts: Doub
     if None in rows.columns:
         # What a column of an unknown name holds may be the days.
         for index in range(len(rows.raw)):
-            doubts.setdefault(index, set()).add("days")
-    problems += _order_problems(rows, limits, doubts)
+            unchecked.setdefault(index, set()).add("days")
+    problems += _order_problems(rows, limits, unchecked)
     return items
 
 
@@ -242,7 +244,7 @@ def _unknown_field(path: str, name: str, place: int) -> Problem:
     return told(path, _FIELDS_WANTED + (nearest(name, _FIELDS) if place < HINTS else ""), "an unknown field")
 
 
-def _order_problems(rows: _Rows, limits: Limits, doubts: Doubts) -> list[Problem]:
+def _order_problems(rows: _Rows, limits: Limits, unchecked: UncheckedParts) -> list[Problem]:
     # On the raw items, so that an item with another problem still has its days compared.
     found = []
     for index, raw in enumerate(rows.raw):
@@ -252,10 +254,10 @@ def _order_problems(rows: _Rows, limits: Limits, doubts: Doubts) -> list[Problem
         path = rows.path((index, "endDate" if rows.kind == "ndarray" or "endDate" in raw else "end_date"))
         days = (end - begin).days + 1
         if days < 1:
-            doubts.setdefault(index, set()).add("days")
+            unchecked.setdefault(index, set()).add("days")
             found.append(told(path, f"a day not before {begin}", str(end)))
         elif days > limits.max_days_per_item:
-            doubts.setdefault(index, set()).add("length")
+            unchecked.setdefault(index, set()).add("length")
             wanted = f"at most {limits.max_days_per_item} days (setting STORECAST_MAX_DAYS_PER_ITEM)"
             found.append(told(path, wanted, f"{days} days"))
     return found

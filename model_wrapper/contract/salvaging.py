@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-Doubt = Literal["days", "length"]
-"""What of an item must not be judged any more: all that depends on its days, or only how many they are."""
-Doubts = dict[int, set[Doubt]]
-"""By the place of an item with problems; such an item counts towards no limit."""
+Unchecked = Literal["days", "length"]
+"""What of an item with problems is checked no further: all that depends on its days, or only how many they are."""
+UncheckedParts = dict[int, set[Unchecked]]
+"""By the place of every item with problems, also where all of it can be checked; it counts towards no limit."""
 
 _NOBODY: Final = "nobody"  # a store, where none could be read; it is never asked for
 _STORE: Final = frozenset({"storeId", "store_id"})
@@ -24,15 +24,15 @@ _DEEPEST: Final = 3  # overrides, column, day
 _Place = tuple[int | str, ...]
 
 
-def doubts_of(details: Iterable[ErrorDetails]) -> Doubts:
+def unchecked_of(details: Iterable[ErrorDetails]) -> UncheckedParts:
     """Tell which items have problems, and whether their days are among them."""
-    doubts: Doubts = {}
+    unchecked: UncheckedParts = {}
     for detail in details:
         index, *place = detail["loc"]
-        doubt = doubts.setdefault(int(index), set())
+        parts = unchecked.setdefault(int(index), set())
         if not place or SPELLINGS.get(str(place[0])) in _DAYS:
-            doubt.add("days")
-    return doubts
+            parts.add("days")
+    return unchecked
 
 
 def salvaged(raw: Sequence[Any], details: Iterable[ErrorDetails]) -> list[Any]:
