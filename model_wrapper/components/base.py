@@ -18,7 +18,7 @@ from model_wrapper.errors import FleetUnavailableError
 from model_wrapper.fleets.hot_reload import Watch
 from model_wrapper.fleets.source import FleetSource
 from model_wrapper.metrics.counters import FEEDBACK, REFUSED, REQUESTS, Counters
-from model_wrapper.metrics.reporter import report
+from model_wrapper.metrics.shared_metrics import report
 from model_wrapper.seldon.worker_start import REPLACES
 from model_wrapper.settings import Settings
 

@@ -5,18 +5,22 @@ lose each other's counts, and a worker that is killed while it holds the manager
 worker for good. Here a count is an addition in memory, and no process waits for another. The process of the page reads
 the files, and what it prints is made by Seldon's own code. As there, a worker that ends takes its metrics with it, and
 what one that was killed counted stays; its gauges, which say what is so now, do not.
+
+Seldon takes metrics with each answer, and an idle worker would never tell that the registry is away: here a thread of
+each worker also reports every so often.
 """
 
 from __future__ import annotations
 
 import atexit
 import json
+import logging
 import os
 import shutil
 import tempfile
 from bisect import bisect_right
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client.mmap_dict import MmapedDict
@@ -25,6 +29,11 @@ from seldon_core.metrics import COUNTER, GAUGE, TIMER, SeldonMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+_logger: Final = logging.getLogger(__name__)
+
+METHOD: Final = "worker"
+"""Value of Seldon's label ``method`` for what a thread reports."""
 
 _SUFFIX: Final = ".db"
 _FILE_BYTES: Final = 1 << 18
@@ -46,6 +55,7 @@ class SharedMetrics(SeldonMetrics):  # type: ignore[misc] # published without ty
         self._lock = Lock()
         self._folder = Path(tempfile.mkdtemp(prefix="storecast-metrics-"))
         self._mine: _Worker | None = None
+        self._ended = Event()
         atexit.register(_remove, self._folder, os.getpid())
 
     def __del__(self) -> None:
@@ -81,8 +91,28 @@ class SharedMetrics(SeldonMetrics):  # type: ignore[misc] # published without ty
             found[path.stem] = {key: kept for key, kept in series.items() if lives or key[0] != GAUGE}
         return found
 
+    def report(self, collect: Callable[[], list[dict[str, Any]]], every_s: float) -> None:
+        """Add what `collect` returns to the page, now and every so many seconds, until this worker ends."""
+        failed = False
+        waiting: list[dict[str, Any]] = []
+        while not self._ended.is_set():
+            # What the page did not take is reported again: it was counted once.
+            waiting = waiting or collect()
+            try:
+                self.update(waiting, METHOD)
+            except OSError as error:
+                if not failed:
+                    facts = {"reason": f"{type(error).__name__}: {error}"}
+                    _logger.warning("wrapper.report_failed", extra={"facts": facts})
+                failed = True
+            else:
+                waiting, failed = [], False
+            self._ended.wait(every_s)
+
     def clear(self) -> None:
-        """Forget what this worker counted."""
+        """Forget what this worker counted, because it ends."""
+        # First: a late report would bring it back.
+        self._ended.set()
         with self._lock:
             self._mine = None
             self._path(str(self.worker_id_func())).unlink(missing_ok=True)
@@ -172,8 +202,30 @@ def _remove(folder: Path, owner: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+class _Page:
+    """The page of this process: there is one, which Seldon makes before it forks the workers."""
+
+    current: SharedMetrics | None = None
+
+
 def install() -> None:
     """Let Seldon's microservice keep its metrics here; call it before its `main`."""
     from seldon_core import microservice  # noqa: PLC0415 - reads the environment
 
-    microservice.SeldonMetrics = SharedMetrics
+    def make(worker_id_func: Callable[[], int]) -> SharedMetrics:
+        _Page.current = SharedMetrics(worker_id_func)
+        return _Page.current
+
+    microservice.SeldonMetrics = make
+
+
+def report(collect: Callable[[], list[dict[str, Any]]], every_s: float) -> bool:
+    """Start a thread that reports what `collect` returns every so many seconds.
+
+    Returns: False, and nothing is done, where `every_s` is 0 or this process has no page.
+    """
+    page = _Page.current
+    if page is None or every_s == 0:
+        return False
+    Thread(target=page.report, args=(collect, every_s), name="storecast-report", daemon=True).start()
+    return True

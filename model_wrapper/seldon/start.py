@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 from model_wrapper import logs
 from model_wrapper.errors import ConfigError
-from model_wrapper.metrics import reporter
 from model_wrapper.seldon import gunicorn_logs, protobuf_bridge, worker_start
 from model_wrapper.settings import EVERY_ADDRESS, Settings
 
@@ -93,7 +92,6 @@ def main(arguments: Sequence[str], environ: MutableMapping[str, str]) -> int:
     from model_wrapper.metrics import shared_metrics  # noqa: PLC0415 (as above)
 
     shared_metrics.install()
-    reporter.install()
     sys.argv = ["seldon-core-microservice", interface, *rest]
     microservice.main()
     return 0
