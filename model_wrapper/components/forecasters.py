@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -21,6 +22,7 @@ from model_wrapper.answering.messages import (
 from model_wrapper.answering.plan import plan
 from model_wrapper.components.base import Component, today_utc
 from model_wrapper.components.live_error import begin_at_zero, child_that_answered
+from model_wrapper.components.refusals import answer_or_refuse
 from model_wrapper.components.request_metrics import count_answer
 from model_wrapper.contract.answers import SOURCE_FALLBACK, SOURCE_FLEET, SOURCE_STORE, SOURCES
 from model_wrapper.contract.errors import BadRequestError
@@ -28,6 +30,7 @@ from model_wrapper.contract.reading import read_request
 from model_wrapper.errors import FleetUnavailableError, WrapperError
 from model_wrapper.http.request_filter import FEEDBACK_PATHS, PREDICT_PATHS
 from model_wrapper.metrics.counters import LEFT
+from model_wrapper.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -39,7 +42,6 @@ if TYPE_CHECKING:
     from model_wrapper.answering.plan import Plan, PlannedForecast
     from model_wrapper.contract.feedback import Feedback, JudgedDay
     from model_wrapper.fleets.served import ServedFleet
-    from model_wrapper.settings import Settings
     from model_wrapper.sharding import Layout
 
 __all__ = ["ChallengerForecaster", "FallbackForecaster", "StoreForecaster"]
@@ -73,7 +75,7 @@ class StoreForecaster(Component):
 
     def predict_raw(self, msg: object) -> dict[str, Any]:
         """Answer one Seldon message; never raises: a refusal is an answer with a status."""
-        message = self._guarded(partial(self._answer, msg))
+        message = answer_or_refuse(partial(self._answer, msg), self.counters)
         meta = readable(msg.get("meta")) if isinstance(msg, dict) else {}
         return with_meta(message, meta, self.settings, self.metrics())
 
@@ -108,7 +110,8 @@ class StoreForecaster(Component):
         context = ChildContext(self.child, payload_of(message)) if settings.behind_router else None
         return answer_message(encode(forecasts, served, self.alias), served, self.alias, context)
 
-    def _answered(self, day: JudgedDay, feedback: Feedback) -> bool:
+    def answered(self, day: JudgedDay, feedback: Feedback) -> bool:
+        """Whether it is the router's child that counts a day, or asked alone."""
         settings = self.settings
         return not settings.behind_router or child_that_answered(day, feedback, settings.layout) == self.child
 
@@ -144,8 +147,8 @@ class ChallengerForecaster(StoreForecaster):
     needs_fleet: ClassVar[bool] = False
 
     def __init__(self, settings: Settings | None = None, today: Callable[[], date] = today_utc) -> None:
-        super().__init__(settings, today)
-        self.settings = self.settings.model_copy(update={"fleet_uri": self.settings.challenger_uri})
+        given = settings if settings is not None else Settings.from_env(os.environ)
+        super().__init__(given.model_copy(update={"fleet_uri": given.challenger_uri}), today)
 
     @property
     def child(self) -> int:

@@ -11,6 +11,7 @@ from model_wrapper.answering.forecast import forecast_lines
 from model_wrapper.answering.messages import PART_TAG, ChildContext, answer_message, echoed, with_meta
 from model_wrapper.answering.plan import plan
 from model_wrapper.components.base import Component
+from model_wrapper.components.refusals import answer_or_refuse, raise_to_seldon
 from model_wrapper.components.request_metrics import count_items
 from model_wrapper.contract.errors import BadRequestError
 from model_wrapper.contract.feedback import ROUTER
@@ -43,7 +44,7 @@ class StoreRouter(Component):
 
     def route_raw(self, msg: object) -> dict[str, Any]:
         """Answer Seldon's /route; never raises."""
-        answered = self._guarded(lambda: route_message(self.child_for(msg)))
+        answered = answer_or_refuse(lambda: route_message(self.child_for(msg)), self.counters)
         reply = answered if "data" in answered else route_message(FIRST_CHILD)
         reply["meta"] = {"metrics": self.metrics()}
         return reply
@@ -53,7 +54,7 @@ class StoreRouter(Component):
 
         A request that cannot be read goes to child 0, whose 400 reaches the client.
         """
-        served, settings = self._served, self.settings
+        served, settings = self.holder.current, self.settings
         if served is None:
             child = EVERY_CHILD
         else:
@@ -80,7 +81,7 @@ class StoreRouter(Component):
             wrong = BadRequestError(f"Wanted the children's answers to one request, got something else: {error!r}.")
             parts = messages if isinstance(messages, list) else []
             meta = echoed(*(part.get("meta") for part in parts if isinstance(part, dict)))
-            self._raise_to_seldon(wrong, "STORECAST_BAD_AGGREGATE", meta)
+            raise_to_seldon(wrong, "STORECAST_BAD_AGGREGATE", meta)
         if merged.lost:
             self.counters.add(LOST, merged.lost)
         if merged.mended:
@@ -97,7 +98,7 @@ class StoreRouter(Component):
         return child if EVERY_CHILD <= child <= self.settings.layout.fallback else EVERY_CHILD
 
     def _helper(self) -> Helper | None:
-        served = self._served
+        served = self.holder.current
         return None if served is None else Helper(served.version, partial(self._own_answer, served))
 
     def _own_answer(

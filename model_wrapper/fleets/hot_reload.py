@@ -24,7 +24,7 @@ _ADDRESS: Final = re.compile(r" at 0x[0-9a-f]+")
 """Another one each time that an object is printed."""
 
 
-class Watch:
+class Reloader:
     """Looks where the fleet comes from; whatever goes wrong, what is served stays."""
 
     def __init__(
@@ -46,7 +46,7 @@ class Watch:
         if every_s > 0:
             Thread(target=self._run, args=(every_s,), name="storecast-reload", daemon=True).start()
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Look once: swap, or count and log why not; a reason is logged when it, or what is said of it, is new."""
         try:
             new = self._source.renewed(self._served())
@@ -67,7 +67,7 @@ class Watch:
     def _run(self, every_s: float) -> None:
         pause = Event()
         while not pause.wait(every_s * random.uniform(1 - _JITTER, 1 + _JITTER)):  # noqa: S311 (only spreads workers)
-            self.look()
+            self.check()
 
     def _refused(self, reason: str, told: str) -> None:
         self._counters.add(RELOAD_FAILURES, reason=reason)

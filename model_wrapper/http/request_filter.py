@@ -1,4 +1,4 @@
-"""The front door of a component over HTTP: what cannot be read, or has no business here, never reaches Seldon's code.
+"""The request filter of a component: a request that cannot be read or served never reaches Seldon's code.
 
 Seldon's wrapper answers 500 to a body that is not JSON, to unknown paths and to wrong methods. The Blueprint here,
 which the wrapper registers because the user class has it as ``model_error_handler``, answers 400, 404 and 405.
@@ -36,13 +36,13 @@ _HTTP_REASON: Final = "STORECAST_HTTP"
 _SHOWN: Final = 60
 
 
-def door(paths: frozenset[str], counters: Counters, max_feedback_days: int) -> Blueprint:
+def blueprint(paths: frozenset[str], counters: Counters, max_feedback_days: int) -> Blueprint:
     """Build the Blueprint of a component that serves `paths` of Seldon's calls."""
-    blueprint = Blueprint("storecast_door", __name__)
-    blueprint.record_once(_use_fast_json)
-    blueprint.app_errorhandler(HTTPException)(_http_error)
+    made = Blueprint("storecast_door", __name__)
+    made.record_once(_use_fast_json)
+    made.app_errorhandler(HTTPException)(_http_error)
 
-    @blueprint.before_app_request
+    @made.before_app_request
     def refuse_unreadable() -> Response | None:
         if request.path not in _BODY_PATHS or request.method not in {"GET", "POST"}:
             return None
@@ -58,7 +58,7 @@ def door(paths: frozenset[str], counters: Counters, max_feedback_days: int) -> B
             return jsonify(route_message(0))
         return _answer(refusal_message(400, str(found), problems=list(found.problems), meta=_given_back()), 400)
 
-    return blueprint
+    return made
 
 
 def route_message(child: int) -> dict[str, Any]:

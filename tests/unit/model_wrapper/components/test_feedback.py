@@ -11,7 +11,8 @@ from support.hostile_messages import MESSAGES
 
 import model_wrapper.contract.feedback
 from model_wrapper import StoreForecaster
-from model_wrapper.components.live_error import Recent, child_that_answered, count
+from model_wrapper.components.feedback_counter import SeenDigests
+from model_wrapper.components.live_error import child_that_answered, count
 from model_wrapper.contract.errors import BadRequestError
 from model_wrapper.contract.feedback import Feedback, JudgedDay, parse_feedback
 from model_wrapper.contract.problems import MAX_PROBLEMS
@@ -253,9 +254,9 @@ def test_a_feedback_that_is_sent_again_is_counted_once() -> None:
 
 
 def test_only_the_last_feedbacks_are_remembered() -> None:
-    recent = Recent(most=2)
+    seen = SeenDigests(most=2)
 
-    assert [recent.is_new(each) for each in (b"a", b"b", b"a", b"c", b"a", b"b")] == [
+    assert [seen.is_new(each) for each in (b"a", b"b", b"a", b"c", b"a", b"b")] == [
         True,
         True,
         False,
