@@ -37,7 +37,7 @@ def _setting(default: object, unit: str, description: str) -> Any:  # noqa: ANN4
 
 
 class Settings(BaseModel):
-    """What a component can be told from outside."""
+    """The settings of a component."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
 

@@ -32,16 +32,16 @@ Key = tuple[int, str]
 
 @dataclass(slots=True)
 class Merged:
-    """The answer, and which child gave it (-1: several, or the router helped).
+    """The answer, and which child gave it (-1: several, or also the router).
 
-    `lost`: lines that nobody answered.  `mended`: lines that the router answered.  `mismatched`: the children's fleets
-    were not the same.
+    `lost`: lines that nobody answered.  `filled_in`: lines that the router answered.  `mismatched`: the children's
+    fleets were not the same.
     """
 
     message: dict[str, Any]
     child: int | None
     lost: int = 0
-    mended: int = 0
+    filled_in: int = 0
     mismatched: bool = False
 
 
@@ -57,7 +57,7 @@ class Part:
     child: int | None = None
     version: str | None = None
     challenger: bool = False
-    asked: dict[str, Any] | None = None
+    request: dict[str, Any] | None = None
     puid: str | None = None
 
     def keyed(self) -> Iterable[tuple[Key, int]]:
@@ -79,7 +79,7 @@ Choice = tuple[Part, int]
 """A line of the answer: the part that it is taken from, and its place there."""
 
 
-class Helper(NamedTuple):
+class OwnFleet(NamedTuple):
     """The router's own fleet, for what the children leave open.
 
     `version`: of the fleet.  `answer`: the request and which of its lines are wanted -> the answer, None where the
@@ -90,7 +90,7 @@ class Helper(NamedTuple):
     answer: Callable[[dict[str, Any], Callable[[Key], bool]], OwnAnswer | None]
 
 
-def merge(messages: Sequence[dict[str, Any]], helper: Helper | None = None) -> Merged:
+def merge(messages: Sequence[dict[str, Any]], own_fleet: OwnFleet | None = None) -> Merged:
     """Merge the children's answers to one request.
 
     Args: messages: all to the same request. A child without marks answered everything: it wins whole.
@@ -103,10 +103,10 @@ def merge(messages: Sequence[dict[str, Any]], helper: Helper | None = None) -> M
     choices, mismatched = _chosen(parts)
     if mismatched:
         _logger.warning("wrapper.merge_mismatch", extra={"facts": {"versions": [part.version for part in parts]}})
-    asked = next((part.asked for part in parts if part.asked is not None), None)
+    request = next((part.request for part in parts if part.request is not None), None)
     own = None
-    if helper is not None and asked is not None and (choices is None or mismatched or None in choices):
-        own = _mended(parts, helper, asked, by_rows=by_rows)
+    if own_fleet is not None and request is not None and (choices is None or mismatched or None in choices):
+        own = _filled_in(parts, own_fleet, request, by_rows=by_rows)
     if own is not None:
         choices, parts = own.choices, [*parts, own.part]
     else:
@@ -114,10 +114,10 @@ def merge(messages: Sequence[dict[str, Any]], helper: Helper | None = None) -> M
         choices = choices if len(kept) == len(parts) else _chosen(kept)[0]
         parts = kept
         if choices is None:
-            choices = _by_key(parts) or [None] * _items_in(asked)
+            choices = _by_key(parts) or [None] * _items_in(request)
     child = parts[0].child if len(parts) == 1 else EVERY_CHILD
     message = _message(parts, choices, by_rows=by_rows)
-    return Merged(message, child, choices.count(None), own.mended if own else 0, mismatched)
+    return Merged(message, child, choices.count(None), own.n_lines if own else 0, mismatched)
 
 
 def part_of(message: dict[str, Any], *, by_rows: bool) -> Part:
@@ -223,26 +223,26 @@ def _by_key(parts: list[Part]) -> list[Choice | None]:
     return [known[key] for key in sorted(kept, key=lambda key: key[0])]
 
 
-class _Mended(NamedTuple):
+class _FilledIn(NamedTuple):
     part: Part
     choices: list[Choice | None]
-    mended: int
+    n_lines: int
 
 
-def _mended(parts: list[Part], helper: Helper, asked: dict[str, Any], *, by_rows: bool) -> _Mended | None:
-    kept = _kept(part for part in parts if part.challenger or part.version == helper.version)
-    own = helper.answer(asked, lambda key: key not in kept)
+def _filled_in(parts: list[Part], own_fleet: OwnFleet, request: dict[str, Any], *, by_rows: bool) -> _FilledIn | None:
+    kept = _kept(part for part in parts if part.challenger or part.version == own_fleet.version)
+    own = own_fleet.answer(request, lambda key: key not in kept)
     if own is None:
         return None
     part = part_of(own.message, by_rows=by_rows)
     choices: list[Choice | None] = []
     for place, key in enumerate(own.keys):
         choices.append(kept.get(key) or (None if part.lines[place] is None else (part, place)))
-    return _Mended(part, choices, sum(choice is not None and choice[0] is part for choice in choices))
+    return _FilledIn(part, choices, sum(choice is not None and choice[0] is part for choice in choices))
 
 
-def _items_in(asked: dict[str, Any] | None) -> int:
-    payload = (asked or {}).get("jsonData", (asked or {}).get("data"))
+def _items_in(request: dict[str, Any] | None) -> int:
+    payload = (request or {}).get("jsonData", (request or {}).get("data"))
     items = payload.get("ndarray", payload) if isinstance(payload, dict) else payload
     return len(items) if isinstance(items, list) else 1
 

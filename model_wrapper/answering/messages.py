@@ -28,10 +28,10 @@ _OUR_TAGS: Final = frozenset(
 
 
 class ChildContext(NamedTuple):
-    """What a child behind a router says of itself: its index, and the payload that it was asked."""
+    """What a child behind a router says of itself: its index, and the payload of the request."""
 
     child: int
-    asked: dict[str, Any]
+    request: dict[str, Any]
 
 
 def payload_of(message: object) -> dict[str, Any]:
@@ -62,32 +62,32 @@ def _part_of(encoded: EncodedAnswer, served: ServedFleet, alias: str, context: C
     if max(encoded.lines_per_item, default=0) > 1:
         part["stores"] = encoded.lines_per_item
     part["child"] = context.child
-    return part if encoded.complete else part | {"asked": context.asked}
+    return part if encoded.complete else part | {"asked": context.request}
 
 
 def left_message(context: ChildContext) -> dict[str, Any]:
     """Build the answer of a child that can answer nothing of a request: all of it is left to the router."""
-    marks = {"child": context.child, "left": True, "asked": context.asked}
+    part = {"child": context.child, "left": True, "asked": context.request}
     rows: dict[str, Any] = {"data": {"names": list(ROW_NAMES), "ndarray": []}}
-    empty = rows if "data" in context.asked else {"jsonData": []}
-    return empty | {"meta": {"tags": {PART_TAG: marks}}}
+    empty = rows if "data" in context.request else {"jsonData": []}
+    return empty | {"meta": {"tags": {PART_TAG: part}}}
 
 
 def readable(meta: object) -> dict[str, Any]:
-    """Return what of a stranger's meta goes into an answer: tags, requestPath and puid where they are of their kind."""
+    """Return what of a client's meta goes into an answer: tags, requestPath and puid where they are of their kind."""
     known = {"tags": dict, "requestPath": dict, "puid": str}
     given = meta if isinstance(meta, dict) else {}
     return {name: given[name] for name, kind in known.items() if isinstance(given.get(name), kind)}
 
 
 def echoed(*metas: object) -> dict[str, Any]:
-    """Return what a refusal gives back of the first meta that says something: puid, and tags but for ours."""
+    """Return what a refusal gives back of the first meta that has any of it: puid, and tags but for ours."""
     for meta in metas:
         known = readable(meta)
         tags = _of_the_client(known.get("tags", {}))
-        found = ({"puid": known["puid"]} if "puid" in known else {}) | ({"tags": tags} if tags else {})
-        if found:
-            return found
+        kept = ({"puid": known["puid"]} if "puid" in known else {}) | ({"tags": tags} if tags else {})
+        if kept:
+            return kept
     return {}
 
 

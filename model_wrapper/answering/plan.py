@@ -10,7 +10,7 @@ from fleet import FeatureError
 from fleet.features import CLOSURE_REACH_DAYS
 from model_wrapper.contract.answers import DATE_OUT_OF_RANGE, UNKNOWN_STORE
 from model_wrapper.contract.days import days_between, plus_days
-from model_wrapper.contract.problems import ENOUGH_PROBLEMS, HINTS, nearest, problem, refusal, told
+from model_wrapper.contract.problems import ENOUGH_PROBLEMS, HINTS, nearest, problem, problem_in_words, refusal
 from model_wrapper.contract.requests import DEFAULT_DAYS, EVERY_STORE, ForecastItem, ForecastRequest, Limits
 
 if TYPE_CHECKING:
@@ -115,11 +115,11 @@ def _limit_problems(request: ForecastRequest, cells: int, calls: int, limits: Li
     payload = "jsonData" if request.kind == "jsonData" else "data.ndarray"
     if cells > limits.max_cells:
         wanted = f"at most {limits.max_cells} stores x days (setting STORECAST_MAX_CELLS)"
-        yield told(payload, wanted, str(cells))
+        yield problem_in_words(payload, wanted, str(cells))
     if calls > limits.max_questions:
         asked_of = "different days, levels and overrides, each store with a model of its own apart"
         wanted = f"at most {limits.max_questions} {asked_of} (setting STORECAST_MAX_QUESTIONS)"
-        yield told(payload, wanted, str(calls))
+        yield problem_in_words(payload, wanted, str(calls))
 
 
 def _calls_of(lines: list[PlannedForecast], served: ServedFleet) -> int:
@@ -166,7 +166,7 @@ def _item_problems(
     days, index = days_between(item.begin, item.end), item.place
     if days > limits.max_days_per_item and not unchecked:
         wanted = f"at most {limits.max_days_per_item} days (setting STORECAST_MAX_DAYS_PER_ITEM)"
-        yield told(request.path(index, "endDate"), wanted, f"{days} days")
+        yield problem_in_words(request.path(index, "endDate"), wanted, f"{days} days")
     if item.group is not None and item.group not in served.fleet.shapes.names:
         names = sorted(served.fleet.shapes.names)
         wanted = f"one of the groups {', '.join(names[:_GROUPS_NAMED])}" if names else "no group: this fleet has none"
@@ -184,14 +184,14 @@ def _override_problems(
     for name, values in overrides.items():
         if name not in known:
             wanted = f"one of the calendar columns {', '.join(known)}{nearest(name, known)}"
-            yield told(f"{path}.{name}", wanted, "an unknown column")
+            yield problem_in_words(f"{path}.{name}", wanted, "an unknown column")
             continue
         column = served.fleet.calendar.column(name)
         for day, value in values.items():
             where = f"{path}.{name}.{day}"
             if dated and not first <= day <= last:
                 around = f"(the item's days and {CLOSURE_REACH_DAYS} around them, where a closure is still felt)"
-                yield told(where, f"a day from {first} to {last} {around}", str(day))
+                yield problem_in_words(where, f"a day from {first} to {last} {around}", str(day))
             try:
                 column.encode(value)
             except FeatureError as error:

@@ -111,7 +111,7 @@ class StoreForecaster(Component):
         return answer_message(encode(forecasts, served, self.alias), served, self.alias, context)
 
     def answered(self, day: JudgedDay, feedback: Feedback) -> bool:
-        """Whether it is the router's child that counts a day, or asked alone."""
+        """Whether this component counts a day: as the router's child that answered it, or without a router."""
         settings = self.settings
         return not settings.behind_router or child_that_answered(day, feedback, settings.layout) == self.child
 

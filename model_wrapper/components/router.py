@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from model_wrapper.answering.aggregate import EVERY_CHILD, Helper, OwnAnswer, merge
+from model_wrapper.answering.aggregate import EVERY_CHILD, OwnAnswer, OwnFleet, merge
 from model_wrapper.answering.encode import encode
 from model_wrapper.answering.forecast import forecast_lines
 from model_wrapper.answering.messages import PART_TAG, ChildContext, answer_message, echoed, with_meta
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from model_wrapper.answering.aggregate import Key
     from model_wrapper.fleets.served import ServedFleet
 
-_STRANGE: Final = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, StopIteration, RuntimeError)
-"""What taking a stranger's messages apart may raise; a generator makes a RuntimeError of a StopIteration."""
+_MALFORMED: Final = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, StopIteration, RuntimeError)
+"""What taking unknown messages apart may raise; a generator makes a RuntimeError of a StopIteration."""
 
 
 class StoreRouter(Component):
@@ -76,16 +76,16 @@ class StoreRouter(Component):
         """
         messages = msgs.get("seldonMessages") if isinstance(msgs, dict) else msgs
         try:
-            merged = merge(_answers(messages), self._helper())
-        except (*_STRANGE, BadRequestError) as error:
+            merged = merge(_answers(messages), self._own_fleet())
+        except (*_MALFORMED, BadRequestError) as error:
             wrong = BadRequestError(f"Wanted the children's answers to one request, got something else: {error!r}.")
             parts = messages if isinstance(messages, list) else []
             meta = echoed(*(part.get("meta") for part in parts if isinstance(part, dict)))
             raise_to_seldon(wrong, "STORECAST_BAD_AGGREGATE", meta)
         if merged.lost:
             self.counters.add(LOST, merged.lost)
-        if merged.mended:
-            self.counters.add(MENDED, merged.mended)
+        if merged.filled_in:
+            self.counters.add(MENDED, merged.filled_in)
         if merged.mismatched:
             self.counters.add(MISMATCHES)
         message = with_meta(merged.message, {}, self.settings, self.metrics())
@@ -97,20 +97,20 @@ class StoreRouter(Component):
         # The executor panics at a child that it does not have, and experiments end: their days say whose they are.
         return child if EVERY_CHILD <= child <= self.settings.layout.fallback else EVERY_CHILD
 
-    def _helper(self) -> Helper | None:
+    def _own_fleet(self) -> OwnFleet | None:
         served = self.holder.current
-        return None if served is None else Helper(served.version, partial(self._own_answer, served))
+        return None if served is None else OwnFleet(served.version, partial(self._own_answer, served))
 
     def _own_answer(
-        self, served: ServedFleet, asked: dict[str, Any], wanted: Callable[[Key], bool]
+        self, served: ServedFleet, request: dict[str, Any], wanted: Callable[[Key], bool]
     ) -> OwnAnswer | None:
         try:
-            planned = plan(read_request(asked, self.settings.limits), served, self.settings.limits, self.today())
+            planned = plan(read_request(request, self.settings.limits), served, self.settings.limits, self.today())
         except BadRequestError:
             return None  # another version's children took it
         forecasts = forecast_lines(planned, served, lambda line: wanted(line.key))
         count_items(self.counters, forecasts)
-        context = ChildContext(EVERY_CHILD, asked)
+        context = ChildContext(EVERY_CHILD, request)
         message = answer_message(encode(forecasts, served), served, context=context)
         return OwnAnswer([line.key for line in planned.lines], message)
 

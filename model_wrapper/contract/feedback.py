@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 from fleet.names import CHALLENGER, CHAMPION
 from model_wrapper.contract.answers import ERROR_PREFIX, SOURCES
 from model_wrapper.contract.days import DAY_WANTED
-from model_wrapper.contract.problems import ENOUGH_PROBLEMS, problem, refusal, told, unknown_fields
+from model_wrapper.contract.problems import ENOUGH_PROBLEMS, problem, problem_in_words, refusal, unknown_fields
 from model_wrapper.contract.requests import NUMBER_WANTED, STORE_WANTED, Day, StoreId
 
 if TYPE_CHECKING:
@@ -200,13 +200,13 @@ def parse_feedback(message: object, max_days: int) -> Feedback:
     forecast = list(_answered(response, problems))
     sold = _sold(truth, problems)
     problems += [
-        told(name, f"at most {max_days} days (setting STORECAST_MAX_CELLS)", f"{count} days")
+        problem_in_words(name, f"at most {max_days} days (setting STORECAST_MAX_CELLS)", f"{count} days")
         for name, count in (("response", len(forecast)), ("truth", len(sold)))
         if count > max_days
     ]
     judged = [JudgedDay(*day, sold[key]) for key, day in forecast if key in sold]
     if not problems and not judged:
-        problems.append(told("truth", "at least one store and day of the response", "none of them"))
+        problems.append(problem_in_words("truth", "at least one store and day of the response", "none of them"))
     if problems:
         raise refusal(problems)
     unmatched = len(sold.keys() - {key for key, _ in forecast})
@@ -234,7 +234,7 @@ def _child_of(response: object) -> int | None:
 def _answered(response: object, problems: list[Problem]) -> Iterator[tuple[Key, _Forecast]]:
     """Yield every forecast day of an answer of ours; its lines with errors are passed over."""
     if response is None:
-        problems.append(told("response", _ANSWER_WANTED, "nothing"))
+        problems.append(problem_in_words("response", _ANSWER_WANTED, "nothing"))
         return
     challenged = _challenged(response)
     for path, raw in _records(response, "response", _ANSWER_WANTED, problems):
@@ -259,7 +259,7 @@ def _sold(truth: object, problems: list[Problem]) -> dict[Key, float]:
     """Sales by store and day."""
     sold: dict[Key, float] = {}
     if truth is None:
-        problems.append(told("truth", _TRUTH_WANTED, "nothing"))
+        problems.append(problem_in_words("truth", _TRUTH_WANTED, "nothing"))
         return sold
     for path, raw in _records(truth, "truth", _TRUTH_WANTED, problems):
         if len(problems) >= ENOUGH_PROBLEMS:
@@ -268,7 +268,7 @@ def _sold(truth: object, problems: list[Problem]) -> dict[Key, float]:
             continue
         for key, sales in _truths(path, raw, problems):
             if key in sold:
-                problems.append(told(path, "each store and day once", f"store {key[0]} on {key[1]} again"))
+                problems.append(problem_in_words(path, "each store and day once", f"store {key[0]} on {key[1]} again"))
             sold[key] = sales
     return sold
 
@@ -303,7 +303,7 @@ def _records(message: object, where: str, wanted: str, problems: list[Problem]) 
         return []
     problems += unknown_fields(f"{where}.", message, _MESSAGE_FIELDS)
     if sum(name in message for name in _PAYLOADS) != 1:
-        problems.append(told(where, wanted, "both" if "data" in message else "neither"))
+        problems.append(problem_in_words(where, wanted, "both" if "data" in message else "neither"))
         return []
     if "data" in message:
         return _rows(message["data"], f"{where}.data", problems)
@@ -342,14 +342,16 @@ def _named(names: object, path: str, problems: list[Problem]) -> bool:
     """Whether there is all that makes a row a day; what else is named is no business of a feedback."""
     wanted = "the columns " + ", ".join(TRUTH_NAMES)
     if not isinstance(names, list):
-        problems.append(problem(path, wanted, names) if names is not None else told(path, wanted, "nothing"))
+        problems.append(
+            problem(path, wanted, names) if names is not None else problem_in_words(path, wanted, "nothing")
+        )
         return False
     strange = [name for name in names if not isinstance(name, str)]
     missing = [name for name in TRUTH_NAMES if name not in names]
     if strange:
         problems.append(problem(path, f"{wanted}, as text", strange[0]))
     if missing:
-        problems.append(told(path, wanted, f"no {', '.join(missing)}"))
+        problems.append(problem_in_words(path, wanted, f"no {', '.join(missing)}"))
     return not (strange or missing)
 
 
@@ -376,5 +378,5 @@ def _problem_of(path: str, detail: ErrorDetails) -> Problem:
     if isinstance(location[-1], int):
         wanted = "an object with timestamp and value"
     if detail["type"] == "missing":
-        return told(place, wanted, "nothing")
+        return problem_in_words(place, wanted, "nothing")
     return problem(place, wanted, detail["input"])

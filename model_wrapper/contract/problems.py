@@ -18,7 +18,7 @@ MAX_PROBLEMS: Final = 1000
 ENOUGH_PROBLEMS: Final = MAX_PROBLEMS + 1
 """Reading stops here: what a body costs must not grow with what is wrong in it."""
 HINTS: Final = 20
-"""Problems of one request that are told the nearest known name: finding it costs far more than the rest."""
+"""Problems of one request that name the nearest known name: finding it costs far more than the rest."""
 MAX_GOT_CHARS: Final = 60
 _LONGEST_NEAR: Final = 1000
 _PROBLEMS_IN_SENTENCE: Final = 20
@@ -31,7 +31,7 @@ def problem(path: str, wanted: str, got: object) -> Problem:
     return Problem(path=_plain(path), wanted=wanted, got=shortened(got))
 
 
-def told(path: str, wanted: str, got: str) -> Problem:
+def problem_in_words(path: str, wanted: str, got: str) -> Problem:
     """Describe one problem with ``got`` already in words."""
     return Problem(path=_plain(path), wanted=wanted, got=_plain(got))
 
@@ -41,7 +41,7 @@ def refusal(problems: Sequence[Problem]) -> BadRequestError:
     listed = list(problems[:MAX_PROBLEMS])
     over = len(problems) > MAX_PROBLEMS
     if over:
-        listed.append(told("", f"at most {MAX_PROBLEMS} problems to list", "more"))
+        listed.append(problem_in_words("", f"at most {MAX_PROBLEMS} problems to list", "more"))
     sentences = [f"{p['path'] or 'request'}: wanted {p['wanted']}, got {p['got']}" for p in listed]
     more = len(sentences) - _PROBLEMS_IN_SENTENCE
     text = "; ".join(sentences[:_PROBLEMS_IN_SENTENCE]) + (f"; and {more} more" if more > 0 else "")
@@ -61,7 +61,7 @@ def unknown_fields(where: str, names: Iterable[object], known: Collection[str]) 
     """Describe the names that are not known, as many as are listed at most; the first with the nearest known one."""
     wanted, unknown = "one of the fields " + ", ".join(known), (str(name) for name in names if name not in known)
     return [
-        told(where + name, wanted + (nearest(name, known) if place < HINTS else ""), "an unknown field")
+        problem_in_words(where + name, wanted + (nearest(name, known) if place < HINTS else ""), "an unknown field")
         for place, name in enumerate(islice(unknown, ENOUGH_PROBLEMS))
     ]
 

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from model_wrapper.contract.days import day_of
-from model_wrapper.contract.problems import ENOUGH_PROBLEMS, HINTS, nearest, problem, refusal, told, unknown_fields
+from model_wrapper.contract.problems import (
+    ENOUGH_PROBLEMS,
+    HINTS,
+    nearest,
+    problem,
+    problem_in_words,
+    refusal,
+    unknown_fields,
+)
 from model_wrapper.contract.requests import (
     COLUMN_WANTED,
     SPELLINGS,
@@ -101,12 +109,12 @@ def read_request(message: object, limits: Limits | None = None) -> Reading:
 
 def _top_problems(message: dict[Any, Any]) -> list[Problem]:
     refused = [name for name in message if name in _REFUSED_KINDS]
-    found = [told(name, _PAYLOAD_WANTED, f"a payload of kind {name}") for name in refused]
+    found = [problem_in_words(name, _PAYLOAD_WANTED, f"a payload of kind {name}") for name in refused]
     found += unknown_fields("", (name for name in message if name not in _REFUSED_KINDS), _TOP_FIELDS)
     if "jsonData" in message and "data" in message:
-        found.append(told("", f"only one of {_PAYLOAD_WANTED}", "both"))
+        found.append(problem_in_words("", f"only one of {_PAYLOAD_WANTED}", "both"))
     if not found and "jsonData" not in message and "data" not in message:
-        found.append(told("", _PAYLOAD_WANTED, "no payload"))
+        found.append(problem_in_words("", _PAYLOAD_WANTED, "no payload"))
     return found
 
 
@@ -171,11 +179,11 @@ def _columns_of(names: object, problems: list[Problem]) -> tuple[str | None, ...
             hint = nearest(name, SPELLINGS) if len(problems) < HINTS else ""
             problems.append(problem(path, _FIELDS_WANTED + hint, name))
         elif known in columns:
-            problems.append(told(path, "each column once", f"{known} again"))
+            problems.append(problem_in_words(path, "each column once", f"{known} again"))
             known = None
         columns.append(known)
     if len(problems) == before and "storeId" not in columns:
-        problems.append(told("data.names", "the column store_id", "no such column"))
+        problems.append(problem_in_words("data.names", "the column store_id", "no such column"))
     return tuple(columns)
 
 
@@ -192,7 +200,7 @@ def _items_of(
     """Read the items, those with problems without what is wrong in them; none where there are too many of either."""
     if len(rows.raw) > limits.max_items:
         wanted = f"at most {limits.max_items} items (setting STORECAST_MAX_ITEMS)"
-        problems.append(told(rows.path((0,)).removesuffix("[0]"), wanted, f"{len(rows.raw)} items"))
+        problems.append(problem_in_words(rows.path((0,)).removesuffix("[0]"), wanted, f"{len(rows.raw)} items"))
         return ()
     storeless = rows.kind == "ndarray" and "storeId" not in rows.columns
     try:
@@ -200,9 +208,9 @@ def _items_of(
     except ValidationError as error:
         details = error.errors(include_url=False)
         unchecked |= unchecked_of(details)
-        # Without the column of the stores, every row is without one: that was said of the names.
-        said = [each for each in details if not (storeless and each["type"] == "missing")]
-        problems += [_problem_of(rows, each, place) for place, each in enumerate(said[:ENOUGH_PROBLEMS])]
+        # Without the column of the stores, every row is without one: the names were reported.
+        reported = [each for each in details if not (storeless and each["type"] == "missing")]
+        problems += [_problem_of(rows, each, place) for place, each in enumerate(reported[:ENOUGH_PROBLEMS])]
         items = _what_is_left(rows, details) if len(problems) < ENOUGH_PROBLEMS else ()
     if None in rows.columns:
         # What a column of an unknown name holds may be the days.
@@ -226,7 +234,7 @@ def _problem_of(rows: _Rows, detail: ErrorDetails, place: int) -> Problem:
     if kind == "storecast":
         return problem(path, detail["ctx"]["wanted"], value)
     if kind == "missing":
-        return told(path, STORE_WANTED, "null" if rows.kind == "ndarray" else "nothing")
+        return problem_in_words(path, STORE_WANTED, "null" if rows.kind == "ndarray" else "nothing")
     if kind == "extra_forbidden":
         return _unknown_field(path, str(location[-1]), place)
     if kind == "dict_type":
@@ -240,8 +248,10 @@ def _problem_of(rows: _Rows, detail: ErrorDetails, place: int) -> Problem:
 
 def _unknown_field(path: str, name: str, place: int) -> Problem:
     if name in SPELLINGS:
-        return told(path, f"{SPELLINGS[name]} spelled in one way only", "the same field twice")
-    return told(path, _FIELDS_WANTED + (nearest(name, _FIELDS) if place < HINTS else ""), "an unknown field")
+        return problem_in_words(path, f"{SPELLINGS[name]} spelled in one way only", "the same field twice")
+    return problem_in_words(
+        path, _FIELDS_WANTED + (nearest(name, _FIELDS) if place < HINTS else ""), "an unknown field"
+    )
 
 
 def _order_problems(rows: _Rows, limits: Limits, unchecked: UncheckedParts) -> list[Problem]:
@@ -255,11 +265,11 @@ def _order_problems(rows: _Rows, limits: Limits, unchecked: UncheckedParts) -> l
         days = (end - begin).days + 1
         if days < 1:
             unchecked.setdefault(index, set()).add("days")
-            found.append(told(path, f"a day not before {begin}", str(end)))
+            found.append(problem_in_words(path, f"a day not before {begin}", str(end)))
         elif days > limits.max_days_per_item:
             unchecked.setdefault(index, set()).add("length")
             wanted = f"at most {limits.max_days_per_item} days (setting STORECAST_MAX_DAYS_PER_ITEM)"
-            found.append(told(path, wanted, f"{days} days"))
+            found.append(problem_in_words(path, wanted, f"{days} days"))
     return found
 
 

@@ -43,8 +43,8 @@ def open_whole(path: Path) -> Fleet:
 
 def _is_of_another_format(path: Path) -> bool:
     try:
-        said = json.loads((path / MANIFEST).read_bytes())
-        return bool(said["format_version"] != FORMAT_VERSION)
+        manifest = json.loads((path / MANIFEST).read_bytes())
+        return bool(manifest["format_version"] != FORMAT_VERSION)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -90,11 +90,11 @@ def check_forecast(fleet: Fleet) -> None:
             forecasts.append(fleet.predict(_names(fleet, modelled), days))
     except (StorecastError, ValueError, KeyError, IndexError) as error:
         raise FleetRefusedError(f"the fleet cannot forecast its next week: {error}", SELF_FORECAST) from error
-    strange = [store_id for forecast in forecasts for store_id in _strange(forecast)]
-    if strange:
-        told = ", ".join(strange[:5])
+    invalid = [store_id for forecast in forecasts for store_id in _invalid_stores(forecast)]
+    if invalid:
+        named = ", ".join(invalid[:5])
         raise FleetRefusedError(
-            f"wanted 0 <= lower <= value <= upper for the next week, got something else of store {told}", SELF_FORECAST
+            f"wanted 0 <= lower <= value <= upper for the next week, got something else of store {named}", SELF_FORECAST
         )
 
 
@@ -108,8 +108,8 @@ def _names(fleet: Fleet, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> li
     return [fleet.store_ids[row] for row in rows]
 
 
-def _strange(forecast: Forecast) -> list[str]:
-    # A comparison with NaN is False, so that NaN is strange, too.
+def _invalid_stores(forecast: Forecast) -> list[str]:
+    # A comparison with NaN is False, so that NaN is invalid, too.
     good = (forecast.lower >= 0) & (forecast.lower <= forecast.value) & (forecast.value <= forecast.upper)
     good &= np.isfinite(forecast.upper)
     return [forecast.store_ids[row] for row in np.flatnonzero(~good.all(axis=1))]

@@ -25,7 +25,7 @@ _ADDRESS: Final = re.compile(r" at 0x[0-9a-f]+")
 
 
 class Reloader:
-    """Looks where the fleet comes from; whatever goes wrong, what is served stays."""
+    """Looks for a newer fleet where the served one came from; whatever goes wrong, what is served stays."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Reloader:
         Args: served: returns what is served now.  swap: puts another in its place.
         """
         self._source, self._served, self._swap, self._counters = source, served, swap, counters
-        self._told = ("", "")
+        self._last_logged = ("", "")
 
     def start(self, every_s: float) -> None:
         """Look every so many seconds, give or take a quarter, until this process ends; 0 = never."""
@@ -47,19 +47,19 @@ class Reloader:
             Thread(target=self._run, args=(every_s,), name="storecast-reload", daemon=True).start()
 
     def check(self) -> None:
-        """Look once: swap, or count and log why not; a reason is logged when it, or what is said of it, is new."""
+        """Look once: swap, or count why not, and log it where the reason or its message is new."""
         try:
             new = self._source.renewed(self._served())
         except FleetRefusedError as error:
             self._refused(error.reason, str(error))
         except Exception as error:
-            told = (INTERNAL, _ADDRESS.sub("", repr(error)))
-            if self._told != told:
+            failure = (INTERNAL, _ADDRESS.sub("", repr(error)))
+            if self._last_logged != failure:
                 _logger.exception("wrapper.reload_failed", extra={"facts": {"reason": INTERNAL}})
-            self._told = told
+            self._last_logged = failure
             self._counters.add(RELOAD_FAILURES, reason=INTERNAL)
         else:
-            self._told = ("", "")
+            self._last_logged = ("", "")
             if new is not None:
                 self._swap(new)
                 self._counters.add(RELOADS)
@@ -69,11 +69,11 @@ class Reloader:
         while not pause.wait(every_s * random.uniform(1 - _JITTER, 1 + _JITTER)):  # noqa: S311 (only spreads workers)
             self.check()
 
-    def _refused(self, reason: str, told: str) -> None:
+    def _refused(self, reason: str, message: str) -> None:
         self._counters.add(RELOAD_FAILURES, reason=reason)
-        same = (reason, _ADDRESS.sub("", told))
-        if self._told != same:
+        failure = (reason, _ADDRESS.sub("", message))
+        if self._last_logged != failure:
             served = self._served()
-            facts = {"reason": reason, "told": told, "served": None if served is None else served.version}
+            facts = {"reason": reason, "told": message, "served": None if served is None else served.version}
             _logger.warning("wrapper.reload_failed", extra={"facts": facts})
-        self._told = same
+        self._last_logged = failure

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from model_wrapper.contract.problems import ENOUGH_PROBLEMS, problem, told, unknown_fields
+from model_wrapper.contract.problems import ENOUGH_PROBLEMS, problem, problem_in_words, unknown_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ def envelope_problems(body: dict[str, Any]) -> list[Problem]:
         return found
     # Each value fits by itself: only all of it together is nested too deep.
     deep = [name for name, value in body.items() if not _fits(Feedback.DESCRIPTOR, {name: value})]
-    return [told(name, _KINDS["google.protobuf.Value"], "more") for name in deep]
+    return [problem_in_words(name, _KINDS["google.protobuf.Value"], "more") for name in deep]
 
 
 def _of_message(kind: Descriptor, value: object, path: str) -> Iterator[Problem]:
@@ -44,7 +44,7 @@ def _of_message(kind: Descriptor, value: object, path: str) -> Iterator[Problem]
     for choice in kind.oneofs:
         given = [name for name in known if names[name].containing_oneof is choice]
         if len(given) > 1:
-            yield told(
+            yield problem_in_words(
                 path, "only one of " + ", ".join(field.json_name for field in choice.fields), " and ".join(given)
             )
     for name, item in known.items():

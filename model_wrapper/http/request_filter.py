@@ -15,7 +15,7 @@ from model_wrapper.answering.messages import echoed
 from model_wrapper.contract.answers import refusal_message
 from model_wrapper.contract.errors import BadRequestError
 from model_wrapper.contract.feedback import READ_FEEDBACK, parse_feedback
-from model_wrapper.contract.problems import MAX_PROBLEMS, refusal, told
+from model_wrapper.contract.problems import MAX_PROBLEMS, problem_in_words, refusal
 from model_wrapper.http.fast_json import FastJson
 from model_wrapper.http.feedback_envelope import envelope_problems
 from model_wrapper.http.json_errors import meta_before_the_break, why_unreadable
@@ -114,11 +114,11 @@ def _fed_back() -> Response | BadRequestError | None:
 def _unreadable() -> Problem:
     form = _form()
     if form:
-        return told("json", "JSON in the field json", why_unreadable(form.encode(errors="surrogatepass")))
+        return problem_in_words("json", "JSON in the field json", why_unreadable(form.encode(errors="surrogatepass")))
     if not request.is_json:
         kind = f"Content-Type: {request.content_type[:_SHOWN]}" if request.content_type else "no Content-Type"
-        return told("", "the header Content-Type: application/json", kind)
-    return told("", "a JSON object", why_unreadable(request.get_data()))
+        return problem_in_words("", "the header Content-Type: application/json", kind)
+    return problem_in_words("", "a JSON object", why_unreadable(request.get_data()))
 
 
 def _form() -> str | None:

@@ -162,16 +162,16 @@ class _Worker:
 
 
 def _series(entries: Iterable[tuple[str, float, float, int]]) -> dict[tuple[str, str, str], dict[str, Any]]:
-    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    series: dict[tuple[str, str, str], dict[str, Any]] = {}
     for key, value, _, _ in entries:
-        kind, name, told, place, tags = json.loads(key)
+        kind, name, tags_key, place, tags = json.loads(key)
         if kind != TIMER:
-            found[kind, name, told] = {"value": value, "tags": tags}
+            series[kind, name, tags_key] = {"value": value, "tags": tags}
         elif place == _SUM:
-            found[kind, name, told] = {"value": ([0.0] * (len(_EDGES_S) - 1), value), "tags": tags}
+            series[kind, name, tags_key] = {"value": ([0.0] * (len(_EDGES_S) - 1), value), "tags": tags}
         else:
-            found[kind, name, told]["value"][0][place] = value
-    return found
+            series[kind, name, tags_key]["value"][0][place] = value
+    return series
 
 
 def _lives(worker_id: str) -> bool:

@@ -11,10 +11,10 @@ from gunicorn.workers.gthread import ThreadWorker
 if TYPE_CHECKING:
     from types import FrameType
 
-CLASS_PATH: Final = f"{__name__}.KeepingWorker"
+CLASS_PATH: Final = f"{__name__}.KeepAliveWorker"
 
 
-class KeepingWorker(ThreadWorker):  # type: ignore[misc] # published without types
+class KeepAliveWorker(ThreadWorker):  # type: ignore[misc] # published without types
     """Gunicorn's own would sit out its whole grace, 30 seconds, for one connection that nobody uses."""
 
     def load_wsgi(self) -> None:

@@ -12,5 +12,5 @@ class SeldonRefusal(SeldonMicroserviceException):  # type: ignore[misc] # untype
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer's body."""
-        told: dict[str, Any] = super().to_dict()
-        return told | ({"meta": self.payload} if self.payload else {})
+        body: dict[str, Any] = super().to_dict()
+        return body | ({"meta": self.payload} if self.payload else {})

@@ -56,7 +56,7 @@ def prepare(environ: MutableMapping[str, str]) -> Settings:
     return settings
 
 
-def calm_gunicorn(bind_host: str) -> None:
+def configure_gunicorn(bind_host: str) -> None:
     """Change gunicorn's defaults where Seldon's wrapper sets none: no control socket, our log lines, our watch.
 
     Seldon's wrapper listens on every address; where another is wanted, gunicorn hears that one.
@@ -84,8 +84,8 @@ def main(arguments: Sequence[str], environ: MutableMapping[str, str]) -> int:
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    calm_gunicorn(settings.bind_host)
-    worker_start.give_memory_back()
+    configure_gunicorn(settings.bind_host)
+    worker_start.tune_malloc()
     _logger.info("wrapper.starting", extra={"facts": {"component": interface, "fleet": settings.fleet_uri}})
     from seldon_core import microservice  # noqa: PLC0415 (after everything above)
 

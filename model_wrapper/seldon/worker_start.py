@@ -22,7 +22,7 @@ _KEPT_BYTES: Final = 65_536
 _MAPPED_FROM_BYTES: Final = 131_072
 
 
-def give_memory_back() -> None:
+def tune_malloc() -> None:
     """Let this process and those forked from it return what a large answer took to the system.
 
     glibc keeps it by default, more the larger the answers were: some 15 MB a worker after a whole chain's six weeks.

@@ -161,21 +161,21 @@ def test_what_cannot_be_judged_is_refused(message: object, path: str) -> None:
 def test_reading_stops_where_enough_problems_are_found(
     parts: Callable[[int], dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[object] = []
-    for name in ("problem", "told"):
-        monkeypatch.setattr(f"model_wrapper.contract.feedback.{name}", counting(name, told))
+    calls: list[object] = []
+    for name in ("problem", "problem_in_words"):
+        monkeypatch.setattr(f"model_wrapper.contract.feedback.{name}", counting(name, calls))
 
     found = problems_of(feedback(entry(), sold()) | parts(4000))
 
     assert len(found) > 1
-    assert len(told) <= 3 * MAX_PROBLEMS
+    assert len(calls) <= 3 * MAX_PROBLEMS
 
 
-def counting(name: str, told: list[object]) -> Callable[..., object]:
+def counting(name: str, calls: list[object]) -> Callable[..., object]:
     real: Callable[..., object] = getattr(model_wrapper.contract.feedback, name)
 
     def count(*args: object) -> object:
-        told.append(args)
+        calls.append(args)
         return real(*args)
 
     return count
