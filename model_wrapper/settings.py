@@ -1,9 +1,8 @@
 """Every setting of the components, read once from the environment into one frozen object."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
@@ -13,12 +12,9 @@ from model_wrapper.contract.requests import Limits
 from model_wrapper.errors import ConfigError
 from model_wrapper.sharding import Layout
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-PREFIX: Final = "STORECAST_"
-EVERY_ADDRESS: Final = "0.0.0.0"  # noqa: S104 (what a container in a cluster must listen on, as Seldon does)
-_SELDON: Final = {"unit_id": "PREDICTIVE_UNIT_ID", "unit_image": "PREDICTIVE_UNIT_IMAGE"}
+PREFIX = "STORECAST_"
+EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - what a container in a cluster must listen on, as Seldon does
+_SELDON = {"unit_id": "PREDICTIVE_UNIT_ID", "unit_image": "PREDICTIVE_UNIT_IMAGE"}
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -32,7 +28,7 @@ class SettingRow(NamedTuple):
     description: str
 
 
-def _setting(default: object, unit: str, description: str) -> Any:  # noqa: ANN401 (what pydantic's Field returns)
+def _setting(default: object, unit: str, description: str) -> Any:  # noqa: ANN401 - what pydantic's Field returns
     return Field(default=default, description=description, json_schema_extra={"unit": unit})
 
 
@@ -101,7 +97,7 @@ class Settings(BaseModel):
     unit_image: str = _setting("", "image", "Image of this node; Seldon sets it.")
 
     @model_validator(mode="after")
-    def _index_is_a_shard(self) -> Settings:
+    def _index_is_a_shard(self) -> "Settings":
         if self.shard_index >= self.shards:
             raise PydanticCustomError(
                 "shard",
@@ -121,8 +117,8 @@ class Settings(BaseModel):
         return Limits(self.max_items, self.max_days_per_item, self.max_cells, self.max_questions)
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> Settings:
-        """Read the settings out of a mapping such as ``os.environ``.
+    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
+        """Read the settings out of a mapping such as `os.environ`.
 
         Raises: ConfigError: one error that names every variable that is wrong.
         """
@@ -147,7 +143,7 @@ class Settings(BaseModel):
 
 
 def variable_of(name: str) -> str:
-    """Return the environment variable of a setting."""
+    """The environment variable of a setting."""
     return _SELDON.get(name, PREFIX + name.upper())
 
 

@@ -1,30 +1,26 @@
 """Makes one answer of several children's: each line once, in request order, whatever order they answered in.
 
 Children open new versions of the fleet at moments of their own. Where that shows - a line that nobody answered, lines
-of two versions, different stores for ``*`` - the router's own fleet says what the lines are and answers those that no
+of two versions, different stores for `*` - the router's own fleet says what the lines are and answers those that no
 child answered from the same version, so that an answer never mixes two. A router without a fleet keeps the lines of one
 version, and the others are lost.
 """
 
-from __future__ import annotations
-
 import logging
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from fleet.names import CHALLENGER
 from model_wrapper.answering.encode import ERRORS_TAG
 from model_wrapper.answering.messages import PART_TAG, readable
 from model_wrapper.contract.answers import ERROR_PREFIX, NOT_ANSWERED, ROW_NAMES
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+logger = logging.getLogger(__name__)
 
-_logger: Final = logging.getLogger(__name__)
-
-EVERY_CHILD: Final = -1
-_LOST: Final = "No child of the graph answered this line; ask again, and look at the logs if it stays so."
+EVERY_CHILD = -1
+_LOST = "No child of the graph answered this line; ask again, and look at the logs if it stays so."
 
 Key = tuple[int, str]
 """A line of a request: the place of its item, and the store."""
@@ -61,7 +57,7 @@ class Part:
     puid: str | None = None
 
     def keyed(self) -> Iterable[tuple[Key, int]]:
-        """Yield the key and the place of every line that was answered."""
+        """The key and the place of every line that was answered."""
         items = (item for item, count in enumerate(self.counts) for _ in range(count))
         for place, (item, line) in enumerate(zip(items, self.lines, strict=True)):
             if line is not None:
@@ -102,7 +98,7 @@ def merge(messages: Sequence[dict[str, Any]], own_fleet: OwnFleet | None = None)
     parts = sorted((part_of(message, by_rows=by_rows) for message in messages), key=lambda part: part.child or 0)
     choices, mismatched = _chosen(parts)
     if mismatched:
-        _logger.warning("wrapper.merge_mismatch", extra={"facts": {"versions": [part.version for part in parts]}})
+        logger.warning("wrapper.merge_mismatch", extra={"facts": {"versions": [part.version for part in parts]}})
     request = next((part.request for part in parts if part.request is not None), None)
     own = None
     if own_fleet is not None and request is not None and (choices is None or mismatched or None in choices):
@@ -160,11 +156,11 @@ def _stripped(message: dict[str, Any]) -> dict[str, Any]:
     return message | {"meta": readable(message.get("meta"))}
 
 
-def _store_of(line: Any) -> str:  # noqa: ANN401 (an entry or a list of rows)
+def _store_of(line: Any) -> str:  # noqa: ANN401 - an entry or a list of rows
     return str(line["request"]["storeId"] if isinstance(line, dict) else line[0][0])
 
 
-def _is_error(line: Any) -> bool:  # noqa: ANN401 (as above)
+def _is_error(line: Any) -> bool:  # noqa: ANN401 - as above
     return "error" in line if isinstance(line, dict) else str(line[0][-1]).startswith(ERROR_PREFIX)
 
 
@@ -247,7 +243,7 @@ def _items_in(request: dict[str, Any] | None) -> int:
     return len(items) if isinstance(items, list) else 1
 
 
-def _lost_line(place: int, *, by_rows: bool) -> Any:  # noqa: ANN401 (as above)
+def _lost_line(place: int, *, by_rows: bool) -> Any:  # noqa: ANN401 - as above
     if by_rows:
         return [[None, None, None, None, None, ERROR_PREFIX + NOT_ANSWERED]]
     return {"request": None, "error": {"code": NOT_ANSWERED, "message": f"Line {place}: {_LOST}"}}

@@ -1,20 +1,15 @@
 """Answers a message from a fleet in this process, without Seldon's wrapper."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from typing import Any
 
 from model_wrapper.answering.encode import encode
 from model_wrapper.answering.forecast import forecast_lines
 from model_wrapper.answering.messages import answer_message
 from model_wrapper.answering.plan import plan
 from model_wrapper.contract.reading import read_request
-
-if TYPE_CHECKING:
-    from datetime import date
-
-    from model_wrapper.contract.requests import Limits
-    from model_wrapper.fleets.served import ServedFleet
+from model_wrapper.contract.requests import Limits
+from model_wrapper.fleets.served import ServedFleet
 
 
 def answer_from(served: ServedFleet, message: object, limits: Limits, today: date) -> dict[str, Any]:

@@ -1,31 +1,26 @@
 """Writes forecasts and faults in the client's kind of payload: jsonData entries, or the rows of a table."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 
 import numpy as np
 
+from fleet import Forecast
 from fleet.fleet import NOTE_ASSUMED, NOTE_CLOSED
 from fleet.names import CHAMPION
+from model_wrapper.answering.forecast import Forecasts
+from model_wrapper.answering.plan import PlannedForecast, PlannedItem
 from model_wrapper.contract.answers import DATE_OUT_OF_RANGE, ERROR_PREFIX, FORECAST_FAILED, ROW_NAMES
 from model_wrapper.contract.problems import nearest
+from model_wrapper.fleets.served import ServedFleet
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from fleet import Forecast
-    from model_wrapper.answering.forecast import Forecasts
-    from model_wrapper.answering.plan import PlannedForecast, PlannedItem
-    from model_wrapper.fleets.served import ServedFleet
-
-ERRORS_TAG: Final = "errors"
-CLIPPED_TAG: Final = "clipped_from"
-_NEWCOMER: Final = "give expectedSales, its mean sales of an open day, for a store that is new"
-_UNUSABLE: Final = "Neither the model of this store nor its fallback gives a finite number."
-_HINTS_PER_REQUEST: Final = 3  # finding the nearest ids reads every id
+ERRORS_TAG = "errors"
+CLIPPED_TAG = "clipped_from"
+_NEWCOMER = "give expectedSales, its mean sales of an open day, for a store that is new"
+_UNUSABLE = "Neither the model of this store nor its fallback gives a finite number."
+_HINTS_PER_REQUEST = 3  # finding the nearest ids reads every id
 
 
 @dataclass(frozen=True, slots=True)

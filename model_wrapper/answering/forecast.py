@@ -1,34 +1,34 @@
 """From planned lines to forecasts: one vectorised call for all lines of the same days."""
 
-from __future__ import annotations
-
 import logging
 from collections import Counter, defaultdict
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Literal
 
 import numpy as np
 
-from fleet import StorecastError
-from model_wrapper.contract.answers import FORECAST_FAILED, SOURCE_FALLBACK, SOURCE_FLEET, SOURCE_STORE, SOURCES
+from fleet import Forecast, Overrides, StorecastError
+from fleet.arrays import BoolArray
+from model_wrapper.answering.plan import Plan, PlannedForecast, PlannedItem
+from model_wrapper.contract.answers import (
+    FORECAST_FAILED,
+    SOURCE_FALLBACK,
+    SOURCE_FLEET,
+    SOURCE_STORE,
+    SOURCES,
+    ErrorCode,
+)
+from model_wrapper.fleets.served import ServedFleet
+from model_wrapper.fleets.store_models import StoreModel
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
-
-    from fleet import Forecast, Overrides
-    from fleet.arrays import BoolArray
-    from model_wrapper.answering.plan import Plan, PlannedForecast, PlannedItem
-    from model_wrapper.contract.answers import ErrorCode
-    from model_wrapper.fleets.served import ServedFleet
-    from model_wrapper.fleets.store_models import StoreModel
-
-_logger: Final = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Source = Literal["store", "fleet", "fallback", "newcomer"]
 """The store's own model, the fleet's, its fallback curve, or its group's curve at a level that the client named."""
 
-_NAME_OF: Final[dict[Source, str]] = {
+_NAME_OF: dict[Source, str] = {
     "store": SOURCE_STORE,
     "fleet": SOURCE_FLEET,
     "fallback": SOURCE_FALLBACK,
@@ -38,7 +38,7 @@ _NAME_OF: Final[dict[Source, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some stores over the same days: row i of the forecast belongs to the line at ``at[i]``; `model` made it."""
+    """Some stores over the same days: row i of the forecast belongs to the line at `at[i]`; `model` made it."""
 
     source: str
     forecast: Forecast
@@ -92,7 +92,7 @@ def forecast_lines(
             if not unusable:
                 break
             forecasts.unusable[_NAME_OF[source]] += len(unusable)
-            _logger.warning("wrapper.model_unusable", extra={"facts": {"stores": len(unusable), "way": source}})
+            logger.warning("wrapper.model_unusable", extra={"facts": {"stores": len(unusable), "way": source}})
         forecasts.faults |= dict.fromkeys(unusable, FORECAST_FAILED)
     return forecasts
 
@@ -128,7 +128,7 @@ def _forecast(forecasts: Forecasts, source: Source, places: list[int], served: S
     try:
         forecast = call(store_ids, dates, item.level, _overrides_of(item))
     except StorecastError:
-        _logger.exception("wrapper.forecast_failed", extra={"facts": {"stores": len(places)}})
+        logger.exception("wrapper.forecast_failed", extra={"facts": {"stores": len(places)}})
         return places
     good = _finite(forecast)
     if good.all():

@@ -1,28 +1,23 @@
 """The messages that components send: the answer's payload, its meta, and the marks that children set for the router.
 
 Internal protocol. A child behind a router gets the client's own request, answers what it owns and leaves the rest:
-null in a jsonData list; no rows in an ndarray, where ``meta.tags.storecast.rows`` counts the rows of every line (0 =
-left). Beside it stand ``child``, the child's index; ``version``, of its fleet; ``stores``, the lines of every item
-where ``*`` makes them many; and, where a line is left, ``asked``, the request, so that the router can answer what
+null in a jsonData list; no rows in an ndarray, where `meta.tags.storecast.rows` counts the rows of every line (0 =
+left). Beside it stand `child`, the child's index; `version`, of its fleet; `stores`, the lines of every item
+where `*` makes them many; and, where a line is left, `asked`, the request, so that the router can answer what
 nobody answered. The router merges line by line and removes the marks.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from fleet.names import CHALLENGER, CHAMPION
-from model_wrapper.answering.encode import ERRORS_TAG
+from model_wrapper.answering.encode import ERRORS_TAG, EncodedAnswer
 from model_wrapper.contract.answers import ROW_NAMES
+from model_wrapper.fleets.served import ServedFleet
+from model_wrapper.settings import Settings
 
-if TYPE_CHECKING:
-    from model_wrapper.answering.encode import EncodedAnswer
-    from model_wrapper.fleets.served import ServedFleet
-    from model_wrapper.settings import Settings
-
-PART_TAG: Final = "storecast"
-CHALLENGER_TAG: Final = "challenger"
-_OUR_TAGS: Final = frozenset(
+PART_TAG = "storecast"
+CHALLENGER_TAG = "challenger"
+_OUR_TAGS = frozenset(
     {PART_TAG, ERRORS_TAG, CHALLENGER_TAG}
 )  # the router reads them: a client's of that name would mislead it
 
@@ -35,7 +30,7 @@ class ChildContext(NamedTuple):
 
 
 def payload_of(message: object) -> dict[str, Any]:
-    """Return a message without its meta; empty for what is no message."""
+    """A message without its meta; empty for what is no message."""
     return (
         {name: message[name] for name in ("jsonData", "data") if name in message} if isinstance(message, dict) else {}
     )
@@ -74,14 +69,14 @@ def left_message(context: ChildContext) -> dict[str, Any]:
 
 
 def readable(meta: object) -> dict[str, Any]:
-    """Return what of a client's meta goes into an answer: tags, requestPath and puid where they are of their kind."""
+    """What of a client's meta goes into an answer: tags, requestPath and puid where they are of their kind."""
     known = {"tags": dict, "requestPath": dict, "puid": str}
     given = meta if isinstance(meta, dict) else {}
     return {name: given[name] for name, kind in known.items() if isinstance(given.get(name), kind)}
 
 
 def echoed(*metas: object) -> dict[str, Any]:
-    """Return what a refusal gives back of the first meta that has any of it: puid, and tags but for ours."""
+    """What a refusal gives back of the first meta that has any of it: puid, and tags but for ours."""
     for meta in metas:
         known = readable(meta)
         tags = _of_the_client(known.get("tags", {}))

@@ -1,30 +1,31 @@
-"""From a request that was read to the stores and days that are asked: defaults, limits, every store for ``*``."""
+"""From a request that was read to the stores and days that are asked: defaults, limits, every store for `*`."""
 
-from __future__ import annotations
-
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import date
 from itertools import islice
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import NamedTuple
 
 from fleet import FeatureError
 from fleet.features import CLOSURE_REACH_DAYS
-from model_wrapper.contract.answers import DATE_OUT_OF_RANGE, UNKNOWN_STORE
+from model_wrapper.contract.answers import DATE_OUT_OF_RANGE, UNKNOWN_STORE, ErrorCode
 from model_wrapper.contract.days import days_between, plus_days
+from model_wrapper.contract.errors import Problem
 from model_wrapper.contract.problems import ENOUGH_PROBLEMS, HINTS, nearest, problem, problem_in_words, refusal
-from model_wrapper.contract.requests import DEFAULT_DAYS, EVERY_STORE, ForecastItem, ForecastRequest, Limits
+from model_wrapper.contract.reading import Reading
+from model_wrapper.contract.requests import (
+    DEFAULT_DAYS,
+    EVERY_STORE,
+    ForecastItem,
+    ForecastRequest,
+    Kind,
+    Limits,
+    Overrides,
+)
+from model_wrapper.contract.salvaging import Unchecked
+from model_wrapper.fleets.served import ServedFleet
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-    from datetime import date
-
-    from model_wrapper.contract.answers import ErrorCode
-    from model_wrapper.contract.errors import Problem
-    from model_wrapper.contract.reading import Reading
-    from model_wrapper.contract.requests import Kind, Overrides
-    from model_wrapper.contract.salvaging import Unchecked
-    from model_wrapper.fleets.served import ServedFleet
-
-_GROUPS_NAMED: Final = 30
+_GROUPS_NAMED = 30
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,8 +1,7 @@
 """The Seldon class that all components of this room extend: Seldon's calls, handed on to who answers them."""
 
-from __future__ import annotations
-
 import os
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,24 +10,21 @@ from model_wrapper.components.feedback_counter import FeedbackCounter
 from model_wrapper.components.refusals import UNAVAILABLE_REASON, raise_to_seldon
 from model_wrapper.components.request_metrics import begin_at_zero, fleet_gauges
 from model_wrapper.contract.errors import BadRequestError
+from model_wrapper.contract.feedback import Feedback, JudgedDay
 from model_wrapper.contract.problems import REASON
 from model_wrapper.errors import FleetUnavailableError
 from model_wrapper.fleets.holder import FleetHolder
+from model_wrapper.fleets.served import ServedFleet
 from model_wrapper.metrics.counters import Counters
 from model_wrapper.metrics.shared_metrics import report
 from model_wrapper.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from flask import Blueprint
-
-    from model_wrapper.contract.feedback import Feedback, JudgedDay
-    from model_wrapper.fleets.served import ServedFleet
 
 
 def today_utc() -> date:
-    """Return today's day in UTC."""
+    """Today's day in UTC."""
     return datetime.now(UTC).date()
 
 
@@ -67,9 +63,9 @@ class Component:
         return self.holder.served
 
     @cached_property
-    def model_error_handler(self) -> Blueprint:
+    def model_error_handler(self) -> "Blueprint":
         """The request filter, under the name by which Seldon's wrapper registers it."""
-        from model_wrapper.http.request_filter import blueprint  # noqa: PLC0415 (Flask only where there is HTTP)
+        from model_wrapper.http.request_filter import blueprint  # noqa: PLC0415 - Flask only where there is HTTP
 
         return blueprint(self.paths, self.counters, self.settings.max_cells)
 
@@ -81,14 +77,14 @@ class Component:
             raise_to_seldon(error, UNAVAILABLE_REASON)
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Return what was counted since the last answer, and the state of the fleet; nothing where a thread reports."""
+        """What was counted since the last answer, and the state of the fleet; nothing where a thread reports."""
         return [] if self._reports else self._measured()
 
     def _measured(self) -> list[dict[str, Any]]:
         return [*self.counters.drain(), *fleet_gauges(self.holder.current, self.today())]
 
     def tags(self) -> dict[str, Any]:
-        """Return the tags of answers that are made outside of `predict_raw`."""
+        """The tags of answers that are made outside of `predict_raw`."""
         served = self.holder.current
         return {} if served is None else {"fleet_version": served.version}
 
@@ -99,16 +95,16 @@ class Component:
         name = self.settings.unit_id or type(self).__name__
         return {"name": name, "versions": [], "platform": "storecast", "inputs": [schema], "outputs": [answer]}
 
-    def answered(self, day: JudgedDay, feedback: Feedback) -> bool:  # noqa: ARG002 (of the forecasters)
+    def answered(self, day: JudgedDay, feedback: Feedback) -> bool:  # noqa: ARG002 - of the forecasters
         """Whether this component answered a day, so that it alone counts what was sold."""
         return False
 
-    def send_feedback_raw(self, feedback: Any) -> Any:  # noqa: ANN401 (a Feedback in, a SeldonMessage out: protobuf)
+    def send_feedback_raw(self, feedback: Any) -> Any:  # noqa: ANN401 - a Feedback in, a SeldonMessage out: protobuf
         """Count, once, what a feedback tells of the days that this component answered; say what was understood.
 
         Raises: SeldonMicroserviceException: 400, where it cannot be read. Its reward is counted by Seldon's wrapper.
         """
-        from google.protobuf.json_format import ParseDict  # noqa: PLC0415 (seldon_core's messages need the bridge first)
+        from google.protobuf.json_format import ParseDict  # noqa: PLC0415 - seldon_core's messages need the bridge first
         from seldon_core.proto import prediction_pb2  # noqa: PLC0415
 
         try:
@@ -120,7 +116,7 @@ class Component:
 
     def send_feedback(
         self,
-        features: object,  # noqa: ARG002 (Seldon's signature, from here on)
+        features: object,  # noqa: ARG002 - Seldon's signature, from here on
         feature_names: object,  # noqa: ARG002
         reward: float,
         truth: object,  # noqa: ARG002

@@ -1,22 +1,16 @@
 """Counts feedbacks, each once, whatever way they come: by Seldon's protobuf or as plain arguments."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
+from collections.abc import Callable
 from hashlib import blake2b
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 
 from model_wrapper.components.live_error import count
-from model_wrapper.contract.feedback import FEEDBACK_REPLY_NAMES, READ_FEEDBACK, parse_feedback
+from model_wrapper.contract.feedback import FEEDBACK_REPLY_NAMES, READ_FEEDBACK, Feedback, JudgedDay, parse_feedback
 from model_wrapper.metrics.counters import FEEDBACK, Counters
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from model_wrapper.contract.feedback import Feedback, JudgedDay
-
-_REMEMBERED: Final = 10_000
+_REMEMBERED = 10_000
 """Feedbacks, of 16 bytes each: hours of them."""
 
 
@@ -31,7 +25,7 @@ class SeenDigests:
         self._seen: OrderedDict[bytes, None] = OrderedDict()
 
     def is_new(self, *parts: bytes) -> bool:
-        """Tell whether an answer and its truth, as bytes, come for the first time; from now on they do not."""
+        """Whether an answer and its truth, as bytes, come for the first time; from now on they do not."""
         digest = blake2b(b"".join(blake2b(part).digest() for part in parts), digest_size=16).digest()
         with self._lock:
             if digest in self._seen:
@@ -50,7 +44,7 @@ class FeedbackCounter:
         self._counters, self._max_days, self._answered = counters, max_days, answered
         self._seen = SeenDigests()
 
-    def take(self, message: Any) -> dict[str, Any]:  # noqa: ANN401 (a Feedback: protobuf)
+    def take(self, message: Any) -> dict[str, Any]:  # noqa: ANN401 - a Feedback: protobuf
         """Count a feedback, once; returns the payload that says what was understood.
 
         Raises: BadRequestError: it cannot be read.
@@ -66,8 +60,8 @@ class FeedbackCounter:
         """Count a feedback by whether it has a reward."""
         self._counters.add(FEEDBACK, rewarded=str(bool(reward)).lower())
 
-    def _read(self, message: Any) -> Feedback:  # noqa: ANN401 (as above)
-        from flask import g, has_request_context  # noqa: PLC0415 (Flask only where there is HTTP)
+    def _read(self, message: Any) -> Feedback:  # noqa: ANN401 - as above
+        from flask import g, has_request_context  # noqa: PLC0415 - Flask only where there is HTTP
         from google.protobuf.json_format import MessageToDict  # noqa: PLC0415
 
         # Over HTTP it was read before Seldon's own reader saw it.

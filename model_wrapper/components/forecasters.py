@@ -1,16 +1,18 @@
 """The MODELs of the graph: one answers from the stores' own models, one from the fallback curves."""
 
-from __future__ import annotations
-
 import logging
 import os
 import time
+from collections.abc import Callable, Iterable
+from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar
+
+import numpy as np
 
 from fleet.names import CHALLENGER, CHAMPION
 from model_wrapper.answering.encode import encode
-from model_wrapper.answering.forecast import forecast_lines
+from model_wrapper.answering.forecast import Forecasts, forecast_lines
 from model_wrapper.answering.messages import (
     ChildContext,
     answer_message,
@@ -19,34 +21,25 @@ from model_wrapper.answering.messages import (
     readable,
     with_meta,
 )
-from model_wrapper.answering.plan import plan
+from model_wrapper.answering.plan import Plan, PlannedForecast, plan
 from model_wrapper.components.base import Component, today_utc
 from model_wrapper.components.live_error import begin_at_zero, child_that_answered
 from model_wrapper.components.refusals import answer_or_refuse
 from model_wrapper.components.request_metrics import count_answer
 from model_wrapper.contract.answers import SOURCE_FALLBACK, SOURCE_FLEET, SOURCE_STORE, SOURCES
 from model_wrapper.contract.errors import BadRequestError
+from model_wrapper.contract.feedback import Feedback, JudgedDay
 from model_wrapper.contract.reading import read_request
 from model_wrapper.errors import FleetUnavailableError, WrapperError
+from model_wrapper.fleets.served import ServedFleet
 from model_wrapper.http.request_filter import FEEDBACK_PATHS, PREDICT_PATHS
 from model_wrapper.metrics.counters import LEFT
 from model_wrapper.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from datetime import date
-
-    import numpy as np
-
-    from model_wrapper.answering.forecast import Forecasts
-    from model_wrapper.answering.plan import Plan, PlannedForecast
-    from model_wrapper.contract.feedback import Feedback, JudgedDay
-    from model_wrapper.fleets.served import ServedFleet
-    from model_wrapper.sharding import Layout
+from model_wrapper.sharding import Layout
 
 __all__ = ["ChallengerForecaster", "FallbackForecaster", "StoreForecaster"]
 
-_logger: Final = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class StoreForecaster(Component):
@@ -81,10 +74,10 @@ class StoreForecaster(Component):
 
     def predict(
         self,
-        X: Any,  # noqa: ANN401, N803 (Seldon's name)
+        X: Any,  # noqa: ANN401, N803 - Seldon's name
         names: Iterable[str] | None = None,
-        meta: dict[str, Any] | None = None,  # noqa: ARG002 (Seldon's signature)
-    ) -> Any:  # noqa: ANN401 (entries or rows)
+        meta: dict[str, Any] | None = None,  # noqa: ARG002 - Seldon's signature
+    ) -> Any:  # noqa: ANN401 - entries or rows
         """Answer a caller without messages: a list of entries, or of rows where `names` are given.
 
         Raises: BadRequestError, FleetUnavailableError. Never a TypeError: Seldon's wrapper would call it again.
@@ -162,7 +155,7 @@ class ChallengerForecaster(StoreForecaster):
             self.counters.add(LEFT)
         except Exception as error:
             self.counters.add(LEFT)
-            _logger.exception("wrapper.request_failed", extra={"facts": {"error": type(error).__name__}})
+            logger.exception("wrapper.request_failed", extra={"facts": {"error": type(error).__name__}})
         return left_message(ChildContext(self.child, payload_of(message)))
 
     def _forecast(

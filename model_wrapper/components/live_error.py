@@ -1,12 +1,11 @@
 """What a feedback tells of our forecasts: live error and coverage, counted by the one child that answered a day."""
 
-from __future__ import annotations
-
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
 
 from fleet.names import CHALLENGER
 from model_wrapper.contract.answers import SOURCE_FALLBACK
+from model_wrapper.contract.feedback import Feedback, JudgedDay
 from model_wrapper.metrics.counters import (
     FEEDBACK_ABSOLUTE_ERROR,
     FEEDBACK_CLOSED_DAYS,
@@ -15,18 +14,11 @@ from model_wrapper.metrics.counters import (
     FEEDBACK_OVER,
     FEEDBACK_SALES,
     FEEDBACK_UNDER,
+    Counters,
 )
-from model_wrapper.sharding import shard_of
+from model_wrapper.sharding import Layout, shard_of
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from model_wrapper.contract.feedback import Feedback, JudgedDay
-    from model_wrapper.metrics.counters import Counters
-    from model_wrapper.sharding import Layout
-
-
-_COUNTED: Final = (
+_COUNTED = (
     FEEDBACK_DAYS,
     FEEDBACK_CLOSED_DAYS,
     FEEDBACK_SALES,
@@ -45,7 +37,7 @@ def begin_at_zero(counters: Counters, sources: Iterable[str], alias: str) -> Non
 
 
 def child_that_answered(day: JudgedDay, feedback: Feedback, layout: Layout) -> int:
-    """Return the router's child that counts a day: the same for every child that gets the feedback.
+    """The router's child that counts a day: the same for every child that gets the feedback.
 
     The one that the answer names; where several answered, or it names one that the graph does not have any more, by
     what the day itself says, whatever fleet is served now.

@@ -1,28 +1,23 @@
 """How an error leaves a component: as a refusal with a status, or as the exception that Seldon's wrapper expects."""
 
-from __future__ import annotations
-
 import logging
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn
 
+from fleet import StorecastError
 from model_wrapper.contract.answers import refusal_message
 from model_wrapper.contract.errors import BadRequestError
 from model_wrapper.errors import FleetUnavailableError
 from model_wrapper.metrics.counters import REFUSED, REQUESTS, Counters
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+logger = logging.getLogger(__name__)
 
-    from fleet import StorecastError
-
-_logger: Final = logging.getLogger(__name__)
-
-INTERNAL_REASON: Final = "STORECAST_INTERNAL_ERROR"
-UNAVAILABLE_REASON: Final = "STORECAST_FLEET_UNAVAILABLE"
+INTERNAL_REASON = "STORECAST_INTERNAL_ERROR"
+UNAVAILABLE_REASON = "STORECAST_FLEET_UNAVAILABLE"
 
 
 def answer_or_refuse(answer: Callable[[], dict[str, Any]], counters: Counters) -> dict[str, Any]:
-    """Return the answer, or a refusal: 400 for what the client did, 503 without a fleet, 500 for the rest; count it."""
+    """The answer, or a refusal: 400 for the client, 503 without a fleet, 500 for the rest; each is counted."""
     try:
         message = answer()
     except BadRequestError as error:
@@ -35,7 +30,7 @@ def answer_or_refuse(answer: Callable[[], dict[str, Any]], counters: Counters) -
         message = refusal_message(error.http_status, str(error), UNAVAILABLE_REASON)
     except Exception as error:
         counters.add(REQUESTS, outcome="failed")
-        _logger.exception("wrapper.request_failed", extra={"facts": {"error": type(error).__name__}})
+        logger.exception("wrapper.request_failed", extra={"facts": {"error": type(error).__name__}})
         message = refusal_message(500, "The wrapper failed; its log has the reason.", INTERNAL_REASON)
     else:
         counters.add(REQUESTS, outcome="answered")
@@ -47,6 +42,6 @@ def raise_to_seldon(error: StorecastError, reason: str, meta: dict[str, Any] | N
 
     Raises: SeldonMicroserviceException.
     """
-    from model_wrapper.seldon.refusal import SeldonRefusal  # noqa: PLC0415 (seldon_core needs the protobuf bridge first)
+    from model_wrapper.seldon.refusal import SeldonRefusal  # noqa: PLC0415 - seldon_core needs the protobuf bridge first
 
     raise SeldonRefusal(str(error), status_code=error.http_status, payload=meta, reason=reason) from error

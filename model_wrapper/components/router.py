@@ -1,11 +1,10 @@
 """The ROUTER of the graph: sends a request to the child that owns its stores, or to all, and merges their answers."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar
 
-from model_wrapper.answering.aggregate import EVERY_CHILD, OwnAnswer, OwnFleet, merge
+from model_wrapper.answering.aggregate import EVERY_CHILD, Key, OwnAnswer, OwnFleet, merge
 from model_wrapper.answering.encode import encode
 from model_wrapper.answering.forecast import forecast_lines
 from model_wrapper.answering.messages import PART_TAG, ChildContext, answer_message, echoed, with_meta
@@ -16,17 +15,12 @@ from model_wrapper.components.request_metrics import count_items
 from model_wrapper.contract.errors import BadRequestError
 from model_wrapper.contract.feedback import ROUTER
 from model_wrapper.contract.reading import read_request
+from model_wrapper.fleets.served import ServedFleet
 from model_wrapper.http.request_filter import FEEDBACK_PATHS, ROUTE_PATHS, route_message
 from model_wrapper.metrics.counters import LOST, MENDED, MISMATCHES, ROUTED
 from model_wrapper.sharding import FIRST_CHILD
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from model_wrapper.answering.aggregate import Key
-    from model_wrapper.fleets.served import ServedFleet
-
-_MALFORMED: Final = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, StopIteration, RuntimeError)
+_MALFORMED = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, StopIteration, RuntimeError)
 """What taking unknown messages apart may raise; a generator makes a RuntimeError of a StopIteration."""
 
 
@@ -37,7 +31,7 @@ class StoreRouter(Component):
     needs_fleet: ClassVar[bool] = False  # without one it asks every child, and they share the work
 
     def route(self, features: Any, feature_names: Iterable[str] | None = None, meta: Any = None) -> int:  # noqa: ANN401, ARG002
-        """Return the child that answers a caller without messages: its index, or -1 for all."""
+        """The child that answers a caller without messages: its index, or -1 for all."""
         columns = list(feature_names if feature_names is not None else ())
         rows = features if isinstance(features, list | dict) else getattr(features, "tolist", lambda: features)()
         return self.child_for({"data": {"names": columns, "ndarray": rows}} if columns else {"jsonData": rows})
@@ -50,7 +44,7 @@ class StoreRouter(Component):
         return reply
 
     def child_for(self, message: object) -> int:
-        """Return the index of the one child that owns every store of a request, or -1 for all children.
+        """The index of the one child that owns every store of a request, or -1 for all children.
 
         A request that cannot be read goes to child 0, whose 400 reaches the client.
         """
@@ -70,7 +64,7 @@ class StoreRouter(Component):
         return int(child)
 
     def aggregate_raw(self, msgs: object) -> dict[str, Any]:
-        """Merge the children's answers and write which child gave them into ``meta.routing``.
+        """Merge the children's answers and write which child gave them into `meta.routing`.
 
         Raises: SeldonMicroserviceException: 400, where the messages are no answers of our children.
         """

@@ -1,47 +1,40 @@
 """Reads a feedback - an answer of ours, and what was sold - or raises one error that lists every problem in it."""
 
-from __future__ import annotations
-
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError, WithJsonSchema
 from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from fleet.names import CHALLENGER, CHAMPION
 from model_wrapper.contract.answers import ERROR_PREFIX, SOURCES
 from model_wrapper.contract.days import DAY_WANTED
+from model_wrapper.contract.errors import Problem
 from model_wrapper.contract.problems import ENOUGH_PROBLEMS, problem, problem_in_words, refusal, unknown_fields
 from model_wrapper.contract.requests import NUMBER_WANTED, STORE_WANTED, Day, StoreId
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import date
-
-    from pydantic_core import ErrorDetails
-
-    from model_wrapper.contract.errors import Problem
-
-READ_FEEDBACK: Final = "storecast_feedback"
+READ_FEEDBACK = "storecast_feedback"
 """Name by which the front door hands a feedback on that it has read."""
-ROUTER: Final = "router"
-"""Our router's name in every graph, and so in ``meta.routing``."""
-FEEDBACK_REPLY_NAMES: Final = ("days", "closed_days", "unmatched_days")
-TRUTH_NAMES: Final = ("store_id", "timestamp", "value")
-_TOP_FIELDS: Final = ("request", "response", "truth", "reward")
-_MAX_REWARD: Final = 3.4e38  # a 32-bit float on its way through Seldon's proto
-_ANSWER_WANTED: Final = "the answer that the truth belongs to, with jsonData or data.ndarray as it came"
-_TRUTH_WANTED: Final = "the actual sales, with jsonData or data.ndarray; or a reward"
-_MOST_SALES: Final = 1e15
-_FORECAST_WANTED: Final = "a number from -1e15 to 1e15: a forecast of ours"
-_SALES_WANTED: Final = "a number from 0 to 1e15: the day's sales"
-_TABLE_WANTED: Final = "an object with names and ndarray"
-_PAYLOADS: Final = ("jsonData", "data")
-_MESSAGE_FIELDS: Final = (*_PAYLOADS, "meta", "status")
-_WANTED: Final = {
+ROUTER = "router"
+"""Our router's name in every graph, and so in `meta.routing`."""
+FEEDBACK_REPLY_NAMES = ("days", "closed_days", "unmatched_days")
+TRUTH_NAMES = ("store_id", "timestamp", "value")
+_TOP_FIELDS = ("request", "response", "truth", "reward")
+_MAX_REWARD = 3.4e38  # a 32-bit float on its way through Seldon's proto
+_ANSWER_WANTED = "the answer that the truth belongs to, with jsonData or data.ndarray as it came"
+_TRUTH_WANTED = "the actual sales, with jsonData or data.ndarray; or a reward"
+_MOST_SALES = 1e15
+_FORECAST_WANTED = "a number from -1e15 to 1e15: a forecast of ours"
+_SALES_WANTED = "a number from 0 to 1e15: the day's sales"
+_TABLE_WANTED = "an object with names and ndarray"
+_PAYLOADS = ("jsonData", "data")
+_MESSAGE_FIELDS = (*_PAYLOADS, "meta", "status")
+_WANTED = {
     "storeId": STORE_WANTED,
     "timestamp": DAY_WANTED,
     "lower": _FORECAST_WANTED,
@@ -222,7 +215,7 @@ def _reward_problems(reward: object) -> list[Problem]:
 
 
 def _child_of(response: object) -> int | None:
-    """The one child that our router named in ``meta.routing``; what other nodes of a graph wrote there is theirs."""
+    """The one child that our router named in `meta.routing`; what other nodes of a graph wrote there is theirs."""
     meta = response.get("meta") if isinstance(response, dict) else None
     routing = meta.get("routing") if isinstance(meta, dict) else None
     child = routing.get(ROUTER) if isinstance(routing, dict) else None
@@ -232,7 +225,7 @@ def _child_of(response: object) -> int | None:
 
 
 def _answered(response: object, problems: list[Problem]) -> Iterator[tuple[Key, _Forecast]]:
-    """Yield every forecast day of an answer of ours; its lines with errors are passed over."""
+    """Every forecast day of an answer of ours; its lines with errors are passed over."""
     if response is None:
         problems.append(problem_in_words("response", _ANSWER_WANTED, "nothing"))
         return

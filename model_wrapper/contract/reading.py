@@ -1,13 +1,15 @@
 """Reads a message into a `ForecastRequest`, or raises one error that lists every problem in it."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from datetime import date
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from model_wrapper.contract.days import day_of
+from model_wrapper.contract.errors import Problem
 from model_wrapper.contract.problems import (
     ENOUGH_PROBLEMS,
     HINTS,
@@ -28,21 +30,13 @@ from model_wrapper.contract.requests import (
 )
 from model_wrapper.contract.salvaging import UncheckedParts, salvaged, unchecked_of
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import date
-
-    from pydantic_core import ErrorDetails
-
-    from model_wrapper.contract.errors import Problem
-
-_ITEMS: Final = TypeAdapter(tuple[ForecastItem, ...])
-_FIELDS: Final = tuple(dict.fromkeys(SPELLINGS.values()))
-_FIELDS_WANTED: Final = "one of the fields " + ", ".join(_FIELDS)
-_TOP_FIELDS: Final = ("jsonData", "data", "meta")
-_DATA_FIELDS: Final = ("names", "ndarray")
-_PAYLOAD_WANTED: Final = "jsonData or data.ndarray"
-_REFUSED_KINDS: Final = frozenset({"strData", "binData", "customData"})
+_ITEMS = TypeAdapter(tuple[ForecastItem, ...])
+_FIELDS = tuple(dict.fromkeys(SPELLINGS.values()))
+_FIELDS_WANTED = "one of the fields " + ", ".join(_FIELDS)
+_TOP_FIELDS = ("jsonData", "data", "meta")
+_DATA_FIELDS = ("names", "ndarray")
+_PAYLOAD_WANTED = "jsonData or data.ndarray"
+_REFUSED_KINDS = frozenset({"strData", "binData", "customData"})
 
 
 @dataclass(frozen=True, slots=True)

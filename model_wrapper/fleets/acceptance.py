@@ -1,32 +1,26 @@
 """Whether a fleet may take the place of the one that is served: whole, readable, big enough, and sane."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Final, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from fleet import Fleet, StorecastError
+from fleet import Fleet, Forecast, StorecastError
 from fleet.storage import FORMAT_VERSION, MANIFEST
 from model_wrapper.errors import FleetRefusedError
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from fleet import Forecast
-
-DAMAGED: Final = "damaged"
-NEWER_FORMAT: Final = "newer_format"
-TOO_FEW_STORES: Final = "too_few_stores"
-SELF_FORECAST: Final = "self_forecast"
-REGISTRY: Final = "registry"
-INTERNAL: Final = "internal"
-REASONS: Final = (REGISTRY, DAMAGED, NEWER_FORMAT, TOO_FEW_STORES, SELF_FORECAST, INTERNAL)
+DAMAGED = "damaged"
+NEWER_FORMAT = "newer_format"
+TOO_FEW_STORES = "too_few_stores"
+SELF_FORECAST = "self_forecast"
+REGISTRY = "registry"
+INTERNAL = "internal"
+REASONS = (REGISTRY, DAMAGED, NEWER_FORMAT, TOO_FEW_STORES, SELF_FORECAST, INTERNAL)
 """Every reason for which a reload fails, as the label of its metric."""
 
-_STORES_ASKED: Final = 16
-_DAYS_ASKED: Final = 7
+_STORES_ASKED = 16
+_DAYS_ASKED = 7
 
 
 def open_whole(path: Path) -> Fleet:
@@ -56,7 +50,7 @@ class Size(NamedTuple):
     models: int
 
     @classmethod
-    def of(cls, fleet: Fleet) -> Size:
+    def of(cls, fleet: Fleet) -> "Size":
         """Count a fleet."""
         return cls(fleet.n_stores, fleet.n_models)
 

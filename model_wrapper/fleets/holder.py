@@ -1,22 +1,18 @@
 """The fleet of one component: opened at its start, watched for a newer one, and its health."""
 
-from __future__ import annotations
-
 import logging
 import os
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 
 from model_wrapper.errors import FleetUnavailableError
 from model_wrapper.fleets.hot_reload import Reloader
+from model_wrapper.fleets.served import ServedFleet
 from model_wrapper.fleets.source import FleetSource
+from model_wrapper.metrics.counters import Counters
 from model_wrapper.seldon.worker_start import REPLACES
+from model_wrapper.settings import Settings
 
-if TYPE_CHECKING:
-    from model_wrapper.fleets.served import ServedFleet
-    from model_wrapper.metrics.counters import Counters
-    from model_wrapper.settings import Settings
-
-_logger: Final = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class FleetHolder:
@@ -79,10 +75,10 @@ class FleetHolder:
             self._reloader = Reloader(source, lambda: self.current, self._swap, self._counters)
             self.current = source.open(last_used_first=REPLACES.is_set())
         except FleetUnavailableError as error:
-            _logger.error("wrapper.fleet_failed", extra={"facts": {"reason": str(error)}})  # noqa: TRY400 (it says it all)
+            logger.error("wrapper.fleet_failed", extra={"facts": {"reason": str(error)}})  # noqa: TRY400 - it says it all
             raise
         except Exception as error:
-            _logger.exception("wrapper.fleet_failed", extra={"facts": {"uri": self._settings.fleet_uri}})
+            logger.exception("wrapper.fleet_failed", extra={"facts": {"uri": self._settings.fleet_uri}})
             raise FleetUnavailableError(f"{self._settings.fleet_uri}: {error}") from error
 
     def _swap(self, served: ServedFleet) -> None:

@@ -1,26 +1,20 @@
 """Hot reload: a thread in every worker looks for another fleet, and swaps one reference when it is good."""
 
-from __future__ import annotations
-
 import logging
 import random
 import re
+from collections.abc import Callable
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Final
 
 from model_wrapper.errors import FleetRefusedError
 from model_wrapper.fleets.acceptance import INTERNAL
+from model_wrapper.fleets.served import ServedFleet
+from model_wrapper.fleets.source import FleetSource
 from model_wrapper.metrics.counters import RELOAD_FAILURES, RELOADS, Counters
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from model_wrapper.fleets.served import ServedFleet
-    from model_wrapper.fleets.source import FleetSource
-
-_logger: Final = logging.getLogger(__name__)
-_JITTER: Final = 0.25
-_ADDRESS: Final = re.compile(r" at 0x[0-9a-f]+")
+logger = logging.getLogger(__name__)
+_JITTER = 0.25
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 """Another one each time that an object is printed."""
 
 
@@ -55,7 +49,7 @@ class Reloader:
         except Exception as error:
             failure = (INTERNAL, _ADDRESS.sub("", repr(error)))
             if self._last_logged != failure:
-                _logger.exception("wrapper.reload_failed", extra={"facts": {"reason": INTERNAL}})
+                logger.exception("wrapper.reload_failed", extra={"facts": {"reason": INTERNAL}})
             self._last_logged = failure
             self._counters.add(RELOAD_FAILURES, reason=INTERNAL)
         else:
@@ -66,7 +60,7 @@ class Reloader:
 
     def _run(self, every_s: float) -> None:
         pause = Event()
-        while not pause.wait(every_s * random.uniform(1 - _JITTER, 1 + _JITTER)):  # noqa: S311 (only spreads workers)
+        while not pause.wait(every_s * random.uniform(1 - _JITTER, 1 + _JITTER)):  # noqa: S311 - only spreads workers
             self.check()
 
     def _refused(self, reason: str, message: str) -> None:
@@ -75,5 +69,5 @@ class Reloader:
         if self._last_logged != failure:
             served = self._served()
             facts = {"reason": reason, "told": message, "served": None if served is None else served.version}
-            _logger.warning("wrapper.reload_failed", extra={"facts": facts})
+            logger.warning("wrapper.reload_failed", extra={"facts": facts})
         self._last_logged = failure

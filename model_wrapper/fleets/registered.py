@@ -1,26 +1,21 @@
 """A registered fleet for a process that has MLflow's client; a worker has none, and asks through `FleetSource`."""
 
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+from fleet import Fleet
 from model_wrapper.fleets.served import ServedFleet
 from model_wrapper.fleets.store_models import NO_STORE_MODELS, StoreModels
 from model_wrapper.registry.cache import FleetCache
 from model_wrapper.registry.fetch_stores import fetch_stores
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from fleet import Fleet
-    from model_wrapper.settings import Settings
+from model_wrapper.settings import Settings
 
 
 def with_store_models(
     fleet: Fleet,
     version: str,
-    client: Any,  # noqa: ANN401 (an MlflowClient)
+    client: Any,  # noqa: ANN401 - an MlflowClient
     cache_dir: Path,
     uri: str,
     settings: Settings,

@@ -10,8 +10,6 @@ Seldon takes metrics with each answer, and an idle worker would never tell that 
 each worker also reports every so often.
 """
 
-from __future__ import annotations
-
 import atexit
 import json
 import logging
@@ -19,28 +17,26 @@ import os
 import shutil
 import tempfile
 from bisect import bisect_right
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import Event, Lock, Thread
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 
 from prometheus_client.mmap_dict import MmapedDict
 from seldon_core import metrics as stock
 from seldon_core.metrics import COUNTER, GAUGE, TIMER, SeldonMetrics
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+logger = logging.getLogger(__name__)
 
-_logger: Final = logging.getLogger(__name__)
+METHOD = "worker"
+"""Value of Seldon's label `method` for what a thread reports."""
 
-METHOD: Final = "worker"
-"""Value of Seldon's label ``method`` for what a thread reports."""
-
-_SUFFIX: Final = ".db"
-_FILE_BYTES: Final = 1 << 18
-_EDGES_S: Final = [float(edge) for edge in stock.BINS]
-_SUM: Final = -1
-_KINDS: Final = frozenset({COUNTER, GAUGE, TIMER})
-_MapOfDoubles: Final[Any] = MmapedDict  # published without types
+_SUFFIX = ".db"
+_FILE_BYTES = 1 << 18
+_EDGES_S = [float(edge) for edge in stock.BINS]
+_SUM = -1
+_KINDS = frozenset({COUNTER, GAUGE, TIMER})
+_MapOfDoubles: Any = MmapedDict  # published without types
 
 
 class SharedMetrics(SeldonMetrics):  # type: ignore[misc] # published without types
@@ -103,7 +99,7 @@ class SharedMetrics(SeldonMetrics):  # type: ignore[misc] # published without ty
             except OSError as error:
                 if not failed:
                     facts = {"reason": f"{type(error).__name__}: {error}"}
-                    _logger.warning("wrapper.report_failed", extra={"facts": facts})
+                    logger.warning("wrapper.report_failed", extra={"facts": facts})
                 failed = True
             else:
                 waiting, failed = [], False
@@ -117,7 +113,7 @@ class SharedMetrics(SeldonMetrics):  # type: ignore[misc] # published without ty
             self._mine = None
             self._path(str(self.worker_id_func())).unlink(missing_ok=True)
 
-    def _worker(self) -> _Worker:
+    def _worker(self) -> "_Worker":
         name = str(self.worker_id_func())
         if self._mine is None or self._mine.name != name:  # also after a fork
             self._mine = _Worker(name, self._path(name))
@@ -175,7 +171,7 @@ def _series(entries: Iterable[tuple[str, float, float, int]]) -> dict[tuple[str,
 
 
 def _lives(worker_id: str) -> bool:
-    """Tell whether there is a process of that id; a worker that is not named by its process is never taken for dead."""
+    """Whether there is a process of that id; a worker that is not named by its process is never taken for dead."""
     try:
         os.kill(int(worker_id), 0)
     except ProcessLookupError:

@@ -1,17 +1,12 @@
 """Gunicorn's worker with threads, which keeps connections open; at SIGTERM it does not wait for idle ones."""
 
-from __future__ import annotations
-
 import gc
 import socket
-from typing import TYPE_CHECKING, Final
+from types import FrameType
 
 from gunicorn.workers.gthread import ThreadWorker
 
-if TYPE_CHECKING:
-    from types import FrameType
-
-CLASS_PATH: Final = f"{__name__}.KeepAliveWorker"
+CLASS_PATH = f"{__name__}.KeepAliveWorker"
 
 
 class KeepAliveWorker(ThreadWorker):  # type: ignore[misc] # published without types
