@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 __all__ = ["ChallengerForecaster", "FallbackForecaster", "StoreForecaster", "StoreRouter"]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 (one of the classes below)
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - one of the classes below
     # Loaded when first asked for: reading the contract must not cost the serving classes.
     if name in {"ChallengerForecaster", "FallbackForecaster", "StoreForecaster"}:
         from model_wrapper.components import forecasters  # noqa: PLC0415

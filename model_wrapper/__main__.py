@@ -1,4 +1,4 @@
-"""``python -m model_wrapper [CLASS]``: serve one component of the graph."""
+"""`python -m model_wrapper [CLASS]`: serve one component of the graph."""
 
 import os
 import sys

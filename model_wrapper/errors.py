@@ -1,7 +1,5 @@
 """The errors of this room, all under the project's one tree."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from fleet import StorecastError

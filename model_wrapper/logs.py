@@ -1,26 +1,23 @@
 """JSON lines on stderr: a fixed event name and facts, never a payload."""
 
-from __future__ import annotations
-
 import json
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import Final
 
-_SELDON: Final = "seldon_core"
-_SELDON_ERROR: Final = "seldon.error"
+_SELDON = "seldon_core"
+_SELDON_ERROR = "seldon.error"
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a record; the facts are those given as ``extra={"facts": {...}}``."""
+    """One JSON object a record; the facts are those given as `extra={"facts": {...}}`."""
 
     def __init__(self, unit: str = "") -> None:
         super().__init__()
         self._unit = unit
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the record as one line."""
+        """The record as one line."""
         line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,

@@ -1,10 +1,8 @@
 """Every setting of the components, read once from the environment into one frozen object."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar, Final, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -16,7 +14,7 @@ from model_wrapper.contract.requests import Limits
 from model_wrapper.errors import ConfigError
 from model_wrapper.sharding import Layout
 
-EVERY_ADDRESS: Final = "0.0.0.0"  # noqa: S104 (what a container in a cluster must listen on, as Seldon does)
+EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - what a container in a cluster must listen on, as Seldon does
 
 
 class Settings(EnvironmentSettings):
@@ -86,7 +84,7 @@ class Settings(EnvironmentSettings):
     unit_image: str = setting("", "image", "Image of this node; Seldon sets it.")
 
     @model_validator(mode="after")
-    def _index_is_a_shard(self) -> Settings:
+    def _index_is_a_shard(self) -> "Settings":
         if self.shard_index >= self.shards:
             raise PydanticCustomError(
                 "shard",
@@ -107,7 +105,7 @@ class Settings(EnvironmentSettings):
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """Read the settings out of a mapping such as ``os.environ``; the level of the log in any case.
+        """Read the settings out of a mapping such as `os.environ`; the level of the log in any case.
 
         Raises: ConfigError: one error that names every variable that is wrong.
         """

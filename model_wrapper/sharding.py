@@ -1,19 +1,16 @@
 """Which child of the router owns a store: fixed hashes, the same in every process, version and year."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
-from typing import Final
 
-_DIGEST_BYTES: Final = 8
-FIRST_CHILD: Final = 0
-BUCKETS: Final = 10_000
+_DIGEST_BYTES = 8
+FIRST_CHILD = 0
+BUCKETS = 10_000
 """Places that an experiment spreads the stores over: a share is counted in hundredths of a percent."""
 
 
 def shard_of(store_id: str, shards: int) -> int:
-    """Return the forecaster, 0 <= index < shards, that holds a store.
+    """The forecaster, 0 <= index < shards, that holds a store.
 
     The first 8 bytes of blake2b over the UTF-8 id, big-endian, modulo `shards`. Never Python's own hash, which differs
     from process to process.
@@ -22,7 +19,7 @@ def shard_of(store_id: str, shards: int) -> int:
 
 
 def bucket_of(store_id: str, experiment: str) -> int:
-    """Return a store's place in an experiment, 0 <= place < `BUCKETS`.
+    """A store's place in an experiment, 0 <= place < `BUCKETS`.
 
     The same hash over the experiment's name, a NUL and the id: another experiment draws other stores, and no draw
     depends on the number of shards.
@@ -52,12 +49,12 @@ class Layout:
         return self.shards + 1
 
     def challenges(self, store_id: str) -> bool:
-        """Tell whether a store is among those that the challenger answers."""
+        """Whether a store is among those that the challenger answers."""
         share = self.challenger_share_percent
         return share > 0 and bucket_of(store_id, self.experiment) < share * BUCKETS / 100
 
     def child_of(self, store_id: str, *, known: bool, has_model: bool, hinted: bool = False) -> int:
-        """Return the child that answers a store.
+        """The child that answers a store.
 
         A store that no fleet knows belongs to child 0, which answers with the error; with a hint of what it sells, to
         the fallback.

@@ -1,7 +1,6 @@
 """Forecast rows, from a running graph or from the registry: the same columns either way."""
 
 import datetime as dt
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,18 +10,12 @@ import pandas as pd
 import requests
 
 from fleet import Fleet, StorecastError
-from fleet.names import CHAMPION
-from model_wrapper.answering.encode import entries_of
-from model_wrapper.answering.forecast import solve
-from model_wrapper.answering.plan import read_and_plan
+from model_wrapper.answering.answer import answer_from
 from model_wrapper.contract.answers import ROW_NAMES
 from model_wrapper.contract.days import plus_days
 from model_wrapper.contract.problems import shortened
 from model_wrapper.contract.requests import DEFAULT_DAYS
-from model_wrapper.fleets.served import ServedFleet
-from model_wrapper.fleets.store_models import NO_STORE_MODELS, StoreModels
-from model_wrapper.registry.cache import FleetCache
-from model_wrapper.registry.fetch_stores import fetch_stores
+from model_wrapper.fleets.registered import with_store_models
 from model_wrapper.settings import Settings
 from training.registry.mlflow_registry import MlflowRegistry
 from training.registry.registration import load_fleet
@@ -67,22 +60,13 @@ def ask_registry(question: Question, uri: str, home: Path, settings: Settings) -
 
     Raises: RegistryError.  BadRequestError: more than the settings allow.
     """
-    opened, version = load_fleet(MlflowRegistry(uri, home))
-    own = _own_models(opened, uri, home, settings)
-    served = ServedFleet(opened, version, settings.max_days_ahead, own=own)
+    registry = MlflowRegistry(uri, home)
+    opened, version = load_fleet(registry)
+    with registry.connected() as connection:
+        served = with_store_models(opened, version, connection.client, home.absolute() / "cache", uri, settings)
     begin = question.begin or plus_days(served.trained_through, 1)
-    _, lines = read_and_plan(body_of(replace(question, begin=begin)), served, settings.limits, begin)
-    return answer_of({"jsonData": entries_of(solve(lines, served), CHAMPION)}), opened
-
-
-def _own_models(opened: Fleet, uri: str, home: Path, settings: Settings) -> StoreModels:
-    """The stores' own registered models, as a graph would find them."""
-    if settings.store_models == 0:
-        return NO_STORE_MODELS
-    cache = FleetCache.of(home.absolute() / "cache", {"MLFLOW_TRACKING_URI": uri})
-    with MlflowRegistry(uri, home).connected() as connection:
-        stores = fetch_stores(connection.client, cache, time.monotonic() + settings.fetch_timeout_s)
-    return StoreModels(opened, stores, settings.store_models)
+    message = body_of(replace(question, begin=begin))
+    return answer_of(answer_from(served, message, settings.limits, begin)), opened
 
 
 def body_of(question: Question) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from model_wrapper.fleets.hot_reload import Watch
+from model_wrapper.fleets.hot_reload import Reloader
 
 # Quick by default, so that the unit tests stay a habit; HYPOTHESIS_PROFILE=thorough looks longer.
 settings.register_profile("quick", max_examples=60, deadline=None)
@@ -15,13 +15,13 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_watch() -> Iterator[None]:
+def no_reload() -> Iterator[None]:
     """No component of a test's own process looks for another fleet behind its back.
 
     Its thread would go on after the test, and log into the next ones that its folder is gone.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Watch, "start", lambda _watch, _every_s: None)
+        patch.setattr(Reloader, "start", lambda _reloader, _every_s: None)
         yield
 
 

@@ -1,29 +1,26 @@
 """Makes one answer of several children's: each line once, in request order, whatever order they answered in.
 
 Children open new versions of the fleet at moments of their own. Where that shows - a line that nobody answered, lines
-of two versions, different stores for ``*`` - the router's own fleet says what the lines are and answers those that no
+of two versions, different stores for `*` - the router's own fleet says what the lines are and answers those that no
 child answered from the same version, so that an answer never mixes two. A router without a fleet keeps the lines of one
 version, and the others are lost.
 """
 
-from __future__ import annotations
-
 import logging
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from fleet.names import CHALLENGER
-from model_wrapper.answering.messages import ERRORS_TAG, MARKS, readable
+from model_wrapper.answering.encode import ERRORS_TAG
+from model_wrapper.answering.messages import PART_TAG, readable
 from model_wrapper.contract.answers import ERROR_PREFIX, NOT_ANSWERED, ROW_NAMES
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+logger = logging.getLogger(__name__)
 
-_logger: Final = logging.getLogger(__name__)
-
-EVERY_CHILD: Final = -1
-_LOST: Final = "No child of the graph answered this line; ask again, and look at the logs if it stays so."
+EVERY_CHILD = -1
+_LOST = "No child of the graph answered this line; ask again, and look at the logs if it stays so."
 
 Key = tuple[int, str]
 """A line of a request: the place of its item, and the store."""
@@ -31,16 +28,16 @@ Key = tuple[int, str]
 
 @dataclass(slots=True)
 class Merged:
-    """The answer, and which child gave it (-1: several, or the router helped).
+    """The answer, and which child gave it (-1: several, or also the router).
 
-    `lost`: lines that nobody answered.  `mended`: lines that the router answered.  `mismatched`: the children's fleets
-    were not the same.
+    `lost`: lines that nobody answered.  `filled_in`: lines that the router answered.  `mismatched`: the children's
+    fleets were not the same.
     """
 
     message: dict[str, Any]
     child: int | None
     lost: int = 0
-    mended: int = 0
+    filled_in: int = 0
     mismatched: bool = False
 
 
@@ -56,11 +53,11 @@ class Part:
     child: int | None = None
     version: str | None = None
     challenger: bool = False
-    asked: dict[str, Any] | None = None
+    request: dict[str, Any] | None = None
     puid: str | None = None
 
     def keyed(self) -> Iterable[tuple[Key, int]]:
-        """Yield the key and the place of every line that was answered."""
+        """The key and the place of every line that was answered."""
         items = (item for item, count in enumerate(self.counts) for _ in range(count))
         for place, (item, line) in enumerate(zip(items, self.lines, strict=True)):
             if line is not None:
@@ -78,7 +75,7 @@ Choice = tuple[Part, int]
 """A line of the answer: the part that it is taken from, and its place there."""
 
 
-class Helper(NamedTuple):
+class OwnFleet(NamedTuple):
     """The router's own fleet, for what the children leave open.
 
     `version`: of the fleet.  `answer`: the request and which of its lines are wanted -> the answer, None where the
@@ -89,23 +86,23 @@ class Helper(NamedTuple):
     answer: Callable[[dict[str, Any], Callable[[Key], bool]], OwnAnswer | None]
 
 
-def merge(messages: Sequence[dict[str, Any]], helper: Helper | None = None) -> Merged:
+def merge(messages: Sequence[dict[str, Any]], own_fleet: OwnFleet | None = None) -> Merged:
     """Merge the children's answers to one request.
 
     Args: messages: all to the same request. A child without marks answered everything: it wins whole.
     """
     by_rows = "data" in messages[0]
-    unmarked = [message for message in messages if MARKS not in _tags(message)]
+    unmarked = [message for message in messages if PART_TAG not in _tags(message)]
     if unmarked:
         return Merged(_stripped(unmarked[0]), None)
     parts = sorted((part_of(message, by_rows=by_rows) for message in messages), key=lambda part: part.child or 0)
     choices, mismatched = _chosen(parts)
     if mismatched:
-        _logger.warning("wrapper.merge_mismatch", extra={"facts": {"versions": [part.version for part in parts]}})
-    asked = next((part.asked for part in parts if part.asked is not None), None)
+        logger.warning("wrapper.merge_mismatch", extra={"facts": {"versions": [part.version for part in parts]}})
+    request = next((part.request for part in parts if part.request is not None), None)
     own = None
-    if helper is not None and asked is not None and (choices is None or mismatched or None in choices):
-        own = _mended(parts, helper, asked, by_rows=by_rows)
+    if own_fleet is not None and request is not None and (choices is None or mismatched or None in choices):
+        own = _filled_in(parts, own_fleet, request, by_rows=by_rows)
     if own is not None:
         choices, parts = own.choices, [*parts, own.part]
     else:
@@ -113,16 +110,16 @@ def merge(messages: Sequence[dict[str, Any]], helper: Helper | None = None) -> M
         choices = choices if len(kept) == len(parts) else _chosen(kept)[0]
         parts = kept
         if choices is None:
-            choices = _by_key(parts) or [None] * _items_in(asked)
+            choices = _by_key(parts) or [None] * _items_in(request)
     child = parts[0].child if len(parts) == 1 else EVERY_CHILD
     message = _message(parts, choices, by_rows=by_rows)
-    return Merged(message, child, choices.count(None), own.mended if own else 0, mismatched)
+    return Merged(message, child, choices.count(None), own.n_lines if own else 0, mismatched)
 
 
 def part_of(message: dict[str, Any], *, by_rows: bool) -> Part:
     """Take one marked message apart."""
     tags = dict(_tags(message))
-    marks = tags.pop(MARKS)
+    marks = tags.pop(PART_TAG)
     errors = {int(error["line"]): error for error in tags.pop(ERRORS_TAG, ())}
     lines: list[Any] = message.get("jsonData") or []
     if by_rows:
@@ -159,11 +156,11 @@ def _stripped(message: dict[str, Any]) -> dict[str, Any]:
     return message | {"meta": readable(message.get("meta"))}
 
 
-def _store_of(line: Any) -> str:  # noqa: ANN401 (an entry or a list of rows)
+def _store_of(line: Any) -> str:  # noqa: ANN401 - an entry or a list of rows
     return str(line["request"]["storeId"] if isinstance(line, dict) else line[0][0])
 
 
-def _is_error(line: Any) -> bool:  # noqa: ANN401 (as above)
+def _is_error(line: Any) -> bool:  # noqa: ANN401 - as above
     return "error" in line if isinstance(line, dict) else str(line[0][-1]).startswith(ERROR_PREFIX)
 
 
@@ -222,31 +219,31 @@ def _by_key(parts: list[Part]) -> list[Choice | None]:
     return [known[key] for key in sorted(kept, key=lambda key: key[0])]
 
 
-class _Mended(NamedTuple):
+class _FilledIn(NamedTuple):
     part: Part
     choices: list[Choice | None]
-    mended: int
+    n_lines: int
 
 
-def _mended(parts: list[Part], helper: Helper, asked: dict[str, Any], *, by_rows: bool) -> _Mended | None:
-    kept = _kept(part for part in parts if part.challenger or part.version == helper.version)
-    own = helper.answer(asked, lambda key: key not in kept)
+def _filled_in(parts: list[Part], own_fleet: OwnFleet, request: dict[str, Any], *, by_rows: bool) -> _FilledIn | None:
+    kept = _kept(part for part in parts if part.challenger or part.version == own_fleet.version)
+    own = own_fleet.answer(request, lambda key: key not in kept)
     if own is None:
         return None
     part = part_of(own.message, by_rows=by_rows)
     choices: list[Choice | None] = []
     for place, key in enumerate(own.keys):
         choices.append(kept.get(key) or (None if part.lines[place] is None else (part, place)))
-    return _Mended(part, choices, sum(choice is not None and choice[0] is part for choice in choices))
+    return _FilledIn(part, choices, sum(choice is not None and choice[0] is part for choice in choices))
 
 
-def _items_in(asked: dict[str, Any] | None) -> int:
-    payload = (asked or {}).get("jsonData", (asked or {}).get("data"))
+def _items_in(request: dict[str, Any] | None) -> int:
+    payload = (request or {}).get("jsonData", (request or {}).get("data"))
     items = payload.get("ndarray", payload) if isinstance(payload, dict) else payload
     return len(items) if isinstance(items, list) else 1
 
 
-def _lost_line(place: int, *, by_rows: bool) -> Any:  # noqa: ANN401 (as above)
+def _lost_line(place: int, *, by_rows: bool) -> Any:  # noqa: ANN401 - as above
     if by_rows:
         return [[None, None, None, None, None, ERROR_PREFIX + NOT_ANSWERED]]
     return {"request": None, "error": {"code": NOT_ANSWERED, "message": f"Line {place}: {_LOST}"}}

@@ -1,51 +1,44 @@
-"""From lines to forecasts: one vectorised call for all lines of the same days, and the answer in the client's kind."""
-
-from __future__ import annotations
+"""From planned lines to forecasts: one vectorised call for all lines of the same days."""
 
 import logging
 from collections import Counter, defaultdict
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Literal
 
 import numpy as np
 
-from fleet import StorecastError
-from model_wrapper.answering.plan import Fault, faults_of
+from fleet import Forecast, Overrides, StorecastError
+from fleet.arrays import BoolArray
+from model_wrapper.answering.plan import Plan, PlannedForecast, PlannedItem
 from model_wrapper.contract.answers import (
     FORECAST_FAILED,
     SOURCE_FALLBACK,
     SOURCE_FLEET,
     SOURCE_STORE,
     SOURCES,
+    ErrorCode,
 )
+from model_wrapper.fleets.served import ServedFleet
+from model_wrapper.fleets.store_models import BoundStoreModel
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+logger = logging.getLogger(__name__)
 
-    from fleet import Forecast, Overrides
-    from fleet.arrays import BoolArray
-    from model_wrapper.answering.plan import Asked, Line
-    from model_wrapper.fleets.served import ServedFleet
-    from model_wrapper.fleets.store_models import BoundStoreModel
+Source = Literal["store", "fleet", "fallback", "newcomer"]
+"""The store's own model, the fleet's, its fallback curve, or its group's curve at a level that the client named."""
 
-_logger: Final = logging.getLogger(__name__)
-
-Way = Literal["store", "fleet", "fallback", "newcomer"]
-"""By the store's own model, by the fleet's, by its fallback curve, or by its group's curve at a named level."""
-
-_SOURCE_OF: Final[dict[Way, str]] = {
+_NAME_OF: dict[Source, str] = {
     "store": SOURCE_STORE,
     "fleet": SOURCE_FLEET,
     "fallback": SOURCE_FALLBACK,
     "newcomer": SOURCE_FALLBACK,
 }
-_UNUSABLE: Final = Fault(FORECAST_FAILED, "Neither the model of this store nor its fallback gives a finite number.")
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some stores over the same days: row i of the forecast belongs to the line at ``at[i]``; `model` made it."""
+    """Some stores over the same days: row i of the forecast belongs to the line at `at[i]`; `model` made it."""
 
     source: str
     forecast: Forecast
@@ -54,12 +47,12 @@ class Piece:
 
 
 @dataclass(slots=True)
-class Solved:
-    """Everything that was found for the lines of one request; a line in neither part is left to another child."""
+class Forecasts:
+    """The forecasts of one plan, and its lines without one, by place; a line in neither is left to another child."""
 
-    lines: Sequence[Line]
+    plan: Plan
     pieces: list[Piece] = field(default_factory=list)
-    faults: dict[int, Fault] = field(default_factory=dict)
+    faults: dict[int, ErrorCode] = field(default_factory=dict)
     unusable: Counter[str] = field(default_factory=Counter)
     """Lines by the source that gave no usable number for them, whatever answered in its place."""
 
@@ -71,78 +64,79 @@ class Solved:
         return counts
 
 
-def solve(
-    lines: Sequence[Line],
+def forecast_lines(
+    plan: Plan,
     served: ServedFleet,
-    owns: Callable[[Line], bool] | None = None,
+    owns: Callable[[PlannedForecast], bool] | None = None,
     sources: Collection[str] = SOURCES,
-) -> Solved:
+) -> Forecasts:
     """Forecast every line that is owned.
 
     Args: owns: whether a line is answered here; None answers everything.  sources: where answers may come from; without
           the fleet's models every store gets its fallback, without the fallback an unusable model is a fault.
     """
-    mine = [place for place, line in enumerate(lines) if owns is None or owns(line)]
-    found = faults_of([lines[place] for place in mine], served)
-    solved = Solved(lines, faults={mine[place]: fault for place, fault in found.items()})
-    groups: defaultdict[tuple[tuple[Way, ...], object, str], list[int]] = defaultdict(list)
-    for place in mine:
-        if place not in solved.faults:
-            line = lines[place]
-            ways = _ways_of(line, served, sources)
-            groups[ways, line.asked.question, line.store_id if ways[0] == "store" else ""].append(place)
-    for (ways, *_), places in groups.items():
+    forecasts = Forecasts(plan)
+    groups: defaultdict[tuple[tuple[Source, ...], object, str], list[int]] = defaultdict(list)
+    for place, line in enumerate(plan.lines):
+        if owns is not None and not owns(line):
+            continue
+        if line.fault is not None:
+            forecasts.faults[place] = line.fault
+            continue
+        tried = _sources_of(line, served, sources)
+        groups[tried, line.item.question, line.store_id if tried[0] == "store" else ""].append(place)
+    for (tried, *_), places in groups.items():
         unusable = places
-        for way in ways:
-            unusable = _forecast(solved, way, unusable, served)
+        for source in tried:
+            unusable = _forecast(forecasts, source, unusable, served)
             if not unusable:
                 break
-            solved.unusable[_SOURCE_OF[way]] += len(unusable)
-            _logger.warning("wrapper.model_unusable", extra={"facts": {"stores": len(unusable), "way": way}})
-        solved.faults |= dict.fromkeys(unusable, _UNUSABLE)
-    return solved
+            forecasts.unusable[_NAME_OF[source]] += len(unusable)
+            logger.warning("wrapper.model_unusable", extra={"facts": {"stores": len(unusable), "way": source}})
+        forecasts.faults |= dict.fromkeys(unusable, FORECAST_FAILED)
+    return forecasts
 
 
-def _ways_of(line: Line, served: ServedFleet, sources: Collection[str]) -> tuple[Way, ...]:
-    """Name the ways to forecast a line, the best first; the next is taken where one gives no usable number."""
-    ways: list[Way] = []
-    if SOURCE_STORE in sources and line.store_id in served.own:
-        ways.append("store")
-    if SOURCE_FLEET in sources and served.has_model(line.store_id):
-        ways.append("fleet")
-    if not ways and line.hinted and served.lacks_history(line.store_id):
+def _sources_of(line: PlannedForecast, served: ServedFleet, allowed: Collection[str]) -> tuple[Source, ...]:
+    """Name the sources of a line's forecast, the best first; the next is asked where one gives no usable number."""
+    sources: list[Source] = []
+    if SOURCE_STORE in allowed and line.store_id in served.own:
+        sources.append("store")
+    if SOURCE_FLEET in allowed and served.has_model(line.store_id):
+        sources.append("fleet")
+    if not sources and line.hinted and served.lacks_history(line.store_id):
         return ("newcomer",)
-    if not ways or SOURCE_FALLBACK in sources:
-        ways.append("fallback")
-    return tuple(ways)
+    if not sources or SOURCE_FALLBACK in allowed:
+        sources.append("fallback")
+    return tuple(sources)
 
 
-def _forecast(solved: Solved, way: Way, places: list[int], served: ServedFleet) -> list[int]:
+def _forecast(forecasts: Forecasts, source: Source, places: list[int], served: ServedFleet) -> list[int]:
     """Add a piece for some lines of the same question; returns the places without a usable number."""
-    lines = [solved.lines[place] for place in places]
-    asked = lines[0].asked
-    dates = np.arange(np.datetime64(asked.begin), np.datetime64(asked.end) + 1)
+    lines = [forecasts.plan.lines[place] for place in places]
+    item = lines[0].item
+    dates = np.arange(np.datetime64(item.begin), np.datetime64(item.end) + 1)
     store_ids = [line.store_id for line in lines]
-    model = served.own.get(store_ids[0]) if way == "store" else served
+    model = served.own.get(store_ids[0]) if source == "store" else served
     if model is None:
         return places
-    call: Callable[..., Forecast] = model.fleet.predict if way in ("store", "fleet") else model.fleet.fallback
-    if way == "newcomer":
-        sales = [line.asked.expected_sales or 0.0 for line in lines]  # never 0: hinted
-        groups = [line.asked.group or "" for line in lines]
+    call: Callable[..., Forecast] = model.fleet.predict if source in ("store", "fleet") else model.fleet.fallback
+    if source == "newcomer":
+        sales = [line.item.expected_sales or 0.0 for line in lines]  # never 0: hinted
+        groups = [line.item.group or "" for line in lines]
         call = partial(served.fleet.newcomers, sales=sales, groups=groups)
     try:
-        forecast = call(store_ids, dates, asked.level, _overrides_of(asked))
+        forecast = call(store_ids, dates, item.level, _overrides_of(item))
     except StorecastError:
-        _logger.exception("wrapper.forecast_failed", extra={"facts": {"stores": len(places)}})
+        logger.exception("wrapper.forecast_failed", extra={"facts": {"stores": len(places)}})
         return places
     good = _finite(forecast)
     if good.all():
-        solved.pieces.append(Piece(_SOURCE_OF[way], forecast, places, model))
+        forecasts.pieces.append(Piece(_NAME_OF[source], forecast, places, model))
         return []
     kept = [place for place, usable in zip(places, good, strict=True) if usable]
     if kept:
-        solved.pieces.append(Piece(_SOURCE_OF[way], _rows_of_forecast(forecast, good), kept, model))
+        forecasts.pieces.append(Piece(_NAME_OF[source], _rows_of_forecast(forecast, good), kept, model))
     return [place for place, usable in zip(places, good, strict=True) if not usable]
 
 
@@ -153,10 +147,10 @@ def _rows_of_forecast(forecast: Forecast, good: BoolArray) -> Forecast:
     return replace(forecast, store_ids=store_ids, **parts)
 
 
-def _overrides_of(asked: Asked) -> Overrides | None:
-    if asked.overrides is None:
+def _overrides_of(item: PlannedItem) -> Overrides | None:
+    if item.overrides is None:
         return None
-    return {name: {np.datetime64(day): value for day, value in days.items()} for name, days in asked.overrides.items()}
+    return {name: {np.datetime64(day): value for day, value in days.items()} for name, days in item.overrides.items()}
 
 
 def _finite(forecast: Forecast) -> BoolArray:

@@ -1,109 +1,88 @@
 """The messages that components send: the answer's payload, its meta, and the marks that children set for the router.
 
 Internal protocol. A child behind a router gets the client's own request, answers what it owns and leaves the rest:
-null in a jsonData list; no rows in an ndarray, where ``meta.tags.storecast.rows`` counts the rows of every line (0 =
-left). Beside it stand ``child``, the child's index; ``version``, of its fleet; ``stores``, the lines of every item
-where ``*`` makes them many; and, where a line is left, ``asked``, the request, so that the router can answer what
+null in a jsonData list; no rows in an ndarray, where `meta.tags.storecast.rows` counts the rows of every line (0 =
+left). Beside it stand `child`, the child's index; `version`, of its fleet; `stores`, the lines of every item
+where `*` makes them many; and, where a line is left, `asked`, the request, so that the router can answer what
 nobody answered. The router merges line by line and removes the marks.
 """
 
-from __future__ import annotations
-
-from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from fleet.names import CHALLENGER, CHAMPION
-from model_wrapper.answering.encode import entries_of, rows_of
+from model_wrapper.answering.encode import ERRORS_TAG, EncodedAnswer
 from model_wrapper.contract.answers import ROW_NAMES
+from model_wrapper.fleets.served import ServedFleet
+from model_wrapper.settings import Settings
 
-if TYPE_CHECKING:
-    from model_wrapper.answering.forecast import Solved
-    from model_wrapper.contract.requests import ForecastRequest
-    from model_wrapper.fleets.served import ServedFleet
-    from model_wrapper.settings import Settings
-
-MARKS: Final = "storecast"
-ERRORS_TAG: Final = "errors"
-CLIPPED_TAG: Final = "clipped_from"
-CHALLENGER_TAG: Final = "challenger"
-_OUR_TAGS: Final = frozenset(
-    {MARKS, ERRORS_TAG, CHALLENGER_TAG}
+PART_TAG = "storecast"
+CHALLENGER_TAG = "challenger"
+_OUR_TAGS = frozenset(
+    {PART_TAG, ERRORS_TAG, CHALLENGER_TAG}
 )  # the router reads them: a client's of that name would mislead it
 
 
-class Behind(NamedTuple):
-    """What a child behind a router says of itself: its index, and the payload that it was asked."""
+class ChildContext(NamedTuple):
+    """What a child behind a router says of itself: its index, and the payload of the request."""
 
     child: int
-    asked: dict[str, Any]
+    request: dict[str, Any]
 
 
 def payload_of(message: object) -> dict[str, Any]:
-    """Return a message without its meta; empty for what is no message."""
+    """A message without its meta; empty for what is no message."""
     return (
         {name: message[name] for name in ("jsonData", "data") if name in message} if isinstance(message, dict) else {}
     )
 
 
 def answer_message(
-    request: ForecastRequest, solved: Solved, served: ServedFleet, alias: str = CHAMPION, behind: Behind | None = None
+    encoded: EncodedAnswer, served: ServedFleet, alias: str = CHAMPION, context: ChildContext | None = None
 ) -> dict[str, Any]:
-    """Build the answer to a request in its own kind; `alias` says who answers."""
+    """Build the message of an answer; `alias` says who answers, `context` which child, where a router merges."""
     facts: dict[str, Any] = {"fleet_version": served.version, "trained_through": served.trained_through.isoformat()}
     tags: dict[str, Any] = facts if alias == CHAMPION else {CHALLENGER_TAG: facts}
-    marks: dict[str, Any] = {"version": served.version, "alias": alias}
-    payload: dict[str, Any]
-    if request.kind == "jsonData":
-        payload = {"jsonData": entries_of(solved, alias)}
-        left = any(entry is None for entry in payload["jsonData"])
-    else:
-        tables = rows_of(solved)
-        left = any(table is None for table in tables)
-        payload = {"data": {"names": list(ROW_NAMES), "ndarray": [row for table in tables for row in table or ()]}}
-        marks["rows"] = [len(table or ()) for table in tables]
-        clipped = {line.asked.clipped_from for line in solved.lines} - {None}
-        if clipped:
-            tags[CLIPPED_TAG] = str(clipped.pop())  # today, whatever the line
-        if solved.faults:
-            tags[ERRORS_TAG] = [_error_tag(solved, place) for place in sorted(solved.faults)]
-        if alias == CHALLENGER:
-            facts["stores"] = [solved.lines[place].store_id for piece in solved.pieces for place in piece.at]
-    if behind is not None:
-        counts = Counter(line.asked.place for line in solved.lines)
-        if len(counts) != len(solved.lines):
-            marks["stores"] = [counts[place] for place in range(len(request.items))]
-        tags[MARKS] = marks | {"child": behind.child} | ({"asked": behind.asked} if left else {})
-    return payload | {"meta": {"tags": tags}}
+    if alias == CHALLENGER and encoded.stores is not None:
+        facts["stores"] = encoded.stores
+    tags |= encoded.tags
+    if context is not None:
+        tags[PART_TAG] = _part_of(encoded, served, alias, context)
+    return encoded.payload | {"meta": {"tags": tags}}
 
 
-def left_message(behind: Behind) -> dict[str, Any]:
+def _part_of(encoded: EncodedAnswer, served: ServedFleet, alias: str, context: ChildContext) -> dict[str, Any]:
+    part: dict[str, Any] = {"version": served.version, "alias": alias}
+    if encoded.rows_per_line is not None:
+        part["rows"] = encoded.rows_per_line
+    if max(encoded.lines_per_item, default=0) > 1:
+        part["stores"] = encoded.lines_per_item
+    part["child"] = context.child
+    return part if encoded.complete else part | {"asked": context.request}
+
+
+def left_message(context: ChildContext) -> dict[str, Any]:
     """Build the answer of a child that can answer nothing of a request: all of it is left to the router."""
-    marks = {"child": behind.child, "left": True, "asked": behind.asked}
+    part = {"child": context.child, "left": True, "asked": context.request}
     rows: dict[str, Any] = {"data": {"names": list(ROW_NAMES), "ndarray": []}}
-    empty = rows if "data" in behind.asked else {"jsonData": []}
-    return empty | {"meta": {"tags": {MARKS: marks}}}
-
-
-def _error_tag(solved: Solved, place: int) -> dict[str, Any]:
-    code, message = solved.faults[place]
-    return {"line": place, "storeId": solved.lines[place].store_id, "code": code, "message": message}
+    empty = rows if "data" in context.request else {"jsonData": []}
+    return empty | {"meta": {"tags": {PART_TAG: part}}}
 
 
 def readable(meta: object) -> dict[str, Any]:
-    """Return what of a stranger's meta goes into an answer: tags, requestPath and puid where they are of their kind."""
+    """What of a client's meta goes into an answer: tags, requestPath and puid where they are of their kind."""
     known = {"tags": dict, "requestPath": dict, "puid": str}
     given = meta if isinstance(meta, dict) else {}
     return {name: given[name] for name, kind in known.items() if isinstance(given.get(name), kind)}
 
 
 def echoed(*metas: object) -> dict[str, Any]:
-    """Return what a refusal gives back of the first meta that says something: puid, and tags but for ours."""
+    """What a refusal gives back of the first meta that has any of it: puid, and tags but for ours."""
     for meta in metas:
         known = readable(meta)
         tags = _of_the_client(known.get("tags", {}))
-        found = ({"puid": known["puid"]} if "puid" in known else {}) | ({"tags": tags} if tags else {})
-        if found:
-            return found
+        kept = ({"puid": known["puid"]} if "puid" in known else {}) | ({"tags": tags} if tags else {})
+        if kept:
+            return kept
     return {}
 
 

@@ -1,41 +1,45 @@
 """The MODELs of the graph: one answers from the stores' own models, one from the fallback curves."""
 
-from __future__ import annotations
-
 import logging
+import os
 import time
+from collections.abc import Callable, Iterable
+from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar
+
+import numpy as np
 
 from fleet.names import CHALLENGER, CHAMPION
-from model_wrapper.answering.forecast import solve
-from model_wrapper.answering.messages import Behind, answer_message, left_message, payload_of, readable, with_meta
-from model_wrapper.answering.plan import read_and_plan
+from model_wrapper.answering.encode import encode
+from model_wrapper.answering.forecast import Forecasts, forecast_lines
+from model_wrapper.answering.messages import (
+    ChildContext,
+    answer_message,
+    left_message,
+    payload_of,
+    readable,
+    with_meta,
+)
+from model_wrapper.answering.plan import Plan, PlannedForecast, plan
 from model_wrapper.components.base import Component, today_utc
 from model_wrapper.components.live_error import begin_at_zero, child_that_answered
+from model_wrapper.components.refusals import answer_or_refuse
 from model_wrapper.components.request_metrics import count_answer
 from model_wrapper.contract.answers import SOURCE_FALLBACK, SOURCE_FLEET, SOURCE_STORE, SOURCES
 from model_wrapper.contract.errors import BadRequestError
+from model_wrapper.contract.feedback import Feedback, JudgedDay
+from model_wrapper.contract.reading import read_request
 from model_wrapper.errors import FleetUnavailableError, WrapperError
+from model_wrapper.fleets.served import ServedFleet
 from model_wrapper.http.request_filter import FEEDBACK_PATHS, PREDICT_PATHS
 from model_wrapper.metrics.counters import LEFT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from datetime import date
-
-    import numpy as np
-
-    from model_wrapper.answering.forecast import Solved
-    from model_wrapper.answering.plan import Line
-    from model_wrapper.contract.feedback import Feedback, JudgedDay
-    from model_wrapper.fleets.served import ServedFleet
-    from model_wrapper.settings import Settings
-    from model_wrapper.sharding import Layout
+from model_wrapper.settings import Settings
+from model_wrapper.sharding import Layout
 
 __all__ = ["ChallengerForecaster", "FallbackForecaster", "StoreForecaster"]
 
-_logger: Final = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class StoreForecaster(Component):
@@ -64,16 +68,16 @@ class StoreForecaster(Component):
 
     def predict_raw(self, msg: object) -> dict[str, Any]:
         """Answer one Seldon message; never raises: a refusal is an answer with a status."""
-        message = self._guarded(partial(self._answer, msg))
+        message = answer_or_refuse(partial(self._answer, msg), self.counters)
         meta = readable(msg.get("meta")) if isinstance(msg, dict) else {}
         return with_meta(message, meta, self.settings, self.metrics())
 
     def predict(
         self,
-        X: Any,  # noqa: ANN401, N803 (Seldon's name)
+        X: Any,  # noqa: ANN401, N803 - Seldon's name
         names: Iterable[str] | None = None,
-        meta: dict[str, Any] | None = None,  # noqa: ARG002 (Seldon's signature)
-    ) -> Any:  # noqa: ANN401 (entries or rows)
+        meta: dict[str, Any] | None = None,  # noqa: ARG002 - Seldon's signature
+    ) -> Any:  # noqa: ANN401 - entries or rows
         """Answer a caller without messages: a list of entries, or of rows where `names` are given.
 
         Raises: BadRequestError, FleetUnavailableError. Never a TypeError: Seldon's wrapper would call it again.
@@ -91,22 +95,25 @@ class StoreForecaster(Component):
     def _answer(self, message: object) -> dict[str, Any]:
         served = self.served  # once: another version may be put in its place meanwhile
         settings = self.settings
-        request, lines = read_and_plan(message, served, settings.limits, self.today())
+        planned = plan(read_request(message, settings.limits), served, settings.limits, self.today())
         owns = partial(self._owns, served, settings.layout) if settings.behind_router else None
         began = time.perf_counter()
-        solved = self._solved(lines, served, owns)
-        count_answer(self.counters, solved, time.perf_counter() - began)
-        behind = Behind(self.child, payload_of(message)) if settings.behind_router else None
-        return answer_message(request, solved, served, self.alias, behind)
+        forecasts = self._forecast(planned, served, owns)
+        count_answer(self.counters, forecasts, time.perf_counter() - began)
+        context = ChildContext(self.child, payload_of(message)) if settings.behind_router else None
+        return answer_message(encode(forecasts, served, self.alias), served, self.alias, context)
 
-    def _answered(self, day: JudgedDay, feedback: Feedback) -> bool:
+    def answered(self, day: JudgedDay, feedback: Feedback) -> bool:
+        """Whether this component counts a day: as the router's child that answered it, or without a router."""
         settings = self.settings
         return not settings.behind_router or child_that_answered(day, feedback, settings.layout) == self.child
 
-    def _solved(self, lines: list[Line], served: ServedFleet, owns: Callable[[Line], bool] | None) -> Solved:
-        return solve(lines, served, owns, self.sources)
+    def _forecast(
+        self, planned: Plan, served: ServedFleet, owns: Callable[[PlannedForecast], bool] | None
+    ) -> Forecasts:
+        return forecast_lines(planned, served, owns, self.sources)
 
-    def _owns(self, served: ServedFleet, layout: Layout, line: Line) -> bool:
+    def _owns(self, served: ServedFleet, layout: Layout, line: PlannedForecast) -> bool:
         return served.owner_of(line.store_id, layout, hinted=line.hinted) == self.child
 
 
@@ -133,8 +140,8 @@ class ChallengerForecaster(StoreForecaster):
     needs_fleet: ClassVar[bool] = False
 
     def __init__(self, settings: Settings | None = None, today: Callable[[], date] = today_utc) -> None:
-        super().__init__(settings, today)
-        self.settings = self.settings.model_copy(update={"fleet_uri": self.settings.challenger_uri})
+        given = settings if settings is not None else Settings.from_env(os.environ)
+        super().__init__(given.model_copy(update={"fleet_uri": given.challenger_uri}), today)
 
     @property
     def child(self) -> int:
@@ -148,10 +155,12 @@ class ChallengerForecaster(StoreForecaster):
             self.counters.add(LEFT)
         except Exception as error:
             self.counters.add(LEFT)
-            _logger.exception("wrapper.request_failed", extra={"facts": {"error": type(error).__name__}})
-        return left_message(Behind(self.child, payload_of(message)))
+            logger.exception("wrapper.request_failed", extra={"facts": {"error": type(error).__name__}})
+        return left_message(ChildContext(self.child, payload_of(message)))
 
-    def _solved(self, lines: list[Line], served: ServedFleet, owns: Callable[[Line], bool] | None) -> Solved:
-        solved = super()._solved(lines, served, owns)
-        solved.faults.clear()
-        return solved
+    def _forecast(
+        self, planned: Plan, served: ServedFleet, owns: Callable[[PlannedForecast], bool] | None
+    ) -> Forecasts:
+        forecasts = super()._forecast(planned, served, owns)
+        forecasts.faults.clear()
+        return forecasts

@@ -1,13 +1,14 @@
 """What the metrics page says: the state of the fleet, and what a request made of its items."""
 
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING, Any, Final
+from datetime import date
+from typing import Any
 
+from model_wrapper.answering.forecast import Forecasts
 from model_wrapper.contract.answers import SOURCES
 from model_wrapper.contract.days import days_between
 from model_wrapper.fleets.acceptance import REASONS
+from model_wrapper.fleets.served import ServedFleet
 from model_wrapper.metrics.counters import (
     ASSUMED,
     CLIPPED,
@@ -30,27 +31,21 @@ from model_wrapper.metrics.counters import (
     STORE_MODELS,
     UNREADABLE,
     UNUSABLE,
+    Counters,
     gauge,
 )
 
-if TYPE_CHECKING:
-    from datetime import date
-
-    from model_wrapper.answering.forecast import Solved
-    from model_wrapper.fleets.served import ServedFleet
-    from model_wrapper.metrics.counters import Counters
-
-OUTCOMES: Final = ("answered", "refused", "unavailable", "failed")
-REFUSALS: Final = ("bad_request", "over_limit", "bad_feedback", UNREADABLE)
-_LABELLED: Final = (
+OUTCOMES = ("answered", "refused", "unavailable", "failed")
+REFUSALS = ("bad_request", "over_limit", "bad_feedback", UNREADABLE)
+_LABELLED = (
     (REQUESTS, "outcome", OUTCOMES),
     (REFUSED, "reason", REFUSALS),
     (ITEMS, "source", (*SOURCES, "error")),
     (UNUSABLE, "source", SOURCES),
     (RELOAD_FAILURES, "reason", REASONS),
 )
-_PLAIN: Final = (CLIPPED, ASSUMED, FORECASTS, FORECAST_SECONDS, RELOADS, LEFT, LOST, MENDED, MISMATCHES)
-_MS_A_SECOND: Final = 1000.0
+_PLAIN = (CLIPPED, ASSUMED, FORECASTS, FORECAST_SECONDS, RELOADS, LEFT, LOST, MENDED, MISMATCHES)
+_MS_A_SECOND = 1000.0
 
 
 def begin_at_zero(counters: Counters) -> None:
@@ -63,7 +58,7 @@ def begin_at_zero(counters: Counters) -> None:
 
 
 def fleet_gauges(served: ServedFleet | None, today: date) -> list[dict[str, Any]]:
-    """Return the state of the fleet; 0 stores: there is none."""
+    """The state of the fleet; 0 stores: there is none."""
     if served is None:
         return [gauge(FLEET_STORES, 0)]
     # The version of a folder is the fleet's own, a digest: one of digits only is no number either.
@@ -84,18 +79,19 @@ def fleet_gauges(served: ServedFleet | None, today: date) -> list[dict[str, Any]
     ]
 
 
-def count_items(counters: Counters, solved: Solved) -> None:
+def count_items(counters: Counters, forecasts: Forecasts) -> None:
     """Count the items of one answer by source, and the models that gave no usable number."""
-    for key, counts in ((ITEMS, solved.sources()), (UNUSABLE, solved.unusable)):
+    for key, counts in ((ITEMS, forecasts.sources()), (UNUSABLE, forecasts.unusable)):
         for source, count in counts.items():
             counters.add(key, count, source=source)
 
 
-def count_answer(counters: Counters, solved: Solved, seconds: float) -> None:
+def count_answer(counters: Counters, forecasts: Forecasts, seconds: float) -> None:
     """Count the items of one answer by source, those that were clipped or assumed, and the time it took to forecast."""
-    count_items(counters, solved)
-    answered = [place for piece in solved.pieces for place in piece.at]
-    counters.add(CLIPPED, sum(solved.lines[place].asked.clipped_from is not None for place in answered))
-    counters.add(ASSUMED, sum(int(piece.forecast.assumed.any(axis=1).sum()) for piece in solved.pieces))
+    count_items(counters, forecasts)
+    lines = forecasts.plan.lines
+    answered = [place for piece in forecasts.pieces for place in piece.at]
+    counters.add(CLIPPED, sum(lines[place].item.clipped_from is not None for place in answered))
+    counters.add(ASSUMED, sum(int(piece.forecast.assumed.any(axis=1).sum()) for piece in forecasts.pieces))
     counters.add(FORECASTS)
     counters.add(FORECAST_SECONDS, seconds)

@@ -1,8 +1,6 @@
 """What a client gets: the models of an answer, and the names that stand in it."""
 
-from __future__ import annotations
-
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic.alias_generators import to_camel
@@ -10,19 +8,19 @@ from pydantic.alias_generators import to_camel
 from model_wrapper.contract.problems import REASON
 from model_wrapper.contract.requests import Day, ExpectedSales, Group, Level, Number, Overrides, StoreId
 
-SOURCE_FLEET: Final = "fleet"
-SOURCE_STORE: Final = "store"
-SOURCE_FALLBACK: Final = "fallback"
-SOURCES: Final = (SOURCE_FLEET, SOURCE_STORE, SOURCE_FALLBACK)
-ERROR_PREFIX: Final = "error:"
+SOURCE_FLEET = "fleet"
+SOURCE_STORE = "store"
+SOURCE_FALLBACK = "fallback"
+SOURCES = (SOURCE_FLEET, SOURCE_STORE, SOURCE_FALLBACK)
+ERROR_PREFIX = "error:"
 
-UNKNOWN_STORE: Final = "UNKNOWN_STORE"
-DATE_OUT_OF_RANGE: Final = "DATE_OUT_OF_RANGE"
-FORECAST_FAILED: Final = "FORECAST_FAILED"
-NOT_ANSWERED: Final = "NOT_ANSWERED"
 ErrorCode = Literal["UNKNOWN_STORE", "DATE_OUT_OF_RANGE", "FORECAST_FAILED", "NOT_ANSWERED"]
+UNKNOWN_STORE: ErrorCode = "UNKNOWN_STORE"
+DATE_OUT_OF_RANGE: ErrorCode = "DATE_OUT_OF_RANGE"
+FORECAST_FAILED: ErrorCode = "FORECAST_FAILED"
+NOT_ANSWERED: ErrorCode = "NOT_ANSWERED"
 
-ROW_NAMES: Final = ("store_id", "timestamp", "value", "lower", "upper", "source")
+ROW_NAMES = ("store_id", "timestamp", "value", "lower", "upper", "source")
 
 
 class _Part(BaseModel):
@@ -150,7 +148,7 @@ def decode_answer(message: dict[str, Any]) -> list[ForecastEntry | ErrorEntry] |
 
 
 def encode_answer(answer: list[ForecastEntry | ErrorEntry] | Table) -> dict[str, Any]:
-    """Return the payload of an answer: the inverse of `decode_answer`."""
+    """The payload of an answer: the inverse of `decode_answer`."""
     if isinstance(answer, Table):
         return {"data": answer.model_dump(mode="json")}
     return {"jsonData": [_dump(entry) for entry in answer]}

@@ -1,7 +1,5 @@
 """How a request is refused: one error, with every problem as path, wanted and got."""
 
-from __future__ import annotations
-
 from typing import ClassVar, TypedDict
 
 from fleet import StorecastError

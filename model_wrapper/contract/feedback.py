@@ -1,47 +1,40 @@
 """Reads a feedback - an answer of ours, and what was sold - or raises one error that lists every problem in it."""
 
-from __future__ import annotations
-
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError, WithJsonSchema
 from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from fleet.names import CHALLENGER, CHAMPION
 from model_wrapper.contract.answers import ERROR_PREFIX, SOURCES
 from model_wrapper.contract.days import DAY_WANTED
-from model_wrapper.contract.problems import ENOUGH_PROBLEMS, problem, refusal, told, unknown_fields
+from model_wrapper.contract.errors import Problem
+from model_wrapper.contract.problems import ENOUGH_PROBLEMS, problem, problem_in_words, refusal, unknown_fields
 from model_wrapper.contract.requests import NUMBER_WANTED, STORE_WANTED, Day, StoreId
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import date
-
-    from pydantic_core import ErrorDetails
-
-    from model_wrapper.contract.errors import Problem
-
-READ_FEEDBACK: Final = "storecast_feedback"
+READ_FEEDBACK = "storecast_feedback"
 """Name by which the front door hands a feedback on that it has read."""
-ROUTER: Final = "router"
-"""Our router's name in every graph, and so in ``meta.routing``."""
-FEEDBACK_REPLY_NAMES: Final = ("days", "closed_days", "unmatched_days")
-TRUTH_NAMES: Final = ("store_id", "timestamp", "value")
-_TOP_FIELDS: Final = ("request", "response", "truth", "reward")
-_MAX_REWARD: Final = 3.4e38  # a 32-bit float on its way through Seldon's proto
-_ANSWER_WANTED: Final = "the answer that the truth belongs to, with jsonData or data.ndarray as it came"
-_TRUTH_WANTED: Final = "the actual sales, with jsonData or data.ndarray; or a reward"
-_MOST_SALES: Final = 1e15
-_FORECAST_WANTED: Final = "a number from -1e15 to 1e15: a forecast of ours"
-_SALES_WANTED: Final = "a number from 0 to 1e15: the day's sales"
-_TABLE_WANTED: Final = "an object with names and ndarray"
-_PAYLOADS: Final = ("jsonData", "data")
-_MESSAGE_FIELDS: Final = (*_PAYLOADS, "meta", "status")
-_WANTED: Final = {
+ROUTER = "router"
+"""Our router's name in every graph, and so in `meta.routing`."""
+FEEDBACK_REPLY_NAMES = ("days", "closed_days", "unmatched_days")
+TRUTH_NAMES = ("store_id", "timestamp", "value")
+_TOP_FIELDS = ("request", "response", "truth", "reward")
+_MAX_REWARD = 3.4e38  # a 32-bit float on its way through Seldon's proto
+_ANSWER_WANTED = "the answer that the truth belongs to, with jsonData or data.ndarray as it came"
+_TRUTH_WANTED = "the actual sales, with jsonData or data.ndarray; or a reward"
+_MOST_SALES = 1e15
+_FORECAST_WANTED = "a number from -1e15 to 1e15: a forecast of ours"
+_SALES_WANTED = "a number from 0 to 1e15: the day's sales"
+_TABLE_WANTED = "an object with names and ndarray"
+_PAYLOADS = ("jsonData", "data")
+_MESSAGE_FIELDS = (*_PAYLOADS, "meta", "status")
+_WANTED = {
     "storeId": STORE_WANTED,
     "timestamp": DAY_WANTED,
     "lower": _FORECAST_WANTED,
@@ -200,13 +193,13 @@ def parse_feedback(message: object, max_days: int) -> Feedback:
     forecast = list(_answered(response, problems))
     sold = _sold(truth, problems)
     problems += [
-        told(name, f"at most {max_days} days (setting STORECAST_MAX_CELLS)", f"{count} days")
+        problem_in_words(name, f"at most {max_days} days (setting STORECAST_MAX_CELLS)", f"{count} days")
         for name, count in (("response", len(forecast)), ("truth", len(sold)))
         if count > max_days
     ]
     judged = [JudgedDay(*day, sold[key]) for key, day in forecast if key in sold]
     if not problems and not judged:
-        problems.append(told("truth", "at least one store and day of the response", "none of them"))
+        problems.append(problem_in_words("truth", "at least one store and day of the response", "none of them"))
     if problems:
         raise refusal(problems)
     unmatched = len(sold.keys() - {key for key, _ in forecast})
@@ -222,7 +215,7 @@ def _reward_problems(reward: object) -> list[Problem]:
 
 
 def _child_of(response: object) -> int | None:
-    """The one child that our router named in ``meta.routing``; what other nodes of a graph wrote there is theirs."""
+    """The one child that our router named in `meta.routing`; what other nodes of a graph wrote there is theirs."""
     meta = response.get("meta") if isinstance(response, dict) else None
     routing = meta.get("routing") if isinstance(meta, dict) else None
     child = routing.get(ROUTER) if isinstance(routing, dict) else None
@@ -232,9 +225,9 @@ def _child_of(response: object) -> int | None:
 
 
 def _answered(response: object, problems: list[Problem]) -> Iterator[tuple[Key, _Forecast]]:
-    """Yield every forecast day of an answer of ours; its lines with errors are passed over."""
+    """Every forecast day of an answer of ours; its lines with errors are passed over."""
     if response is None:
-        problems.append(told("response", _ANSWER_WANTED, "nothing"))
+        problems.append(problem_in_words("response", _ANSWER_WANTED, "nothing"))
         return
     challenged = _challenged(response)
     for path, raw in _records(response, "response", _ANSWER_WANTED, problems):
@@ -259,7 +252,7 @@ def _sold(truth: object, problems: list[Problem]) -> dict[Key, float]:
     """Sales by store and day."""
     sold: dict[Key, float] = {}
     if truth is None:
-        problems.append(told("truth", _TRUTH_WANTED, "nothing"))
+        problems.append(problem_in_words("truth", _TRUTH_WANTED, "nothing"))
         return sold
     for path, raw in _records(truth, "truth", _TRUTH_WANTED, problems):
         if len(problems) >= ENOUGH_PROBLEMS:
@@ -268,7 +261,7 @@ def _sold(truth: object, problems: list[Problem]) -> dict[Key, float]:
             continue
         for key, sales in _truths(path, raw, problems):
             if key in sold:
-                problems.append(told(path, "each store and day once", f"store {key[0]} on {key[1]} again"))
+                problems.append(problem_in_words(path, "each store and day once", f"store {key[0]} on {key[1]} again"))
             sold[key] = sales
     return sold
 
@@ -303,7 +296,7 @@ def _records(message: object, where: str, wanted: str, problems: list[Problem]) 
         return []
     problems += unknown_fields(f"{where}.", message, _MESSAGE_FIELDS)
     if sum(name in message for name in _PAYLOADS) != 1:
-        problems.append(told(where, wanted, "both" if "data" in message else "neither"))
+        problems.append(problem_in_words(where, wanted, "both" if "data" in message else "neither"))
         return []
     if "data" in message:
         return _rows(message["data"], f"{where}.data", problems)
@@ -342,14 +335,16 @@ def _named(names: object, path: str, problems: list[Problem]) -> bool:
     """Whether there is all that makes a row a day; what else is named is no business of a feedback."""
     wanted = "the columns " + ", ".join(TRUTH_NAMES)
     if not isinstance(names, list):
-        problems.append(problem(path, wanted, names) if names is not None else told(path, wanted, "nothing"))
+        problems.append(
+            problem(path, wanted, names) if names is not None else problem_in_words(path, wanted, "nothing")
+        )
         return False
     strange = [name for name in names if not isinstance(name, str)]
     missing = [name for name in TRUTH_NAMES if name not in names]
     if strange:
         problems.append(problem(path, f"{wanted}, as text", strange[0]))
     if missing:
-        problems.append(told(path, wanted, f"no {', '.join(missing)}"))
+        problems.append(problem_in_words(path, wanted, f"no {', '.join(missing)}"))
     return not (strange or missing)
 
 
@@ -376,5 +371,5 @@ def _problem_of(path: str, detail: ErrorDetails) -> Problem:
     if isinstance(location[-1], int):
         wanted = "an object with timestamp and value"
     if detail["type"] == "missing":
-        return told(place, wanted, "nothing")
+        return problem_in_words(place, wanted, "nothing")
     return problem(place, wanted, detail["input"])

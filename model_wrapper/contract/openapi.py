@@ -1,21 +1,19 @@
 """The contract as OpenAPI 3.1, put together from the schemas of the same models."""
 
-from __future__ import annotations
-
-from typing import Any, Final
+from typing import Any
 
 from model_wrapper.contract.feedback import FEEDBACK_REPLY_NAMES
 from model_wrapper.contract.problems import REASON
 from model_wrapper.contract.schema import DIALECT, answer_schema, feedback_schema, request_schema
 
-OPENAPI_FILE: Final = "openapi.json"
-EXAMPLES: Final = ("one-store", "several-stores", "every-store", "what-if", "new-store", "rows")
+OPENAPI_FILE = "openapi.json"
+EXAMPLES = ("one-store", "several-stores", "every-store", "what-if", "new-store", "rows")
 _HERE, _THERE = "#/$defs/", "#/components/schemas/"
-_AS_TEXT: Final = "Through Seldon's executor an error comes as text/plain; its body is this JSON all the same."
+_AS_TEXT = "Through Seldon's executor an error comes as text/plain; its body is this JSON all the same."
 
 
 def openapi() -> dict[str, Any]:
-    """Return the OpenAPI document of the two calls that a client makes."""
+    """The OpenAPI document of the two calls that a client makes."""
     schemas: dict[str, Any] = {}
     for name, schema in (("Request", request_schema()), ("Answer", answer_schema()), ("Feedback", feedback_schema())):
         for inner, definition in schema.pop("$defs").items():
@@ -74,7 +72,7 @@ def _json(schema: str) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": _THERE + schema}}}
 
 
-def _moved(schema: Any) -> Any:  # noqa: ANN401 (any part of a schema)
+def _moved(schema: Any) -> Any:  # noqa: ANN401 - any part of a schema
     """The same schema with its references into the document's components."""
     if isinstance(schema, dict):
         return {name: part.replace(_HERE, _THERE) if name == "$ref" else _moved(part) for name, part in schema.items()}

@@ -1,6 +1,4 @@
-"""Publishes the contract: ``python -m model_wrapper.contract.publish docs/contract`` writes its files there."""
-
-from __future__ import annotations
+"""Publishes the contract: `python -m model_wrapper.contract.publish docs/contract` writes its files there."""
 
 import json
 import sys
@@ -11,7 +9,7 @@ from model_wrapper.contract.schema import answer_schema, feedback_schema, reques
 
 
 def files() -> dict[str, str]:
-    """Return the text of every published file by its name."""
+    """The text of every published file by its name."""
     documents = {
         "request.schema.json": request_schema(),
         "answer.schema.json": answer_schema(),

@@ -1,14 +1,24 @@
 """Reads a message into a `ForecastRequest`, or raises one error that lists every problem in it."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from datetime import date
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from model_wrapper.contract.days import day_of
-from model_wrapper.contract.problems import ENOUGH_PROBLEMS, HINTS, nearest, problem, refusal, told, unknown_fields
+from model_wrapper.contract.errors import Problem
+from model_wrapper.contract.problems import (
+    ENOUGH_PROBLEMS,
+    HINTS,
+    nearest,
+    problem,
+    problem_in_words,
+    refusal,
+    unknown_fields,
+)
 from model_wrapper.contract.requests import (
     COLUMN_WANTED,
     SPELLINGS,
@@ -18,23 +28,15 @@ from model_wrapper.contract.requests import (
     Kind,
     Limits,
 )
-from model_wrapper.contract.salvaging import Doubts, doubts_of, salvaged
+from model_wrapper.contract.salvaging import UncheckedParts, salvaged, unchecked_of
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import date
-
-    from pydantic_core import ErrorDetails
-
-    from model_wrapper.contract.errors import Problem
-
-_ITEMS: Final = TypeAdapter(tuple[ForecastItem, ...])
-_FIELDS: Final = tuple(dict.fromkeys(SPELLINGS.values()))
-_FIELDS_WANTED: Final = "one of the fields " + ", ".join(_FIELDS)
-_TOP_FIELDS: Final = ("jsonData", "data", "meta")
-_DATA_FIELDS: Final = ("names", "ndarray")
-_PAYLOAD_WANTED: Final = "jsonData or data.ndarray"
-_REFUSED_KINDS: Final = frozenset({"strData", "binData", "customData"})
+_ITEMS = TypeAdapter(tuple[ForecastItem, ...])
+_FIELDS = tuple(dict.fromkeys(SPELLINGS.values()))
+_FIELDS_WANTED = "one of the fields " + ", ".join(_FIELDS)
+_TOP_FIELDS = ("jsonData", "data", "meta")
+_DATA_FIELDS = ("names", "ndarray")
+_PAYLOAD_WANTED = "jsonData or data.ndarray"
+_REFUSED_KINDS = frozenset({"strData", "binData", "customData"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +63,12 @@ class _Rows:
 class Reading:
     """A message that was read, good or not.
 
-    `request`: where there are problems, of what is left without them; None if nothing is.  `doubts`: about its items.
+    `request`: where there are problems, of what is left without them; None if nothing is.  `unchecked`: of its items.
     """
 
     request: ForecastRequest | None
     problems: list[Problem] = field(default_factory=list)
-    doubts: Doubts = field(default_factory=dict)
+    unchecked: UncheckedParts = field(default_factory=dict)
 
 
 def parse_request(message: object, limits: Limits | None = None) -> ForecastRequest:
@@ -89,24 +91,24 @@ def read_request(message: object, limits: Limits | None = None) -> Reading:
     rows = _rows_of(message, problems)
     if rows is None:
         return Reading(None, problems)
-    doubts: Doubts = {}
-    items = _items_of(rows, limits or Limits(), problems, doubts)
+    unchecked: UncheckedParts = {}
+    items = _items_of(rows, limits or Limits(), problems, unchecked)
     if len(items) != len(rows.raw):
         return Reading(None, problems)
     meta = {} if problems else message.get("meta") or {}
     columns = tuple(name or "?" for name in rows.columns)
     request = ForecastRequest(kind=rows.kind, items=items, columns=columns, single=rows.single, meta=meta)
-    return Reading(request, problems, doubts)
+    return Reading(request, problems, unchecked)
 
 
 def _top_problems(message: dict[Any, Any]) -> list[Problem]:
     refused = [name for name in message if name in _REFUSED_KINDS]
-    found = [told(name, _PAYLOAD_WANTED, f"a payload of kind {name}") for name in refused]
+    found = [problem_in_words(name, _PAYLOAD_WANTED, f"a payload of kind {name}") for name in refused]
     found += unknown_fields("", (name for name in message if name not in _REFUSED_KINDS), _TOP_FIELDS)
     if "jsonData" in message and "data" in message:
-        found.append(told("", f"only one of {_PAYLOAD_WANTED}", "both"))
+        found.append(problem_in_words("", f"only one of {_PAYLOAD_WANTED}", "both"))
     if not found and "jsonData" not in message and "data" not in message:
-        found.append(told("", _PAYLOAD_WANTED, "no payload"))
+        found.append(problem_in_words("", _PAYLOAD_WANTED, "no payload"))
     return found
 
 
@@ -171,11 +173,11 @@ def _columns_of(names: object, problems: list[Problem]) -> tuple[str | None, ...
             hint = nearest(name, SPELLINGS) if len(problems) < HINTS else ""
             problems.append(problem(path, _FIELDS_WANTED + hint, name))
         elif known in columns:
-            problems.append(told(path, "each column once", f"{known} again"))
+            problems.append(problem_in_words(path, "each column once", f"{known} again"))
             known = None
         columns.append(known)
     if len(problems) == before and "storeId" not in columns:
-        problems.append(told("data.names", "the column store_id", "no such column"))
+        problems.append(problem_in_words("data.names", "the column store_id", "no such column"))
     return tuple(columns)
 
 
@@ -186,27 +188,29 @@ def _object_of(row: object, columns: tuple[str | None, ...]) -> object:
     return {name: value for name, value in zip(columns, row, strict=True) if name is not None and value is not None}
 
 
-def _items_of(rows: _Rows, limits: Limits, problems: list[Problem], doubts: Doubts) -> tuple[ForecastItem, ...]:
+def _items_of(
+    rows: _Rows, limits: Limits, problems: list[Problem], unchecked: UncheckedParts
+) -> tuple[ForecastItem, ...]:
     """Read the items, those with problems without what is wrong in them; none where there are too many of either."""
     if len(rows.raw) > limits.max_items:
         wanted = f"at most {limits.max_items} items (setting STORECAST_MAX_ITEMS)"
-        problems.append(told(rows.path((0,)).removesuffix("[0]"), wanted, f"{len(rows.raw)} items"))
+        problems.append(problem_in_words(rows.path((0,)).removesuffix("[0]"), wanted, f"{len(rows.raw)} items"))
         return ()
     storeless = rows.kind == "ndarray" and "storeId" not in rows.columns
     try:
         items = _ITEMS.validate_python(rows.raw)
     except ValidationError as error:
         details = error.errors(include_url=False)
-        doubts |= doubts_of(details)
-        # Without the column of the stores, every row is without one: that was said of the names.
-        said = [each for each in details if not (storeless and each["type"] == "missing")]
-        problems += [_problem_of(rows, each, place) for place, each in enumerate(said[:ENOUGH_PROBLEMS])]
+        unchecked |= unchecked_of(details)
+        # Without the column of the stores, every row is without one: the names were reported.
+        reported = [each for each in details if not (storeless and each["type"] == "missing")]
+        problems += [_problem_of(rows, each, place) for place, each in enumerate(reported[:ENOUGH_PROBLEMS])]
         items = _what_is_left(rows, details) if len(problems) < ENOUGH_PROBLEMS else ()
     if None in rows.columns:
         # What a column of an unknown name holds may be the days.
         for index in range(len(rows.raw)):
-            doubts.setdefault(index, set()).add("days")
-    problems += _order_problems(rows, limits, doubts)
+            unchecked.setdefault(index, set()).add("days")
+    problems += _order_problems(rows, limits, unchecked)
     return items
 
 
@@ -224,7 +228,7 @@ def _problem_of(rows: _Rows, detail: ErrorDetails, place: int) -> Problem:
     if kind == "storecast":
         return problem(path, detail["ctx"]["wanted"], value)
     if kind == "missing":
-        return told(path, STORE_WANTED, "null" if rows.kind == "ndarray" else "nothing")
+        return problem_in_words(path, STORE_WANTED, "null" if rows.kind == "ndarray" else "nothing")
     if kind == "extra_forbidden":
         return _unknown_field(path, str(location[-1]), place)
     if kind == "dict_type":
@@ -238,11 +242,13 @@ def _problem_of(rows: _Rows, detail: ErrorDetails, place: int) -> Problem:
 
 def _unknown_field(path: str, name: str, place: int) -> Problem:
     if name in SPELLINGS:
-        return told(path, f"{SPELLINGS[name]} spelled in one way only", "the same field twice")
-    return told(path, _FIELDS_WANTED + (nearest(name, _FIELDS) if place < HINTS else ""), "an unknown field")
+        return problem_in_words(path, f"{SPELLINGS[name]} spelled in one way only", "the same field twice")
+    return problem_in_words(
+        path, _FIELDS_WANTED + (nearest(name, _FIELDS) if place < HINTS else ""), "an unknown field"
+    )
 
 
-def _order_problems(rows: _Rows, limits: Limits, doubts: Doubts) -> list[Problem]:
+def _order_problems(rows: _Rows, limits: Limits, unchecked: UncheckedParts) -> list[Problem]:
     # On the raw items, so that an item with another problem still has its days compared.
     found = []
     for index, raw in enumerate(rows.raw):
@@ -252,12 +258,12 @@ def _order_problems(rows: _Rows, limits: Limits, doubts: Doubts) -> list[Problem
         path = rows.path((index, "endDate" if rows.kind == "ndarray" or "endDate" in raw else "end_date"))
         days = (end - begin).days + 1
         if days < 1:
-            doubts.setdefault(index, set()).add("days")
-            found.append(told(path, f"a day not before {begin}", str(end)))
+            unchecked.setdefault(index, set()).add("days")
+            found.append(problem_in_words(path, f"a day not before {begin}", str(end)))
         elif days > limits.max_days_per_item:
-            doubts.setdefault(index, set()).add("length")
+            unchecked.setdefault(index, set()).add("length")
             wanted = f"at most {limits.max_days_per_item} days (setting STORECAST_MAX_DAYS_PER_ITEM)"
-            found.append(told(path, wanted, f"{days} days"))
+            found.append(problem_in_words(path, wanted, f"{days} days"))
     return found
 
 

@@ -1,14 +1,12 @@
 """What a client may ask: the models, and the reader that finds every problem at once.
 
-Only two payload kinds are read, ``jsonData`` and ``data.ndarray``. Both become the same `ForecastItem` rows.
+Only two payload kinds are read, `jsonData` and `data.ndarray`. Both become the same `ForecastItem` rows.
 """
-
-from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -18,30 +16,30 @@ from fleet.cells import whole_text
 from fleet.intervals import MAX_LEVEL, MIN_LEVEL
 from model_wrapper.contract.days import DAY_PATTERN, DAY_WANTED, day_of
 
-EVERY_STORE: Final = "*"
-MAX_NAME_CHARS: Final = 256
-DEFAULT_LEVEL: Final = 0.8
-DEFAULT_DAYS: Final = 7
+EVERY_STORE = "*"
+MAX_NAME_CHARS = 256
+DEFAULT_LEVEL = 0.8
+DEFAULT_DAYS = 7
 
-MAX_ID_DIGITS: Final = 20
+MAX_ID_DIGITS = 20
 """Of an id that is a number: all of 64 bits. Most readers of JSON do not carry longer ones as they are written."""
 
-STORE_WANTED: Final = (
+STORE_WANTED = (
     f"a store id: text of 1 to {MAX_NAME_CHARS} characters, or a whole number of at most {MAX_ID_DIGITS} digits"
 )
-LEVEL_WANTED: Final = f"a number from {MIN_LEVEL} to {MAX_LEVEL}"
-NUMBER_WANTED: Final = "a finite number"
-OVERRIDE_WANTED: Final = (
+LEVEL_WANTED = f"a number from {MIN_LEVEL} to {MAX_LEVEL}"
+NUMBER_WANTED = "a finite number"
+OVERRIDE_WANTED = (
     f"a number of at most {LARGEST_NUMBER:.1e}, true or false, or the name of a kind: text of at most "
     f"{MAX_NAME_CHARS} characters"
 )
-MOST_EXPECTED_SALES: Final = 1e12
-EXPECTED_WANTED: Final = "a number above 0 and at most 1e12: mean sales of an open day"
-GROUP_WANTED: Final = f"a group of stores: text of 1 to {MAX_NAME_CHARS} characters"
-COLUMN_WANTED: Final = f"a column name of 1 to {MAX_NAME_CHARS} characters"
+MOST_EXPECTED_SALES = 1e12
+EXPECTED_WANTED = "a number above 0 and at most 1e12: mean sales of an open day"
+GROUP_WANTED = f"a group of stores: text of 1 to {MAX_NAME_CHARS} characters"
+COLUMN_WANTED = f"a column name of 1 to {MAX_NAME_CHARS} characters"
 
 
-_MOST_AS_ID: Final = 10**MAX_ID_DIGITS - 1
+_MOST_AS_ID = 10**MAX_ID_DIGITS - 1
 
 
 def _fault(wanted: str) -> PydanticCustomError:
@@ -158,7 +156,7 @@ Column = Annotated[str, PlainValidator(_column), WithJsonSchema(_NAME_SCHEMA)]
 Overrides = dict[Column, dict[Day, Override]]
 
 
-def _named(camel: str, snake: str, description: str) -> Any:  # noqa: ANN401 (what pydantic's Field returns)
+def _named(camel: str, snake: str, description: str) -> Any:  # noqa: ANN401 - what pydantic's Field returns
     return Field(
         default=None,
         validation_alias=AliasChoices(camel, snake),
@@ -203,7 +201,7 @@ class ForecastItem(BaseModel):
     )
 
 
-SPELLINGS: Final = {
+SPELLINGS = {
     "storeId": "storeId",
     "store_id": "storeId",
     "beginDate": "beginDate",
@@ -249,7 +247,7 @@ class Limits:
 
 
 def encode_request(request: ForecastRequest) -> dict[str, Any]:
-    """Return the message a client sends for a request: the inverse of `parse_request`."""
+    """The message a client sends for a request: the inverse of `parse_request`."""
     items = [item.model_dump(mode="json", by_alias=True, exclude_none=True) for item in request.items]
     meta = {"meta": request.meta} if request.meta else {}
     if request.kind == "jsonData":

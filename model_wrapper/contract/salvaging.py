@@ -1,42 +1,38 @@
 """What is left of items with problems, so that the rest of them can be checked in the same go."""
 
-from __future__ import annotations
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
 
-from typing import TYPE_CHECKING, Any, Final, Literal
+from pydantic_core import ErrorDetails
 
 from model_wrapper.contract.requests import SPELLINGS
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+Unchecked = Literal["days", "length"]
+"""What of an item with problems is checked no further: all that depends on its days, or only how many they are."""
+UncheckedParts = dict[int, set[Unchecked]]
+"""By the place of every item with problems, also where all of it can be checked; it counts towards no limit."""
 
-    from pydantic_core import ErrorDetails
-
-Doubt = Literal["days", "length"]
-"""What of an item must not be judged any more: all that depends on its days, or only how many they are."""
-Doubts = dict[int, set[Doubt]]
-"""By the place of an item with problems; such an item counts towards no limit."""
-
-_NOBODY: Final = "nobody"  # a store, where none could be read; it is never asked for
-_STORE: Final = frozenset({"storeId", "store_id"})
-_DAYS: Final = frozenset({"beginDate", "endDate"})
-_DEEPEST: Final = 3  # overrides, column, day
+_NOBODY = "nobody"  # a store, where none could be read; it is never asked for
+_STORE = frozenset({"storeId", "store_id"})
+_DAYS = frozenset({"beginDate", "endDate"})
+_DEEPEST = 3  # overrides, column, day
 
 _Place = tuple[int | str, ...]
 
 
-def doubts_of(details: Iterable[ErrorDetails]) -> Doubts:
+def unchecked_of(details: Iterable[ErrorDetails]) -> UncheckedParts:
     """Tell which items have problems, and whether their days are among them."""
-    doubts: Doubts = {}
+    unchecked: UncheckedParts = {}
     for detail in details:
         index, *place = detail["loc"]
-        doubt = doubts.setdefault(int(index), set())
+        parts = unchecked.setdefault(int(index), set())
         if not place or SPELLINGS.get(str(place[0])) in _DAYS:
-            doubt.add("days")
-    return doubts
+            parts.add("days")
+    return unchecked
 
 
 def salvaged(raw: Sequence[Any], details: Iterable[ErrorDetails]) -> list[Any]:
-    """Return the items without what is wrong in them; one of which nothing is left is a store and no more."""
+    """The items without what is wrong in them; one of which nothing is left is a store and no more."""
     bad: dict[int, dict[_Place, bool]] = {}
     for detail in details:
         index, *place = detail["loc"]

@@ -1,8 +1,6 @@
 """The contract as JSON Schemas, made of the models that read and write it."""
 
-from __future__ import annotations
-
-from typing import Any, Final
+from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -10,12 +8,12 @@ from model_wrapper.contract.answers import ROW_NAMES, Entry, RefusalStatus, Tabl
 from model_wrapper.contract.feedback import TRUTH_NAMES, AnswerEntry, TruthDay, TruthEntry
 from model_wrapper.contract.requests import SPELLINGS, ForecastItem
 
-DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-_REFERENCES: Final = "#/$defs/{model}"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_REFERENCES = "#/$defs/{model}"
 
 
 def request_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a request body; both spellings of a name are listed."""
+    """The JSON Schema of a request body; both spellings of a name are listed."""
     item = TypeAdapter(ForecastItem).json_schema(by_alias=True, ref_template=_REFERENCES)
     properties = item["properties"]
     for spelled, name in SPELLINGS.items():
@@ -45,7 +43,7 @@ def request_schema() -> dict[str, Any]:
 
 
 def answer_schema() -> dict[str, Any]:
-    """Return the JSON Schema of an answer's body, a refusal included."""
+    """The JSON Schema of an answer's body, a refusal included."""
     models: dict[str, TypeAdapter[Any]] = {
         "entries": TypeAdapter(list[Entry]),
         "table": TypeAdapter(Table),
@@ -70,7 +68,7 @@ def answer_schema() -> dict[str, Any]:
 
 
 def feedback_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a feedback's body."""
+    """The JSON Schema of a feedback's body."""
     kinds: tuple[Any, ...] = (list[AnswerEntry], list[TruthDay | TruthEntry])
     schemas, definitions = TypeAdapter.json_schemas(
         [(kind, "validation", TypeAdapter(kind)) for kind in kinds], ref_template=_REFERENCES

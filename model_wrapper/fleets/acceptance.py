@@ -1,32 +1,26 @@
 """Whether a fleet may take the place of the one that is served: whole, readable, big enough, and sane."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Final, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from fleet import Fleet, StorecastError
+from fleet import Fleet, Forecast, StorecastError
 from fleet.storage import FORMAT_VERSION, MANIFEST
 from model_wrapper.errors import FleetRefusedError
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from fleet import Forecast
-
-DAMAGED: Final = "damaged"
-NEWER_FORMAT: Final = "newer_format"
-TOO_FEW_STORES: Final = "too_few_stores"
-SELF_FORECAST: Final = "self_forecast"
-REGISTRY: Final = "registry"
-INTERNAL: Final = "internal"
-REASONS: Final = (REGISTRY, DAMAGED, NEWER_FORMAT, TOO_FEW_STORES, SELF_FORECAST, INTERNAL)
+DAMAGED = "damaged"
+NEWER_FORMAT = "newer_format"
+TOO_FEW_STORES = "too_few_stores"
+SELF_FORECAST = "self_forecast"
+REGISTRY = "registry"
+INTERNAL = "internal"
+REASONS = (REGISTRY, DAMAGED, NEWER_FORMAT, TOO_FEW_STORES, SELF_FORECAST, INTERNAL)
 """Every reason for which a reload fails, as the label of its metric."""
 
-_STORES_ASKED: Final = 16
-_DAYS_ASKED: Final = 7
+_STORES_ASKED = 16
+_DAYS_ASKED = 7
 
 
 def open_whole(path: Path) -> Fleet:
@@ -43,8 +37,8 @@ def open_whole(path: Path) -> Fleet:
 
 def _is_of_another_format(path: Path) -> bool:
     try:
-        said = json.loads((path / MANIFEST).read_bytes())
-        return bool(said["format_version"] != FORMAT_VERSION)
+        manifest = json.loads((path / MANIFEST).read_bytes())
+        return bool(manifest["format_version"] != FORMAT_VERSION)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -56,7 +50,7 @@ class Size(NamedTuple):
     models: int
 
     @classmethod
-    def of(cls, fleet: Fleet) -> Size:
+    def of(cls, fleet: Fleet) -> "Size":
         """Count a fleet."""
         return cls(fleet.n_stores, fleet.n_models)
 
@@ -90,11 +84,11 @@ def check_forecast(fleet: Fleet) -> None:
             forecasts.append(fleet.predict(_names(fleet, modelled), days))
     except (StorecastError, ValueError, KeyError, IndexError) as error:
         raise FleetRefusedError(f"the fleet cannot forecast its next week: {error}", SELF_FORECAST) from error
-    strange = [store_id for forecast in forecasts for store_id in _strange(forecast)]
-    if strange:
-        told = ", ".join(strange[:5])
+    invalid = [store_id for forecast in forecasts for store_id in _invalid_stores(forecast)]
+    if invalid:
+        named = ", ".join(invalid[:5])
         raise FleetRefusedError(
-            f"wanted 0 <= lower <= value <= upper for the next week, got something else of store {told}", SELF_FORECAST
+            f"wanted 0 <= lower <= value <= upper for the next week, got something else of store {named}", SELF_FORECAST
         )
 
 
@@ -108,8 +102,8 @@ def _names(fleet: Fleet, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> li
     return [fleet.store_ids[row] for row in rows]
 
 
-def _strange(forecast: Forecast) -> list[str]:
-    # A comparison with NaN is False, so that NaN is strange, too.
+def _invalid_stores(forecast: Forecast) -> list[str]:
+    # A comparison with NaN is False, so that NaN is invalid, too.
     good = (forecast.lower >= 0) & (forecast.lower <= forecast.value) & (forecast.value <= forecast.upper)
     good &= np.isfinite(forecast.upper)
     return [forecast.store_ids[row] for row in np.flatnonzero(~good.all(axis=1))]

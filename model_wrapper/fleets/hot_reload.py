@@ -1,31 +1,25 @@
 """Hot reload: a thread in every worker looks for another fleet, and swaps one reference when it is good."""
 
-from __future__ import annotations
-
 import logging
 import random
 import re
+from collections.abc import Callable
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Final
 
 from model_wrapper.errors import FleetRefusedError
 from model_wrapper.fleets.acceptance import INTERNAL
+from model_wrapper.fleets.served import ServedFleet
+from model_wrapper.fleets.source import FleetSource
 from model_wrapper.metrics.counters import RELOAD_FAILURES, RELOADS, Counters
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from model_wrapper.fleets.served import ServedFleet
-    from model_wrapper.fleets.source import FleetSource
-
-_logger: Final = logging.getLogger(__name__)
-_JITTER: Final = 0.25
-_ADDRESS: Final = re.compile(r" at 0x[0-9a-f]+")
+logger = logging.getLogger(__name__)
+_JITTER = 0.25
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 """Another one each time that an object is printed."""
 
 
-class Watch:
-    """Looks where the fleet comes from; whatever goes wrong, what is served stays."""
+class Reloader:
+    """Looks for a newer fleet where the served one came from; whatever goes wrong, what is served stays."""
 
     def __init__(
         self,
@@ -39,41 +33,41 @@ class Watch:
         Args: served: returns what is served now.  swap: puts another in its place.
         """
         self._source, self._served, self._swap, self._counters = source, served, swap, counters
-        self._told = ("", "")
+        self._last_logged = ("", "")
 
     def start(self, every_s: float) -> None:
         """Look every so many seconds, give or take a quarter, until this process ends; 0 = never."""
         if every_s > 0:
             Thread(target=self._run, args=(every_s,), name="storecast-reload", daemon=True).start()
 
-    def look(self) -> None:
-        """Look once: swap, or count and log why not; a reason is logged when it, or what is said of it, is new."""
+    def check(self) -> None:
+        """Look once: swap, or count why not, and log it where the reason or its message is new."""
         try:
             new = self._source.renewed(self._served())
         except FleetRefusedError as error:
             self._refused(error.reason, str(error))
         except Exception as error:
-            told = (INTERNAL, _ADDRESS.sub("", repr(error)))
-            if self._told != told:
-                _logger.exception("wrapper.reload_failed", extra={"facts": {"reason": INTERNAL}})
-            self._told = told
+            failure = (INTERNAL, _ADDRESS.sub("", repr(error)))
+            if self._last_logged != failure:
+                logger.exception("wrapper.reload_failed", extra={"facts": {"reason": INTERNAL}})
+            self._last_logged = failure
             self._counters.add(RELOAD_FAILURES, reason=INTERNAL)
         else:
-            self._told = ("", "")
+            self._last_logged = ("", "")
             if new is not None:
                 self._swap(new)
                 self._counters.add(RELOADS)
 
     def _run(self, every_s: float) -> None:
         pause = Event()
-        while not pause.wait(every_s * random.uniform(1 - _JITTER, 1 + _JITTER)):  # noqa: S311 (only spreads workers)
-            self.look()
+        while not pause.wait(every_s * random.uniform(1 - _JITTER, 1 + _JITTER)):  # noqa: S311 - only spreads workers
+            self.check()
 
-    def _refused(self, reason: str, told: str) -> None:
+    def _refused(self, reason: str, message: str) -> None:
         self._counters.add(RELOAD_FAILURES, reason=reason)
-        same = (reason, _ADDRESS.sub("", told))
-        if self._told != same:
+        failure = (reason, _ADDRESS.sub("", message))
+        if self._last_logged != failure:
             served = self._served()
-            facts = {"reason": reason, "told": told, "served": None if served is None else served.version}
-            _logger.warning("wrapper.reload_failed", extra={"facts": facts})
-        self._told = same
+            facts = {"reason": reason, "told": message, "served": None if served is None else served.version}
+            logger.warning("wrapper.reload_failed", extra={"facts": facts})
+        self._last_logged = failure

@@ -1,22 +1,16 @@
 """An opened fleet as the components see it: the fleet, its version, and the days it may be asked for."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
+import numpy as np
+
+from fleet import Fleet
 from model_wrapper.contract.days import plus_days
 from model_wrapper.fleets.store_models import NO_STORE_MODELS, StoreModels
-from model_wrapper.sharding import shard_of
-
-if TYPE_CHECKING:
-    from datetime import date
-
-    import numpy as np
-
-    from fleet import Fleet
-    from model_wrapper.sharding import Layout
+from model_wrapper.sharding import Layout, shard_of
 
 
 @dataclass(frozen=True)
@@ -73,12 +67,12 @@ class ServedFleet:
         _ = (self.fleet.calendar, self.fleet.parameters, self.fleet.shapes)
 
     def has_model(self, store_id: str) -> bool:
-        """Tell whether a store has a model of its own."""
+        """Whether a store has a model of its own."""
         row = self.positions.get(store_id)
         return row is not None and self.modelled[row]
 
     def lacks_history(self, store_id: str) -> bool:
-        """Tell whether nothing has been sold yet as far as the fleet knows, so that a hint is better than nothing."""
+        """Whether nothing has been sold yet as far as the fleet knows, so that a hint is better than nothing."""
         row = self.positions.get(store_id)
         return row is None or not self.sold[row]
 
@@ -88,7 +82,7 @@ class ServedFleet:
         return cast("list[bool]", self.fleet.shapes.has_history.tolist())
 
     def owner_of(self, store_id: str, layout: Layout, *, hinted: bool = False) -> int:
-        """Return the router's child that answers a store; `hinted`: somebody said what it sells."""
+        """The router's child that answers a store; `hinted`: somebody said what it sells."""
         row = self.positions.get(store_id)
         has_model = row is not None and self.modelled[row]
         if store_id in self.own:

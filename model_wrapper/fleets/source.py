@@ -3,14 +3,13 @@
 What came from a registry stays in the cache on this machine and answers when the registry does not.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from fleet import Fleet, StorecastError
@@ -20,15 +19,11 @@ from model_wrapper.fleets.served import ServedFleet
 from model_wrapper.fleets.store_models import NO_STORE_MODELS, StoreModels
 from model_wrapper.registry.cache import FLEET_FILE, CachedVersion, FleetCache, is_registry_uri
 from model_wrapper.registry.lookup import Registry
+from model_wrapper.settings import Settings
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from model_wrapper.settings import Settings
-
-_logger: Final = logging.getLogger(__name__)
-_FRESH_AT_START_S: Final = 5.0
-_NOTHING: Final = Size(0, 0)
+logger = logging.getLogger(__name__)
+_FRESH_AT_START_S = 5.0
+_NOTHING = Size(0, 0)
 
 
 class _Found(NamedTuple):
@@ -40,12 +35,12 @@ class _Found(NamedTuple):
 
 
 class FleetSource:
-    """The place that ``STORECAST_FLEET_URI`` names."""
+    """The place that `STORECAST_FLEET_URI` names."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
         """Remember where to look.
 
-        Args: environ: passed to the fetching process, which reads ``MLFLOW_TRACKING_URI`` and credentials from it.
+        Args: environ: passed to the fetching process, which reads `MLFLOW_TRACKING_URI` and credentials from it.
         """
         self._settings = settings
         self._cache = FleetCache.of(settings.cache_dir.expanduser(), environ)
@@ -71,7 +66,7 @@ class FleetSource:
             if last is None:
                 raise FleetUnavailableError(f"{self._settings.fleet_uri}: {error}") from error
             facts = {"version": last.at.version, "reason": str(error)}
-            _logger.warning("wrapper.fleet_from_cache", extra={"facts": facts})
+            logger.warning("wrapper.fleet_from_cache", extra={"facts": facts})
             served = self._opened(last._replace(from_cache=True))
             return self._in_service(served, last.at)
         return self._in_service(served, found.at)
@@ -89,7 +84,7 @@ class FleetSource:
             return found, self._opened(found)
 
     def renewed(self, served: ServedFleet | None) -> ServedFleet | None:
-        """Return what stands there now, opened and checked; None where it is what is served.
+        """What stands there now, opened and checked; None where it is what is served.
 
         Raises: FleetRefusedError: with the reason why what is served must stay.
         """
@@ -159,17 +154,17 @@ class FleetSource:
         except FleetRefusedError as error:
             # There is nothing better to serve: a store without a number is answered by its fallback, or with an error.
             facts = {"version": served.version, "reason": str(error)}
-            _logger.warning("wrapper.fleet_strange", extra={"facts": facts})
+            logger.warning("wrapper.fleet_strange", extra={"facts": facts})
 
     def _in_service(self, served: ServedFleet, at: CachedVersion) -> ServedFleet:
         if self._registry is not None:
             try:
                 self._cache.remember(self._settings.fleet_uri, at)
             except OSError as error:
-                _logger.warning("wrapper.cache_not_written", extra={"facts": {"reason": str(error)}})
+                logger.warning("wrapper.cache_not_written", extra={"facts": {"reason": str(error)}})
         served.prepare()
         facts = {"version": served.version, "stores": served.fleet.n_stores, "from_cache": served.from_cache}
-        _logger.info("wrapper.fleet_loaded", extra={"facts": facts | {"store_models": len(served.own)}})
+        logger.info("wrapper.fleet_loaded", extra={"facts": facts | {"store_models": len(served.own)}})
         return served
 
 

@@ -1,24 +1,18 @@
 """Stores' own registered models: which of them the served fleet can use, and the last used of them in memory."""
 
-from __future__ import annotations
-
 import logging
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from threading import Lock
-from typing import TYPE_CHECKING, Final, cast
+from typing import cast
 
-from fleet import StorecastError
+from fleet import Fleet, StorecastError
 from fleet.store_model import StoreModel
+from model_wrapper.registry.cache import CachedStore
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import date
-
-    from fleet import Fleet
-    from model_wrapper.registry.cache import CachedStore
-
-_logger: Final = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +48,7 @@ class StoreModels:
             self.get(store_id)
 
     def __contains__(self, store_id: str) -> bool:
-        """Tell whether a store has its own model."""
+        """Whether a store has its own model."""
         return store_id in self._own
 
     def __len__(self) -> int:
@@ -67,7 +61,7 @@ class StoreModels:
         return len(self._ready)
 
     def get(self, store_id: str) -> BoundStoreModel | None:
-        """Return a store's own model; None where it has none, or it turned out to be damaged."""
+        """A store's own model; None where it has none, or it turned out to be damaged."""
         own = self._own.get(store_id)
         if own is None:
             return None
@@ -107,8 +101,8 @@ class StoreModels:
     def _refuse(self, store_id: str, version: str, reason: str) -> None:
         if store_id not in self.refused:
             facts = {"store": store_id, "version": version, "reason": reason}
-            _logger.warning("wrapper.store_model_refused", extra={"facts": facts})
+            logger.warning("wrapper.store_model_refused", extra={"facts": facts})
         self.refused[store_id] = reason
 
 
-NO_STORE_MODELS: Final = StoreModels(None, {}, 0)
+NO_STORE_MODELS = StoreModels(None, {}, 0)

@@ -1,20 +1,16 @@
 """Says why a feedback does not fit Seldon's message, in our words: walked only where it was refused."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from model_wrapper.contract.problems import ENOUGH_PROBLEMS, problem, told, unknown_fields
+from model_wrapper.contract.errors import Problem
+from model_wrapper.contract.problems import ENOUGH_PROBLEMS, problem, problem_in_words, unknown_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-    from model_wrapper.contract.errors import Problem
-
-_KINDS: Final = {
+_KINDS = {
     "google.protobuf.Value": "JSON nested less than 90 deep, its numbers within 64 bits",
     "google.protobuf.Struct": "an object nested less than 90 deep, its numbers within 64 bits",
     "google.protobuf.ListValue": "a list nested less than 90 deep, its numbers within 64 bits",
@@ -23,18 +19,18 @@ _KINDS: Final = {
 
 
 def envelope_problems(body: dict[str, Any]) -> list[Problem]:
-    """Return every place where a feedback is no message of Seldon's."""
-    from seldon_core.proto.prediction_pb2 import Feedback  # noqa: PLC0415 (seldon_core's messages need the bridge first)
+    """Every place where a feedback is no message of Seldon's."""
+    from seldon_core.proto.prediction_pb2 import Feedback  # noqa: PLC0415 - seldon_core's messages need the bridge first
 
     found = list(islice(_of_message(Feedback.DESCRIPTOR, body, ""), ENOUGH_PROBLEMS))
     if found:
         return found
     # Each value fits by itself: only all of it together is nested too deep.
     deep = [name for name, value in body.items() if not _fits(Feedback.DESCRIPTOR, {name: value})]
-    return [told(name, _KINDS["google.protobuf.Value"], "more") for name in deep]
+    return [problem_in_words(name, _KINDS["google.protobuf.Value"], "more") for name in deep]
 
 
-def _of_message(kind: Descriptor, value: object, path: str) -> Iterator[Problem]:
+def _of_message(kind: "Descriptor", value: object, path: str) -> Iterator[Problem]:
     if not isinstance(value, dict):
         yield problem(path, "an object with " + ", ".join(sorted(_names(kind))), value)
         return
@@ -44,18 +40,18 @@ def _of_message(kind: Descriptor, value: object, path: str) -> Iterator[Problem]
     for choice in kind.oneofs:
         given = [name for name in known if names[name].containing_oneof is choice]
         if len(given) > 1:
-            yield told(
+            yield problem_in_words(
                 path, "only one of " + ", ".join(field.json_name for field in choice.fields), " and ".join(given)
             )
     for name, item in known.items():
         yield from _of_field(names[name], item, f"{path}.{name}" if path else name)
 
 
-def _names(kind: Descriptor) -> dict[str, FieldDescriptor]:
+def _names(kind: "Descriptor") -> "dict[str, FieldDescriptor]":
     return {field.json_name: field for field in kind.fields}
 
 
-def _of_field(field: FieldDescriptor, value: object, path: str) -> Iterator[Problem]:
+def _of_field(field: "FieldDescriptor", value: object, path: str) -> Iterator[Problem]:
     entry = field.message_type
     if entry is not None and entry.GetOptions().map_entry:
         if not isinstance(value, dict):
@@ -73,7 +69,7 @@ def _of_field(field: FieldDescriptor, value: object, path: str) -> Iterator[Prob
         yield from _of_value(field, value, path)
 
 
-def _of_value(field: FieldDescriptor, value: object, path: str) -> Iterator[Problem]:
+def _of_value(field: "FieldDescriptor", value: object, path: str) -> Iterator[Problem]:
     """One value of a field, an element or a member."""
     kind = field.message_type
     if value is None and (kind is None or kind.full_name != "google.protobuf.Value"):
@@ -88,7 +84,7 @@ def _of_value(field: FieldDescriptor, value: object, path: str) -> Iterator[Prob
         yield from _of_message(kind, value, path)
 
 
-def _wanted(field: FieldDescriptor) -> str:
+def _wanted(field: "FieldDescriptor") -> str:
     if field.enum_type is not None:
         return "one of " + ", ".join(value.name for value in field.enum_type.values)
     if field.message_type is not None:
@@ -103,13 +99,13 @@ def _wanted(field: FieldDescriptor) -> str:
     }.get(field.cpp_type, "a number")
 
 
-def _fits(kind: Descriptor, value: object) -> bool:
+def _fits(kind: "Descriptor", value: object) -> bool:
     """Whether Seldon's reader takes a value: its word counts, not a second opinion of ours."""
-    from google.protobuf.json_format import ParseDict  # noqa: PLC0415 (as above)
+    from google.protobuf.json_format import ParseDict  # noqa: PLC0415 - as above
     from google.protobuf.message_factory import GetMessageClass  # noqa: PLC0415
 
     try:
         ParseDict(value, GetMessageClass(kind)())
-    except Exception:  # noqa: BLE001 (a number too large for it is an OverflowError, and who knows what else)
+    except Exception:  # noqa: BLE001 - a number too large for it is an OverflowError, and who knows what else
         return False
     return True

@@ -1,16 +1,14 @@
 """Says why a body is no JSON: where it breaks and how, never what stands in it; and whose it is, if it says so."""
 
-from __future__ import annotations
-
 import re
-from typing import Any, Final
+from typing import Any
 
 from pydantic_core import from_json
 
-_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-_MAX_CHARS: Final = 100
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_MAX_CHARS = 100
 # The beginnings of what the reader says, and what a client understands.
-_WORDS: Final = (
+_WORDS = (
     ("EOF", "a text that ends too early"),
     ("recursion limit exceeded", "lists or objects nested more than 200 deep"),
     ("number out of range", "a number of more than 4300 digits"),
@@ -22,12 +20,12 @@ _WORDS: Final = (
     ("expected ident", "something that is none of true, false and null"),
     ("key must be a string", "a key that is not in double quotes"),
 )
-_PLACE: Final = re.compile(r" at line (\d+) column (\d+)$")
-_UNKNOWN: Final = "something that cannot be read as JSON"
+_PLACE = re.compile(r" at line (\d+) column (\d+)$")
+_UNKNOWN = "something that cannot be read as JSON"
 
 
 def why_unreadable(body: bytes) -> str:
-    """Return in words what is wrong with a body that could not be read, with the place of the error."""
+    """What is wrong with a body that could not be read, in words, with the place of the error."""
     if not body.strip():
         return "an empty body"
     try:
@@ -46,7 +44,7 @@ def why_unreadable(body: bytes) -> str:
 
 
 def meta_before_the_break(body: bytes) -> dict[str, Any]:
-    """Return the ``meta`` of a broken body as far as it came whole; empty where it did not."""
+    """The `meta` of a broken body as far as it came whole; empty where it did not."""
     text = body.removeprefix(_BYTE_ORDER_MARK)
     found = _beginning_of(text)
     meta = found.get("meta") if isinstance(found, dict) else None
@@ -57,7 +55,7 @@ def meta_before_the_break(body: bytes) -> dict[str, Any]:
     return meta if whole else {name: value for name, value in meta.items() if isinstance(value, str)}
 
 
-def _beginning_of(text: bytes) -> Any:  # noqa: ANN401 (any JSON)
+def _beginning_of(text: bytes) -> Any:  # noqa: ANN401 - any JSON
     for _ in range(2):
         try:
             return from_json(text, allow_partial=True)

@@ -1,48 +1,42 @@
-"""The front door of a component over HTTP: what cannot be read, or has no business here, never reaches Seldon's code.
+"""The request filter of a component: a request that cannot be read or served never reaches Seldon's code.
 
 Seldon's wrapper answers 500 to a body that is not JSON, to unknown paths and to wrong methods. The Blueprint here,
-which the wrapper registers because the user class has it as ``model_error_handler``, answers 400, 404 and 405.
+which the wrapper registers because the user class has it as `model_error_handler`, answers 400, 404 and 405.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 
 from flask import Blueprint, Response, current_app, g, jsonify, make_response, request
+from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import HTTPException
 
 from model_wrapper.answering.messages import echoed
 from model_wrapper.contract.answers import refusal_message
-from model_wrapper.contract.errors import BadRequestError
+from model_wrapper.contract.errors import BadRequestError, Problem
 from model_wrapper.contract.feedback import READ_FEEDBACK, parse_feedback
-from model_wrapper.contract.problems import MAX_PROBLEMS, refusal, told
+from model_wrapper.contract.problems import MAX_PROBLEMS, problem_in_words, refusal
 from model_wrapper.http.fast_json import FastJson
 from model_wrapper.http.feedback_envelope import envelope_problems
 from model_wrapper.http.json_errors import meta_before_the_break, why_unreadable
 from model_wrapper.metrics.counters import REFUSED, UNREADABLE, Counters
 
-if TYPE_CHECKING:
-    from flask.blueprints import BlueprintSetupState
+PREDICT_PATHS = frozenset({"/predict", "/api/v1.0/predictions", "/api/v0.1/predictions"})
+FEEDBACK_PATHS = frozenset({"/send-feedback", "/api/v1.0/feedback", "/api/v0.1/feedback"})
+ROUTE_PATHS = frozenset({"/route", "/aggregate"})
+_OTHER_PATHS = frozenset({"/transform-input", "/transform-output"})
+_BODY_PATHS = PREDICT_PATHS | FEEDBACK_PATHS | ROUTE_PATHS | _OTHER_PATHS
 
-    from model_wrapper.contract.errors import Problem
-
-PREDICT_PATHS: Final = frozenset({"/predict", "/api/v1.0/predictions", "/api/v0.1/predictions"})
-FEEDBACK_PATHS: Final = frozenset({"/send-feedback", "/api/v1.0/feedback", "/api/v0.1/feedback"})
-ROUTE_PATHS: Final = frozenset({"/route", "/aggregate"})
-_OTHER_PATHS: Final = frozenset({"/transform-input", "/transform-output"})
-_BODY_PATHS: Final = PREDICT_PATHS | FEEDBACK_PATHS | ROUTE_PATHS | _OTHER_PATHS
-
-_HTTP_REASON: Final = "STORECAST_HTTP"
-_SHOWN: Final = 60
+_HTTP_REASON = "STORECAST_HTTP"
+_SHOWN = 60
 
 
-def door(paths: frozenset[str], counters: Counters, max_feedback_days: int) -> Blueprint:
+def blueprint(paths: frozenset[str], counters: Counters, max_feedback_days: int) -> Blueprint:
     """Build the Blueprint of a component that serves `paths` of Seldon's calls."""
-    blueprint = Blueprint("storecast_door", __name__)
-    blueprint.record_once(_use_fast_json)
-    blueprint.app_errorhandler(HTTPException)(_http_error)
+    made = Blueprint("storecast_door", __name__)
+    made.record_once(_use_fast_json)
+    made.app_errorhandler(HTTPException)(_http_error)
 
-    @blueprint.before_app_request
+    @made.before_app_request
     def refuse_unreadable() -> Response | None:
         if request.path not in _BODY_PATHS or request.method not in {"GET", "POST"}:
             return None
@@ -58,7 +52,7 @@ def door(paths: frozenset[str], counters: Counters, max_feedback_days: int) -> B
             return jsonify(route_message(0))
         return _answer(refusal_message(400, str(found), problems=list(found.problems), meta=_given_back()), 400)
 
-    return blueprint
+    return made
 
 
 def route_message(child: int) -> dict[str, Any]:
@@ -71,11 +65,11 @@ def _use_fast_json(state: BlueprintSetupState) -> None:
 
 
 def _refusal_of_body(max_feedback_days: int) -> BadRequestError | None:
-    from seldon_core.flask_utils import get_request  # noqa: PLC0415 (the protobuf bridge must be in place first)
+    from seldon_core.flask_utils import get_request  # noqa: PLC0415 - the protobuf bridge must be in place first
 
     try:
         body = get_request()
-    except Exception:  # noqa: BLE001 (whatever the body is made of, it is the client's)
+    except Exception:  # noqa: BLE001 - whatever the body is made of, it is the client's
         return refusal([_unreadable()])
     if request.path in FEEDBACK_PATHS:
         try:
@@ -98,7 +92,7 @@ def _fed_back() -> Response | BadRequestError | None:
 
     Seldon's reader looks at what we do not: routing, tags, the request. Asking it first would read everything twice.
     """
-    from seldon_core.flask_utils import get_request  # noqa: PLC0415 (as above)
+    from seldon_core.flask_utils import get_request  # noqa: PLC0415 - as above
 
     view = current_app.view_functions.get(request.endpoint or "")
     if view is None:
@@ -114,11 +108,11 @@ def _fed_back() -> Response | BadRequestError | None:
 def _unreadable() -> Problem:
     form = _form()
     if form:
-        return told("json", "JSON in the field json", why_unreadable(form.encode(errors="surrogatepass")))
+        return problem_in_words("json", "JSON in the field json", why_unreadable(form.encode(errors="surrogatepass")))
     if not request.is_json:
         kind = f"Content-Type: {request.content_type[:_SHOWN]}" if request.content_type else "no Content-Type"
-        return told("", "the header Content-Type: application/json", kind)
-    return told("", "a JSON object", why_unreadable(request.get_data()))
+        return problem_in_words("", "the header Content-Type: application/json", kind)
+    return problem_in_words("", "a JSON object", why_unreadable(request.get_data()))
 
 
 def _form() -> str | None:
@@ -127,11 +121,11 @@ def _form() -> str | None:
 
 def _given_back() -> dict[str, Any]:
     """What of a refused body says whose it is: its own meta, or that of a feedback's request or answer."""
-    from seldon_core.flask_utils import get_request  # noqa: PLC0415 (as above)
+    from seldon_core.flask_utils import get_request  # noqa: PLC0415 - as above
 
     try:
         body = get_request()
-    except Exception:  # noqa: BLE001 (as above)
+    except Exception:  # noqa: BLE001 - as above
         text = _form()
         return echoed(meta_before_the_break(text.encode(errors="surrogatepass") if text else request.get_data()))
     parts = [body, body.get("request"), body.get("response")] if isinstance(body, dict) else []

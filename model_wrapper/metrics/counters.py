@@ -1,44 +1,42 @@
 """Counts between two answers. Seldon's wrapper takes metrics only with an answer, so they wait here for the next."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from threading import Lock
-from typing import Any, Final
+from typing import Any
 
-REQUESTS: Final = "storecast_requests_total"
-ITEMS: Final = "storecast_items_total"
-REFUSED: Final = "storecast_refused_requests_total"
-ROUTED: Final = "storecast_routed_requests_total"
-FEEDBACK: Final = "storecast_feedback_total"
-FEEDBACK_DAYS: Final = "storecast_feedback_days_total"
-FEEDBACK_CLOSED_DAYS: Final = "storecast_feedback_closed_days_total"
-FEEDBACK_COVERED_DAYS: Final = "storecast_feedback_covered_days_total"
-FEEDBACK_SALES: Final = "storecast_feedback_sales_total"
-FEEDBACK_ABSOLUTE_ERROR: Final = "storecast_feedback_absolute_error_total"
-FEEDBACK_OVER: Final = "storecast_feedback_over_forecast_total"
-FEEDBACK_UNDER: Final = "storecast_feedback_under_forecast_total"
-LOST: Final = "storecast_lost_items_total"
-LEFT: Final = "storecast_left_requests_total"
-MENDED: Final = "storecast_mended_items_total"
-MISMATCHES: Final = "storecast_merge_mismatches_total"
-RELOADS: Final = "storecast_fleet_reloads_total"
-RELOAD_FAILURES: Final = "storecast_fleet_reload_failures_total"
+REQUESTS = "storecast_requests_total"
+ITEMS = "storecast_items_total"
+REFUSED = "storecast_refused_requests_total"
+ROUTED = "storecast_routed_requests_total"
+FEEDBACK = "storecast_feedback_total"
+FEEDBACK_DAYS = "storecast_feedback_days_total"
+FEEDBACK_CLOSED_DAYS = "storecast_feedback_closed_days_total"
+FEEDBACK_COVERED_DAYS = "storecast_feedback_covered_days_total"
+FEEDBACK_SALES = "storecast_feedback_sales_total"
+FEEDBACK_ABSOLUTE_ERROR = "storecast_feedback_absolute_error_total"
+FEEDBACK_OVER = "storecast_feedback_over_forecast_total"
+FEEDBACK_UNDER = "storecast_feedback_under_forecast_total"
+LOST = "storecast_lost_items_total"
+LEFT = "storecast_left_requests_total"
+MENDED = "storecast_mended_items_total"
+MISMATCHES = "storecast_merge_mismatches_total"
+RELOADS = "storecast_fleet_reloads_total"
+RELOAD_FAILURES = "storecast_fleet_reload_failures_total"
 
-CLIPPED: Final = "storecast_clipped_items_total"
-ASSUMED: Final = "storecast_assumed_calendar_items_total"
-UNUSABLE: Final = "storecast_unusable_models_total"
-FORECASTS: Final = "storecast_forecasts_total"
-FORECAST_SECONDS: Final = "storecast_forecast_seconds_total"
+CLIPPED = "storecast_clipped_items_total"
+ASSUMED = "storecast_assumed_calendar_items_total"
+UNUSABLE = "storecast_unusable_models_total"
+FORECASTS = "storecast_forecasts_total"
+FORECAST_SECONDS = "storecast_forecast_seconds_total"
 
-FLEET_VERSION: Final = "storecast_fleet_version"
-FLEET_AGE: Final = "storecast_fleet_age_seconds"
-FLEET_LAG: Final = "storecast_fleet_training_lag_days"
-STORE_MODELS: Final = "storecast_store_models"
-FLEET_STORES: Final = "storecast_fleet_stores"
-FLEET_FROM_CACHE: Final = "storecast_fleet_from_cache"
+FLEET_VERSION = "storecast_fleet_version"
+FLEET_AGE = "storecast_fleet_age_seconds"
+FLEET_LAG = "storecast_fleet_training_lag_days"
+STORE_MODELS = "storecast_store_models"
+FLEET_STORES = "storecast_fleet_stores"
+FLEET_FROM_CACHE = "storecast_fleet_from_cache"
 
-UNREADABLE: Final = "not_json"
+UNREADABLE = "not_json"
 """Reason of a refusal that happens before a component sees the request."""
 
 
@@ -60,7 +58,7 @@ class Counters:
             self._counts.setdefault((key, tuple(sorted(labels.items()))), 0)
 
     def drain(self) -> list[dict[str, Any]]:
-        """Return what was counted since the last call, in Seldon's form, and start again from nothing."""
+        """What was counted since the last call, in Seldon's form; counting starts again from nothing."""
         with self._lock:
             counts, self._counts = self._counts, defaultdict(int)
         return [
@@ -70,5 +68,5 @@ class Counters:
 
 
 def gauge(key: str, value: float, **labels: str) -> dict[str, Any]:
-    """Return one gauge in Seldon's form."""
+    """One gauge in Seldon's form."""
     return {"type": "GAUGE", "key": key, "value": value, "tags": dict(labels)}

@@ -5,33 +5,38 @@ lose each other's counts, and a worker that is killed while it holds the manager
 worker for good. Here a count is an addition in memory, and no process waits for another. The process of the page reads
 the files, and what it prints is made by Seldon's own code. As there, a worker that ends takes its metrics with it, and
 what one that was killed counted stays; its gauges, which say what is so now, do not.
-"""
 
-from __future__ import annotations
+Seldon takes metrics with each answer, and an idle worker would never tell that the registry is away: here a thread of
+each worker also reports every so often.
+"""
 
 import atexit
 import json
+import logging
 import os
 import shutil
 import tempfile
 from bisect import bisect_right
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from threading import Event, Lock, Thread
+from typing import Any
 
 from prometheus_client.mmap_dict import MmapedDict
 from seldon_core import metrics as stock
 from seldon_core.metrics import COUNTER, GAUGE, TIMER, SeldonMetrics
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+logger = logging.getLogger(__name__)
 
-_SUFFIX: Final = ".db"
-_FILE_BYTES: Final = 1 << 18
-_EDGES_S: Final = [float(edge) for edge in stock.BINS]
-_SUM: Final = -1
-_KINDS: Final = frozenset({COUNTER, GAUGE, TIMER})
-_MapOfDoubles: Final[Any] = MmapedDict  # published without types
+METHOD = "worker"
+"""Value of Seldon's label `method` for what a thread reports."""
+
+_SUFFIX = ".db"
+_FILE_BYTES = 1 << 18
+_EDGES_S = [float(edge) for edge in stock.BINS]
+_SUM = -1
+_KINDS = frozenset({COUNTER, GAUGE, TIMER})
+_MapOfDoubles: Any = MmapedDict  # published without types
 
 
 class SharedMetrics(SeldonMetrics):  # type: ignore[misc] # published without types
@@ -46,6 +51,7 @@ class SharedMetrics(SeldonMetrics):  # type: ignore[misc] # published without ty
         self._lock = Lock()
         self._folder = Path(tempfile.mkdtemp(prefix="storecast-metrics-"))
         self._mine: _Worker | None = None
+        self._ended = Event()
         atexit.register(_remove, self._folder, os.getpid())
 
     def __del__(self) -> None:
@@ -81,13 +87,33 @@ class SharedMetrics(SeldonMetrics):  # type: ignore[misc] # published without ty
             found[path.stem] = {key: kept for key, kept in series.items() if lives or key[0] != GAUGE}
         return found
 
+    def report(self, collect: Callable[[], list[dict[str, Any]]], every_s: float) -> None:
+        """Add what `collect` returns to the page, now and every so many seconds, until this worker ends."""
+        failed = False
+        waiting: list[dict[str, Any]] = []
+        while not self._ended.is_set():
+            # What the page did not take is reported again: it was counted once.
+            waiting = waiting or collect()
+            try:
+                self.update(waiting, METHOD)
+            except OSError as error:
+                if not failed:
+                    facts = {"reason": f"{type(error).__name__}: {error}"}
+                    logger.warning("wrapper.report_failed", extra={"facts": facts})
+                failed = True
+            else:
+                waiting, failed = [], False
+            self._ended.wait(every_s)
+
     def clear(self) -> None:
-        """Forget what this worker counted."""
+        """Forget what this worker counted, because it ends."""
+        # First: a late report would bring it back.
+        self._ended.set()
         with self._lock:
             self._mine = None
             self._path(str(self.worker_id_func())).unlink(missing_ok=True)
 
-    def _worker(self) -> _Worker:
+    def _worker(self) -> "_Worker":
         name = str(self.worker_id_func())
         if self._mine is None or self._mine.name != name:  # also after a fork
             self._mine = _Worker(name, self._path(name))
@@ -132,20 +158,20 @@ class _Worker:
 
 
 def _series(entries: Iterable[tuple[str, float, float, int]]) -> dict[tuple[str, str, str], dict[str, Any]]:
-    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    series: dict[tuple[str, str, str], dict[str, Any]] = {}
     for key, value, _, _ in entries:
-        kind, name, told, place, tags = json.loads(key)
+        kind, name, tags_key, place, tags = json.loads(key)
         if kind != TIMER:
-            found[kind, name, told] = {"value": value, "tags": tags}
+            series[kind, name, tags_key] = {"value": value, "tags": tags}
         elif place == _SUM:
-            found[kind, name, told] = {"value": ([0.0] * (len(_EDGES_S) - 1), value), "tags": tags}
+            series[kind, name, tags_key] = {"value": ([0.0] * (len(_EDGES_S) - 1), value), "tags": tags}
         else:
-            found[kind, name, told]["value"][0][place] = value
-    return found
+            series[kind, name, tags_key]["value"][0][place] = value
+    return series
 
 
 def _lives(worker_id: str) -> bool:
-    """Tell whether there is a process of that id; a worker that is not named by its process is never taken for dead."""
+    """Whether there is a process of that id; a worker that is not named by its process is never taken for dead."""
     try:
         os.kill(int(worker_id), 0)
     except ProcessLookupError:
@@ -172,8 +198,30 @@ def _remove(folder: Path, owner: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+class _Page:
+    """The page of this process: there is one, which Seldon makes before it forks the workers."""
+
+    current: SharedMetrics | None = None
+
+
 def install() -> None:
     """Let Seldon's microservice keep its metrics here; call it before its `main`."""
     from seldon_core import microservice  # noqa: PLC0415 - reads the environment
 
-    microservice.SeldonMetrics = SharedMetrics
+    def make(worker_id_func: Callable[[], int]) -> SharedMetrics:
+        _Page.current = SharedMetrics(worker_id_func)
+        return _Page.current
+
+    microservice.SeldonMetrics = make
+
+
+def report(collect: Callable[[], list[dict[str, Any]]], every_s: float) -> bool:
+    """Start a thread that reports what `collect` returns every so many seconds.
+
+    Returns: False, and nothing is done, where `every_s` is 0 or this process has no page.
+    """
+    page = _Page.current
+    if page is None or every_s == 0:
+        return False
+    Thread(target=page.report, args=(collect, every_s), name="storecast-report", daemon=True).start()
+    return True

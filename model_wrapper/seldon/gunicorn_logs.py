@@ -1,18 +1,12 @@
 """Gunicorn's own lines, as JSON lines like all others."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Final
-
+from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
-if TYPE_CHECKING:
-    from gunicorn.config import Config
-
-CLASS_PATH: Final = "model_wrapper.seldon.gunicorn_logs.RootLogger"
+CLASS_PATH = "model_wrapper.seldon.gunicorn_logs.RootLogger"
 
 
-class RootLogger(Logger):  # type: ignore[misc]  # gunicorn publishes no types
+class RootLogger(Logger):  # type: ignore[misc] # gunicorn publishes no types
     """Hands gunicorn's records to the root logger instead of writing text lines of its own."""
 
     def setup(self, cfg: Config) -> None:

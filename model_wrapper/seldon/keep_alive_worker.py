@@ -1,20 +1,15 @@
 """Gunicorn's worker with threads, which keeps connections open; at SIGTERM it does not wait for idle ones."""
 
-from __future__ import annotations
-
 import gc
 import socket
-from typing import TYPE_CHECKING, Final
+from types import FrameType
 
 from gunicorn.workers.gthread import ThreadWorker
 
-if TYPE_CHECKING:
-    from types import FrameType
-
-CLASS_PATH: Final = f"{__name__}.KeepingWorker"
+CLASS_PATH = f"{__name__}.KeepAliveWorker"
 
 
-class KeepingWorker(ThreadWorker):  # type: ignore[misc] # published without types
+class KeepAliveWorker(ThreadWorker):  # type: ignore[misc] # published without types
     """Gunicorn's own would sit out its whole grace, 30 seconds, for one connection that nobody uses."""
 
     def load_wsgi(self) -> None:

@@ -1,34 +1,29 @@
 """Makes seldon-core's five generated protobuf modules work on a current protobuf, without touching a file.
 
-The wheel's ``*_pb2.py`` were generated for protobuf 3 and die at import on protobuf 4 and later. Each of them holds its
+The wheel's `*_pb2.py` were generated for protobuf 3 and die at import on protobuf 4 and later. Each of them holds its
 serialized file descriptor. The import hook here registers that descriptor and builds the classes the way a modern
 generated module does.
 """
-
-from __future__ import annotations
 
 import ast
 import importlib
 import importlib.util
 import sys
+from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from types import ModuleType
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from types import ModuleType
-
-_TENSORFLOW: Final = "seldon_core.proto.tensorflow.core.framework"
-MODULE_OF_PROTO: Final = {
+_TENSORFLOW = "seldon_core.proto.tensorflow.core.framework"
+MODULE_OF_PROTO = {
     "proto/prediction.proto": "seldon_core.proto.prediction_pb2",
     **{
         f"tensorflow/core/framework/{name}.proto": f"{_TENSORFLOW}.{name}_pb2"
         for name in ("tensor", "tensor_shape", "types", "resource_handle")
     },
 }
-_BRIDGED: Final = frozenset(MODULE_OF_PROTO.values())
+_BRIDGED = frozenset(MODULE_OF_PROTO.values())
 
 
 class GeneratedModuleLoader(Loader):
@@ -39,7 +34,7 @@ class GeneratedModuleLoader(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Fill the module with the message classes, enums and DESCRIPTOR of its file."""
-        from google.protobuf import descriptor_pb2, descriptor_pool  # noqa: PLC0415 (only where seldon-core is wanted)
+        from google.protobuf import descriptor_pb2, descriptor_pool  # noqa: PLC0415 - only where seldon-core is wanted
         from google.protobuf.internal import builder  # noqa: PLC0415
 
         serialized = _serialized_descriptor(self._source)
@@ -58,7 +53,7 @@ class GeneratedModuleFinder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return a spec for the five modules, None for every other."""
+        """A spec for the five modules, None for every other."""
         if fullname not in _BRIDGED:
             return None
         found = PathFinder.find_spec(fullname, path, target)
@@ -69,7 +64,7 @@ class GeneratedModuleFinder(MetaPathFinder):
 
 
 def install() -> None:
-    """Put the import hook in place, once; call it before the first import of ``seldon_core``."""
+    """Put the import hook in place, once; call it before the first import of `seldon_core`."""
     if not any(isinstance(finder, GeneratedModuleFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, GeneratedModuleFinder())
 

@@ -1,7 +1,5 @@
 """Seldon's own exception, with the meta of the refused request; to be imported after the protobuf bridge."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from seldon_core.flask_utils import SeldonMicroserviceException
@@ -11,6 +9,6 @@ class SeldonRefusal(SeldonMicroserviceException):  # type: ignore[misc] # untype
     """What Seldon's wrapper answers with; its `payload` is the meta that goes back to the client, or None."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the answer's body."""
-        told: dict[str, Any] = super().to_dict()
-        return told | ({"meta": self.payload} if self.payload else {})
+        """The answer's body."""
+        body: dict[str, Any] = super().to_dict()
+        return body | ({"meta": self.payload} if self.payload else {})

@@ -1,26 +1,20 @@
 """Starts a component: the bridge for protobuf, logs, safe defaults, then Seldon's own microservice."""
 
-from __future__ import annotations
-
 import logging
 import sys
-from typing import TYPE_CHECKING, Final
+from collections.abc import MutableMapping, Sequence
 
 from model_wrapper import logs
 from model_wrapper.errors import ConfigError
-from model_wrapper.metrics import reporter
 from model_wrapper.seldon import gunicorn_logs, protobuf_bridge, worker_start
 from model_wrapper.settings import EVERY_ADDRESS, Settings
 
-if TYPE_CHECKING:
-    from collections.abc import MutableMapping, Sequence
+logger = logging.getLogger(__name__)
 
-_logger: Final = logging.getLogger(__name__)
-
-CLASS_VARIABLE: Final = "MODEL_NAME"
-PACKAGE: Final = "model_wrapper"
-_LEVEL_VARIABLE: Final = "SELDON_LOG_LEVEL"
-DEFAULTS: Final = {
+CLASS_VARIABLE = "MODEL_NAME"
+PACKAGE = "model_wrapper"
+_LEVEL_VARIABLE = "SELDON_LOG_LEVEL"
+DEFAULTS = {
     "GRPC_WORKERS": "0",  # with a gRPC worker SIGTERM never ends the main process; it also costs one more fleet
     "GUNICORN_THREADS": "2",  # with one, every answer closes its connection, and a probe waits behind a large request
     "GUNICORN_KEEPALIVE": "100",  # the executor drops an idle connection after 90 s: it must be the first to
@@ -29,7 +23,7 @@ DEFAULTS: Final = {
 
 
 def interface_of(arguments: Sequence[str], environ: MutableMapping[str, str]) -> tuple[str, list[str]]:
-    """Find the class to serve: the first argument, or ``MODEL_NAME``; a bare name of ours gets our package.
+    """Find the class to serve: the first argument, or `MODEL_NAME`; a bare name of ours gets our package.
 
     Returns: the dotted path that Seldon's loader wants, and the arguments that are left for it.
     Raises:  ConfigError: no class is named.
@@ -42,7 +36,7 @@ def interface_of(arguments: Sequence[str], environ: MutableMapping[str, str]) ->
 
 
 def prepare(environ: MutableMapping[str, str]) -> Settings:
-    """Set what must stand before ``seldon_core`` is imported, and configure the logs.
+    """Set what must stand before `seldon_core` is imported, and configure the logs.
 
     Raises: ConfigError: a setting cannot be used.
     """
@@ -57,7 +51,7 @@ def prepare(environ: MutableMapping[str, str]) -> Settings:
     return settings
 
 
-def calm_gunicorn(bind_host: str) -> None:
+def configure_gunicorn(bind_host: str) -> None:
     """Change gunicorn's defaults where Seldon's wrapper sets none: no control socket, our log lines, our watch.
 
     Seldon's wrapper listens on every address; where another is wanted, gunicorn hears that one.
@@ -85,15 +79,14 @@ def main(arguments: Sequence[str], environ: MutableMapping[str, str]) -> int:
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    calm_gunicorn(settings.bind_host)
-    worker_start.give_memory_back()
-    _logger.info("wrapper.starting", extra={"facts": {"component": interface, "fleet": settings.fleet_uri}})
-    from seldon_core import microservice  # noqa: PLC0415 (after everything above)
+    configure_gunicorn(settings.bind_host)
+    worker_start.tune_malloc()
+    logger.info("wrapper.starting", extra={"facts": {"component": interface, "fleet": settings.fleet_uri}})
+    from seldon_core import microservice  # noqa: PLC0415 - after everything above
 
-    from model_wrapper.metrics import shared_metrics  # noqa: PLC0415 (as above)
+    from model_wrapper.metrics import shared_metrics  # noqa: PLC0415 - as above
 
     shared_metrics.install()
-    reporter.install()
     sys.argv = ["seldon-core-microservice", interface, *rest]
     microservice.main()
     return 0

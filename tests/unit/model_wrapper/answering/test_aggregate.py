@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_wrapper.answering.aggregate import EVERY_CHILD, Helper, OwnAnswer, merge
+from model_wrapper.answering.aggregate import EVERY_CHILD, OwnAnswer, OwnFleet, merge
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ def rows_part(child: int, counts: list[int], *stores: str, **tags: Any) -> dict[
     return {"data": {"names": NAMES, "ndarray": rows}, "meta": {"tags": {"storecast": marks, **tags}}}
 
 
-def helper(*stores: str, version: str = "1", items: bool = False) -> Helper:
+def own_fleet(*stores: str, version: str = "1", items: bool = False) -> OwnFleet:
     """Stand for a router's fleet with these stores, asked with one item for each or with one for all."""
 
     def answer(_: dict[str, Any], wanted: Callable[[Key], bool]) -> OwnAnswer:
@@ -44,7 +44,7 @@ def helper(*stores: str, version: str = "1", items: bool = False) -> Helper:
         lines = [entry(key[1], 9.0) if wanted(key) else None for key in keys]
         return OwnAnswer(keys, part(EVERY_CHILD, *lines, marks={"stores": None if items else [len(keys)]}, own=1))
 
-    return Helper(version, answer)
+    return OwnFleet(version, answer)
 
 
 def test_lines_are_merged_in_request_order() -> None:
@@ -65,7 +65,7 @@ def test_every_line_is_answered_once_and_in_order_whatever_order_the_children_co
     merged = merge([parts[child] for child in order])
 
     assert merged.message["jsonData"] == [entry(str(place)) for place in range(len(owners))]
-    assert (merged.lost, merged.mended, merged.mismatched) == (0, 0, False)
+    assert (merged.lost, merged.filled_in, merged.mismatched) == (0, 0, False)
 
 
 def test_the_first_childs_answer_to_a_line_wins_and_a_forecast_wins_over_an_error() -> None:
@@ -102,15 +102,15 @@ def test_a_line_that_nobody_can_answer_becomes_an_error() -> None:
 
 
 def test_a_line_that_no_child_answered_is_answered_by_the_router() -> None:
-    merged = merge([part(0, None, entry("2")), part(1, None, None)], helper("1", "2", items=True))
+    merged = merge([part(0, None, entry("2")), part(1, None, None)], own_fleet("1", "2", items=True))
 
     assert merged.message["jsonData"] == [entry("1", 9.0), entry("2")]
-    assert (merged.lost, merged.mended, merged.child) == (0, 1, EVERY_CHILD)
+    assert (merged.lost, merged.filled_in, merged.child) == (0, 1, EVERY_CHILD)
 
 
 def test_a_child_that_left_everything_is_answered_for_by_the_router() -> None:
     left = part(2, marks={"left": True, "asked": {"jsonData": [{}, {}]}, "version": None})
-    merged = merge([left], helper("1", "2", items=True))
+    merged = merge([left], own_fleet("1", "2", items=True))
 
     assert merged.message["jsonData"] == [entry("1", 9.0), entry("2", 9.0)]
     assert merged.child == EVERY_CHILD
@@ -121,7 +121,7 @@ def test_an_answer_never_mixes_two_versions() -> None:
     old, new = part(0, entry("1"), None), part(1, None, entry("2"), marks={"version": "2"})
 
     for version, answered in (("1", [1.0, 9.0]), ("2", [9.0, 1.0]), ("3", [9.0, 9.0])):
-        merged = merge([old, new], helper("1", "2", version=version, items=True))
+        merged = merge([old, new], own_fleet("1", "2", version=version, items=True))
         assert [line["forecast"][0] for line in merged.message["jsonData"]] == answered
         assert merged.mismatched
 
@@ -144,9 +144,9 @@ def _code(line: dict[str, Any]) -> object:
 
 def test_a_challenger_is_of_another_version_and_that_is_no_mismatch() -> None:
     challenger = part(2, None, entry("2"), marks={"version": "7", "alias": "challenger"})
-    merged = merge([part(0, entry("1"), None), challenger], helper("1", "2", items=True))
+    merged = merge([part(0, entry("1"), None), challenger], own_fleet("1", "2", items=True))
 
-    assert (merged.mismatched, merged.mended) == (False, 0)
+    assert (merged.mismatched, merged.filled_in) == (False, 0)
     assert merged.message["jsonData"] == [entry("1"), entry("2")]
 
 
@@ -155,12 +155,12 @@ def test_stores_that_only_the_challenger_knows_are_no_lines_of_every_store() -> 
     marks = {"version": "7", "alias": "challenger", "stores": [3]}
     challenger = part(2, None, entry("2"), entry("3"), marks=marks)
 
-    for own in (helper("1", "2"), None):
+    for own in (own_fleet("1", "2"), None):
         merged = merge([champion, challenger], own)
         assert [line["request"]["storeId"] for line in merged.message["jsonData"][:1]] == ["1"]
         assert "3" not in str(merged.message)
         assert not merged.mismatched
-    assert merge([champion, challenger], helper("1", "2")).message["jsonData"] == [entry("1"), entry("2")]
+    assert merge([champion, challenger], own_fleet("1", "2")).message["jsonData"] == [entry("1"), entry("2")]
 
 
 def test_children_with_different_stores_are_merged_as_the_routers_fleet_has_them() -> None:
@@ -169,7 +169,7 @@ def test_children_with_different_stores_are_merged_as_the_routers_fleet_has_them
         part(1, None, entry("2"), marks={"stores": [2], "version": "2"}),
     ]
 
-    assert merge(parts, helper("1", "2", "3", "4")).message["jsonData"] == [
+    assert merge(parts, own_fleet("1", "2", "3", "4")).message["jsonData"] == [
         entry("1"),
         entry("2", 9.0),
         entry("3"),

@@ -12,10 +12,13 @@ from support.fleets import small_fleet
 from support.store_models import small_store_model
 
 from fleet import Fleet
-from model_wrapper.answering.plan import faults_of, plan
-from model_wrapper.contract import Limits, parse_request
+from model_wrapper.answering.encode import encode
+from model_wrapper.answering.forecast import forecast_lines
+from model_wrapper.answering.plan import plan
+from model_wrapper.contract import Limits
 from model_wrapper.contract.errors import BadRequestError
 from model_wrapper.contract.problems import HINTS
+from model_wrapper.contract.reading import read_request
 from model_wrapper.fleets.served import ServedFleet
 from model_wrapper.fleets.store_models import StoreModels
 from model_wrapper.registry.cache import CachedStore
@@ -23,7 +26,7 @@ from model_wrapper.registry.cache import CachedStore
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from model_wrapper.answering.plan import Line
+    from model_wrapper.answering.plan import Plan, PlannedForecast
 
 TODAY = date(2015, 6, 22)
 LONG_AGO, LONG_AFTER = date(2001, 1, 1), date(2026, 11, 20)
@@ -35,10 +38,20 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> ServedFleet:
     return ServedFleet(Fleet.open(path), "3", max_days_ahead=365)
 
 
+def planned(served: ServedFleet, items: object, today: date = TODAY, limits: Limits | None = None) -> Plan:
+    return plan(read_request({"jsonData": items}), served, limits or Limits(), today)
+
+
 def lines_of(
     served: ServedFleet, item: dict[str, Any], today: date = TODAY, limits: Limits | None = None
-) -> list[Line]:
-    return plan(parse_request({"jsonData": item}), served, limits or Limits(), today)
+) -> list[PlannedForecast]:
+    return planned(served, item, today, limits).lines
+
+
+def entry_of(served: ServedFleet, items: object, today: date = TODAY) -> dict[str, Any]:
+    """The first entry of the answer."""
+    entry: dict[str, Any] = encode(forecast_lines(planned(served, items, today), served), served).payload["jsonData"][0]
+    return entry
 
 
 @pytest.mark.parametrize(
@@ -54,26 +67,26 @@ def lines_of(
 def test_the_default_begin_is_today_clipped_so_that_a_week_fits(
     served: ServedFleet, today: date, begin: str, clipped: str | None
 ) -> None:
-    echo = lines_of(served, {"storeId": "4"}, today)[0].asked.echo("4")
+    echo = entry_of(served, {"storeId": "4"}, today)["request"]
 
     assert echo["beginDate"] == begin
     assert echo.get("clippedFrom") == clipped
 
 
 def test_the_default_end_is_a_week_inclusive(served: ServedFleet) -> None:
-    assert lines_of(served, {"storeId": "4", "beginDate": "2015-06-20"})[0].asked.end == date(2015, 6, 26)
+    assert lines_of(served, {"storeId": "4", "beginDate": "2015-06-20"})[0].item.end == date(2015, 6, 26)
 
 
 def test_an_end_alone_gets_a_begin_that_is_not_after_it(served: ServedFleet) -> None:
-    asked = lines_of(served, {"storeId": "4", "endDate": "2015-03-10"})[0].asked
+    item = lines_of(served, {"storeId": "4", "endDate": "2015-03-10"})[0].item
 
-    assert (asked.begin, asked.clipped_from) == (date(2015, 3, 4), TODAY)
+    assert (item.begin, item.clipped_from) == (date(2015, 3, 4), TODAY)
 
 
 def test_an_end_before_the_history_is_an_error_of_the_line(served: ServedFleet) -> None:
     lines = lines_of(served, {"storeId": "4", "endDate": "2013-03-10"})
 
-    assert faults_of(lines, served)[0].code == "DATE_OUT_OF_RANGE"
+    assert [line.fault for line in lines] == ["DATE_OUT_OF_RANGE"]
 
 
 def test_a_star_means_every_store_in_the_fleets_order(served: ServedFleet) -> None:
@@ -84,27 +97,38 @@ def test_a_star_out_of_range_is_one_line(served: ServedFleet) -> None:
     lines = lines_of(served, {"storeId": "*", "beginDate": "2020-01-01"})
 
     assert [line.store_id for line in lines] == ["*"]
-    assert faults_of(lines, served)[0].code == "DATE_OUT_OF_RANGE"
+    assert [line.fault for line in lines] == ["DATE_OUT_OF_RANGE"]
 
 
 def test_the_last_day_that_is_forecast_is_a_setting(served: ServedFleet) -> None:
     inside = lines_of(served, {"storeId": "4", "beginDate": "2016-06-12"})
-    outside = lines_of(served, {"storeId": "4", "beginDate": "2016-06-13"})
+    outside = entry_of(served, {"storeId": "4", "beginDate": "2016-06-13"})
 
-    assert faults_of(inside, served) == {}
-    assert "2016-06-18" in faults_of(outside, served)[0].message
+    assert [line.fault for line in inside] == [None]
+    assert "2016-06-18" in outside["error"]["message"]
 
 
 def test_an_unknown_store_is_answered_with_the_nearest_id(served: ServedFleet) -> None:
-    fault = faults_of(lines_of(served, {"storeId": "112"}), served)[0]
+    error = entry_of(served, {"storeId": "112"})["error"]
 
-    assert (fault.code, "did you mean 12?" in fault.message) == ("UNKNOWN_STORE", True)
+    assert (error["code"], "did you mean 12?" in error["message"]) == ("UNKNOWN_STORE", True)
+
+
+def test_only_the_first_unknown_stores_are_told_the_nearest_id(
+    served: ServedFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nearest = Mock(return_value="")
+    monkeypatch.setattr("model_wrapper.answering.encode.nearest", nearest)
+    items = [{"storeId": f"x{each}"} for each in range(9)]
+    entry_of(served, items)
+
+    assert [call.args[0] for call in nearest.call_args_list] == ["x0", "x1", "x2"]
 
 
 def test_an_unknown_store_is_named_as_json_spells_it(served: ServedFleet) -> None:
-    fault = faults_of(lines_of(served, {"storeId": "caf\u00e9 \U0001f600'\n"}), served)[0]
+    error = entry_of(served, {"storeId": "caf\u00e9 \U0001f600'\n"})["error"]
 
-    assert '"caf\u00e9 \U0001f600\'\\n"' in fault.message
+    assert '"caf\u00e9 \U0001f600\'\\n"' in error["message"]
 
 
 @pytest.mark.parametrize(
@@ -119,11 +143,10 @@ def test_a_limit_names_its_setting(served: ServedFleet, limits: Limits, setting:
 def test_too_many_different_questions_are_refused_and_equal_ones_count_once(served: ServedFleet) -> None:
     values = [0, 1, 0, 1]
     items = [{"storeId": str(place), "overrides": {"promo": {"2015-06-22": v}}} for place, v in enumerate(values)]
-    request = parse_request({"jsonData": items})
 
-    assert len(plan(request, served, Limits(max_questions=2), TODAY)) == 4
+    assert len(planned(served, items, limits=Limits(max_questions=2)).lines) == 4
     with pytest.raises(BadRequestError, match="STORECAST_MAX_QUESTIONS"):
-        plan(request, served, Limits(max_questions=1), TODAY)
+        planned(served, items, limits=Limits(max_questions=1))
 
 
 def test_a_store_with_a_store_model_costs_a_question_of_its_own(served: ServedFleet, tmp_path: Path) -> None:
@@ -142,7 +165,7 @@ def test_an_unknown_group_is_told_the_nearest_one_only_at_first(
     monkeypatch.setattr("model_wrapper.answering.plan.nearest", nearest)
     items = [{"storeId": "1", "expectedSales": 1, "group": f"g{each}"} for each in range(100)]
     with pytest.raises(BadRequestError) as caught:
-        plan(parse_request({"jsonData": items}), served, Limits(), TODAY)
+        planned(served, items)
 
     assert len(caught.value.problems) == 100
     assert nearest.call_count == HINTS

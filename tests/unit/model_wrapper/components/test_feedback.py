@@ -11,7 +11,8 @@ from support.hostile_messages import MESSAGES
 
 import model_wrapper.contract.feedback
 from model_wrapper import StoreForecaster
-from model_wrapper.components.live_error import Recent, child_that_answered, count
+from model_wrapper.components.feedback_counter import SeenDigests
+from model_wrapper.components.live_error import child_that_answered, count
 from model_wrapper.contract.errors import BadRequestError
 from model_wrapper.contract.feedback import Feedback, JudgedDay, parse_feedback
 from model_wrapper.contract.problems import MAX_PROBLEMS
@@ -160,21 +161,21 @@ def test_what_cannot_be_judged_is_refused(message: object, path: str) -> None:
 def test_reading_stops_where_enough_problems_are_found(
     parts: Callable[[int], dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[object] = []
-    for name in ("problem", "told"):
-        monkeypatch.setattr(f"model_wrapper.contract.feedback.{name}", counting(name, told))
+    calls: list[object] = []
+    for name in ("problem", "problem_in_words"):
+        monkeypatch.setattr(f"model_wrapper.contract.feedback.{name}", counting(name, calls))
 
     found = problems_of(feedback(entry(), sold()) | parts(4000))
 
     assert len(found) > 1
-    assert len(told) <= 3 * MAX_PROBLEMS
+    assert len(calls) <= 3 * MAX_PROBLEMS
 
 
-def counting(name: str, told: list[object]) -> Callable[..., object]:
+def counting(name: str, calls: list[object]) -> Callable[..., object]:
     real: Callable[..., object] = getattr(model_wrapper.contract.feedback, name)
 
     def count(*args: object) -> object:
-        told.append(args)
+        calls.append(args)
         return real(*args)
 
     return count
@@ -253,9 +254,9 @@ def test_a_feedback_that_is_sent_again_is_counted_once() -> None:
 
 
 def test_only_the_last_feedbacks_are_remembered() -> None:
-    recent = Recent(most=2)
+    seen = SeenDigests(most=2)
 
-    assert [recent.is_new(each) for each in (b"a", b"b", b"a", b"c", b"a", b"b")] == [
+    assert [seen.is_new(each) for each in (b"a", b"b", b"a", b"c", b"a", b"b")] == [
         True,
         True,
         False,

@@ -11,11 +11,12 @@ from support.fleets import small_fleet
 from support.hostile_messages import MESSAGES
 
 from fleet import Fleet
-from model_wrapper.answering.plan import read_and_plan
+from model_wrapper.answering.plan import plan
 from model_wrapper.contract import Limits
 from model_wrapper.contract.errors import BadRequestError
 from model_wrapper.contract.feedback import parse_feedback
 from model_wrapper.contract.problems import MAX_PROBLEMS
+from model_wrapper.contract.reading import read_request
 from model_wrapper.fleets.served import ServedFleet
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> ServedFleet:
 def told(served: ServedFleet, message: object, limits: Limits | None = None) -> list[str]:
     """The paths of all problems, in order of their names."""
     try:
-        read_and_plan(message, served, limits or Limits(), date(2015, 6, 22))
+        plan(read_request(message, limits), served, limits or Limits(), date(2015, 6, 22))
     except BadRequestError as error:
         return sorted(problem["path"] for problem in error.problems)
     return []

@@ -13,7 +13,7 @@ from support.fleets import contents, small_fleet
 
 from model_wrapper.errors import FleetRefusedError
 from model_wrapper.fleets.acceptance import DAMAGED, NEWER_FORMAT, REGISTRY, SELF_FORECAST, TOO_FEW_STORES
-from model_wrapper.fleets.hot_reload import Watch
+from model_wrapper.fleets.hot_reload import Reloader
 from model_wrapper.fleets.source import FleetSource
 from model_wrapper.metrics.counters import Counters
 from model_wrapper.settings import Settings
@@ -37,7 +37,7 @@ class Worker:
         self.served: ServedFleet = source.open()
         self.first = self.served
         self.counters = Counters()
-        self.watch = Watch(source, lambda: self.served, self._take, self.counters)
+        self.reloader = Reloader(source, lambda: self.served, self._take, self.counters)
 
     def _take(self, served: ServedFleet) -> None:
         self.served = served
@@ -102,7 +102,7 @@ BAD = [
 
 
 def test_nothing_new_changes_nothing(worker: Worker) -> None:
-    worker.watch.look()
+    worker.reloader.check()
 
     assert worker.served is worker.first
     assert worker.counters.drain() == []
@@ -110,8 +110,8 @@ def test_nothing_new_changes_nothing(worker: Worker) -> None:
 
 def test_a_good_fleet_takes_over_and_is_counted(worker: Worker) -> None:
     worker.put(lambda path: small_fleet(path, STORES, seed=2))
-    worker.watch.look()
-    worker.watch.look()
+    worker.reloader.check()
+    worker.reloader.check()
 
     assert worker.served.version != worker.first.version
     assert [(count["key"], count["value"]) for count in worker.counters.drain()] == [
@@ -123,7 +123,7 @@ def test_the_fleet_before_still_forecasts_when_its_files_are_gone(worker: Worker
     worker.put(lambda path: small_fleet(path, STORES, seed=2))
     for old in worker.path.parent.glob("old-*"):
         shutil.rmtree(old)
-    worker.watch.look()
+    worker.reloader.check()
     days = np.array([worker.first.trained_through], dtype="datetime64[D]")
 
     assert np.isfinite(worker.first.fleet.predict(["1", "4"], days).value).all()
@@ -137,7 +137,7 @@ def test_a_bad_fleet_never_takes_over_and_is_told_once(
     worker.put(made)
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
-            worker.watch.look()
+            worker.reloader.check()
     told = [record for record in caplog.records if record.getMessage() == "wrapper.reload_failed"]
 
     assert worker.served is worker.first
@@ -147,11 +147,11 @@ def test_a_bad_fleet_never_takes_over_and_is_told_once(
 
 def test_failures_are_counted_each_time_and_retried(worker: Worker) -> None:
     worker.put(torn)
-    worker.watch.look()
-    worker.watch.look()
+    worker.reloader.check()
+    worker.reloader.check()
     counted = worker.counters.drain()
     worker.put(lambda path: small_fleet(path, STORES, seed=3))
-    worker.watch.look()
+    worker.reloader.check()
 
     assert [count["value"] for count in counted] == [2]
     assert worker.served is not worker.first
@@ -160,7 +160,7 @@ def test_failures_are_counted_each_time_and_retried(worker: Worker) -> None:
 def test_another_reason_is_told_again(worker: Worker, caplog: pytest.LogCaptureFixture) -> None:
     for made in (torn, newer):
         worker.put(made)
-        worker.watch.look()
+        worker.reloader.check()
 
     told = [record.__dict__["facts"]["reason"] for record in caplog.records if hasattr(record, "facts")]
     assert told == [DAMAGED, NEWER_FORMAT]
@@ -169,7 +169,7 @@ def test_another_reason_is_told_again(worker: Worker, caplog: pytest.LogCaptureF
 def test_the_same_reason_of_another_fleet_is_told_again(worker: Worker, caplog: pytest.LogCaptureFixture) -> None:
     for made in (too_small, without_models):
         worker.put(made)
-        worker.watch.look()
+        worker.reloader.check()
 
     told = [record.__dict__["facts"]["reason"] for record in caplog.records if hasattr(record, "facts")]
     assert told == [TOO_FEW_STORES, TOO_FEW_STORES]
@@ -184,15 +184,15 @@ def test_an_object_in_the_message_does_not_make_it_a_new_one(
         raise FleetRefusedError(next(said), REGISTRY)
 
     monkeypatch.setattr(FleetSource, "renewed", refuse)
-    worker.watch.look()
-    worker.watch.look()
+    worker.reloader.check()
+    worker.reloader.check()
 
     assert [record.getMessage() for record in caplog.records].count("wrapper.reload_failed") == 1
 
 
 def test_a_folder_that_is_gone_leaves_the_old_fleet_in_service(worker: Worker) -> None:
     worker.path.rename(worker.path.with_name("away"))
-    worker.watch.look()
+    worker.reloader.check()
 
     assert worker.served is worker.first
     assert worker.failures() == [REGISTRY]
@@ -201,7 +201,7 @@ def test_a_folder_that_is_gone_leaves_the_old_fleet_in_service(worker: Worker) -
 def test_a_smaller_fleet_takes_over_where_the_setting_lets_it(tmp_path: Path) -> None:
     worker = Worker(tmp_path, share=0)
     worker.put(lambda path: small_fleet(path, 1, seed=2))
-    worker.watch.look()
+    worker.reloader.check()
 
     assert worker.served.fleet.n_stores == 1
 

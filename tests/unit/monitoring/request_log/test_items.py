@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from support.logged_events import ISSUED_AT, answer, entry, error_entry, event, recorded, rows_of, table
 
-from model_wrapper.answering.messages import MARKS
+from model_wrapper.answering import messages
 from model_wrapper.contract import decode_answer, encode_answer
 from monitoring.request_log.errors import NotAForecastError
 from monitoring.request_log.events import Event, EventKind, read_header
@@ -131,7 +131,7 @@ def test_answers_that_differ_have_different_digests_and_the_same_has_the_same() 
 
 
 def test_a_childs_part_of_an_answer_is_not_logged() -> None:
-    assert PART_TAG == MARKS
+    assert PART_TAG == messages.PART_TAG
     part = {"jsonData": [None, entry("4")], "meta": {"tags": {PART_TAG: {"child": 1}}}}
     with pytest.raises(NotAForecastError, match="child_answer"):
         logged(part)
