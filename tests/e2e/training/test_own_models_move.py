@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from support import fleets
+from support.mlflow_databases import empty_database
 
 from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, PREVIOUS, store_model_name
 from storecast import __main__ as command_line
@@ -43,6 +44,7 @@ class Registry:
 
     def __init__(self, home: Path) -> None:
         self.home, self.uri = home, tracking_uri({}, home)
+        empty_database(home / "mlflow.db")
         self.train("1")
         self.train("1", "2")
         self.train("3", alias=CHALLENGER)
