@@ -24,7 +24,7 @@ fleets.small_fleet(Path(sys.argv[1]))
     done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path / "fleet")],
         check=False,
-        timeout=60,
+        timeout=240,
         env={"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
     )
     assert done.returncode == -9

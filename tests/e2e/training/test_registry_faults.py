@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-WAIT_S = 30
+WAIT_S = 120
 QUESTION = {"jsonData": {"storeId": "1", "beginDate": "2015-06-20", "endDate": "2015-06-26"}}
 
 

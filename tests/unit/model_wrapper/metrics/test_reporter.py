@@ -11,7 +11,7 @@ from model_wrapper.metrics import reporter
 if TYPE_CHECKING:
     import pytest
 
-WAIT_S = 20
+WAIT_S = 120
 
 
 class FullForAMoment:
