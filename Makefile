@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ROOMS := fleet training model_wrapper graph monitoring storecast tests benchmarks
+# A test process that dies ends the run: one that is replaced leaves --dist loadfile waiting for ever.
+PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 
@@ -20,13 +22,15 @@ demo: $(READY) ## the whole way on synthetic data: train, register, serve, ask, 
 serve: $(READY) ## the same, and the graph stays up until Ctrl-C
 	@$(BIN)/storecast demo --keep
 
-test: $(READY) ## every test: fast ones first, then contracts and numerics, then real parts
-	$(BIN)/pytest tests/unit
-	@# a test process that dies ends the run: one that is replaced leaves --dist loadfile waiting for ever
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --max-worker-restart 0 tests/contract tests/numeric tests/e2e
+# The files of the longest folder come first, so that both processes end at about the same time.
+test: unit ## every test: fast ones first, then real parts, numerics and contracts
+	$(PYTEST) --durations 10 tests/e2e tests/numeric tests/contract
 
 unit: $(READY) ## the fast tests alone
-	$(BIN)/pytest tests/unit
+	$(PYTEST) tests/unit
+
+# Hundreds of processes start in the tests: each would compile our code anew where no bytecode is kept.
+test unit: export PYTHONDONTWRITEBYTECODE :=
 
 check: $(READY) ## lint, format, types, import directions, rendered files
 	$(BIN)/ruff check .

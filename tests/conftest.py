@@ -4,13 +4,15 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from model_wrapper.fleets.hot_reload import Reloader
 
-# Quick by default, so that the unit tests stay a habit; HYPOTHESIS_PROFILE=thorough looks longer.
-settings.register_profile("quick", max_examples=60, deadline=None)
-settings.register_profile("thorough", max_examples=2000, deadline=None)
+# By default few examples, and the same ones in every run: a failure is then the doing of a change.
+# HYPOTHESIS_PROFILE=thorough looks longer, and elsewhere each time. How long an example takes is no failure.
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", PATIENT, max_examples=25, derandomize=True)
+settings.register_profile("thorough", PATIENT, max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize  # type: ignore[import-untyped]
 
@@ -91,7 +91,6 @@ def problems(draw: st.DrawFn) -> Problem:
 
 
 @given(problems())
-@settings(max_examples=60, deadline=None)
 def test_no_search_finds_a_better_point(problem: Problem) -> None:
     w, sigma, outcome = problem.solved()
     assert outcome == solver.FITTED
@@ -103,7 +102,6 @@ def test_no_search_finds_a_better_point(problem: Problem) -> None:
 
 
 @given(problems(), st.integers(0, 2**32 - 1))
-@settings(max_examples=40, deadline=None)
 def test_no_small_change_is_an_improvement(problem: Problem, seed: int) -> None:
     w, sigma, _ = problem.solved()
     rng = np.random.default_rng(seed)

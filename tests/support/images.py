@@ -23,8 +23,8 @@ from graph.local.free_ports import free_ports
 TOOLS_SCRIPT = ".ci/install-image-tools"
 BUILD_TIMEOUT_S = 540
 RUN_TIMEOUT_S = 120
-START_TIMEOUT_S = 60
-STOP_TIMEOUT_S = 20
+START_TIMEOUT_S = 120
+STOP_TIMEOUT_S = 120
 _BASE_IMAGE_VARIABLE = "STORECAST_BASE_IMAGE"
 _DEFAULT_BASE_IMAGE = "localhost/debian-python:bookworm"
 # Arguments of the Dockerfile that pip reads from the environment.

@@ -10,15 +10,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from support.mlflow_databases import empty_database
+
 from graph.local.free_ports import free_ports
 
 
 @contextmanager
 def mlflow_server(
-    folder: Path, port: int = 0, *, ended_by: signal.Signals = signal.SIGTERM, start_timeout_s: float = 90
+    folder: Path, port: int = 0, *, ended_by: signal.Signals = signal.SIGTERM, start_timeout_s: float = 240
 ) -> Iterator[str]:
     """Base URL of a server with SQLite and proxied artifacts under `folder`; port 0 takes a free one."""
-    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "server.db").exists():
+        empty_database(folder / "server.db")
     port = port or free_ports(1)[0]
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += [
@@ -36,10 +39,10 @@ def mlflow_server(
         finally:
             os.killpg(process.pid, ended_by)
             try:
-                process.wait(20)
+                process.wait(120)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
-                process.wait(20)
+                process.wait(120)
 
 
 def _wait(process: "subprocess.Popen[bytes]", url: str, log: Path, timeout_s: float) -> None:

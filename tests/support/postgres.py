@@ -22,8 +22,8 @@ from graph.local.free_ports import free_ports
 INSTALLED_IN = Path("/usr/lib/postgresql")
 REQUIRED = "STORECAST_REQUIRE_POSTGRES"
 USER = "storecast"
-START_TIMEOUT_S = 60
-STOP_TIMEOUT_S = 20
+START_TIMEOUT_S = 120
+STOP_TIMEOUT_S = 120
 
 
 @contextmanager

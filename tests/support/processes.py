@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
-START_TIMEOUT_S = 60
-STOP_TIMEOUT_S = 20
+START_TIMEOUT_S = 120
+STOP_TIMEOUT_S = 120
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -77,7 +77,7 @@ def request(
 
     Raises: OSError: nobody answers, or who did went away meanwhile.
     """
-    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = HTTPConnection("127.0.0.1", port, timeout=120)
     try:
         connection.request(method, path, body, dict(headers or {}))
         response = connection.getresponse()

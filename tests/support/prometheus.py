@@ -21,7 +21,7 @@ from support.processes import stop
 from graph.local.free_ports import free_ports
 
 REQUIRED = "STORECAST_REQUIRE_PROMETHEUS"
-START_TIMEOUT_S = 30
+START_TIMEOUT_S = 120
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Prometheus:
 
     def _get(self, what: str, **query: str) -> dict[str, Any]:
         url = f"{self.url}/api/v1/{what}?{urllib.parse.urlencode(query)}"
-        with urllib.request.urlopen(url, timeout=10) as reply:  # noqa: S310 - loopback
+        with urllib.request.urlopen(url, timeout=120) as reply:  # noqa: S310 - loopback
             data: dict[str, Any] = json.load(reply)["data"]
             return data
 

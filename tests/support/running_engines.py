@@ -12,7 +12,7 @@ from graph.spec.deployment import Predictor
 
 PREDICTIONS = "/api/v1.0/predictions"
 # Generous: everything here answers within milliseconds, or never.
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 def config(unit: Mapping[str, Any], port: int = 0, **options: Any) -> EngineConfig:  # noqa: ANN401 - any setting

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PREDICTIONS = "/api/v1.0/predictions"
 JSON = {"Content-Type": "application/json"}
-WAIT_S = 60.0
+WAIT_S = 120.0
 _WORKER = re.compile(r'worker_id="(\d+)"')
 
 

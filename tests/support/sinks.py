@@ -40,7 +40,7 @@ class SinkProcess:
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(20)
+        self.process.wait(120)
 
     def end(self) -> int:
         """SIGTERM; returns the exit code."""
@@ -71,6 +71,6 @@ def sink_process(home: Path, **settings: object) -> Iterator[SinkProcess]:
     finally:
         if process.poll() is None:
             process.kill()
-            process.wait(20)
+            process.wait(120)
         if process.stdout is not None:
             process.stdout.close()

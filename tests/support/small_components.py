@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from flask import Blueprint, Response, jsonify
 from seldon_core.flask_utils import SeldonMicroserviceException
 from seldon_core.proto import prediction_pb2
 from werkzeug.exceptions import UnsupportedMediaType
+
+LATE_S = 120.0
 
 
 class Echo:
@@ -34,7 +37,10 @@ class Echo:
 
 
 class Raw:
-    """Answers whole messages: a list as jsonData, a status that sets the HTTP status, or late."""
+    """Answers whole messages: a list as jsonData, a status that sets the HTTP status, or late.
+
+    A late one is answered when a file is there; another file says that it has begun.
+    """
 
     def __init__(self) -> None:
         handler = Blueprint("raw_door", __name__)
@@ -43,8 +49,8 @@ class Raw:
 
     def predict_raw(self, msg: Any) -> dict[str, Any]:
         asked = msg["jsonData"]
-        if asked == "late":
-            time.sleep(1.5)
+        if isinstance(asked, dict) and "late" in asked:
+            _wait(Path(asked["late"]["begun"]), Path(asked["late"]["go"]))
         if asked == "refuse":
             return {"status": {"code": 400, "info": "no", "status": "FAILURE"}, "jsonData": {"problems": [1]}}
         metrics = [{"type": "COUNTER", "key": "raw_calls_total", "value": 1}]
@@ -75,6 +81,13 @@ class NeverLoads:
 
     def predict_raw(self, msg: Any) -> dict[str, Any]:
         return {"jsonData": msg}
+
+
+def _wait(begun: Path, go: Path) -> None:
+    begun.touch()
+    give_up = time.monotonic() + LATE_S
+    while not go.exists() and time.monotonic() < give_up:
+        time.sleep(0.02)
 
 
 def _no_json(_error: UnsupportedMediaType) -> Response:

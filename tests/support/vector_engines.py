@@ -23,7 +23,7 @@ from graph.seldon import PREDICTOR
 
 ROOT = Path(__file__).parents[2]
 # Generous: a start takes half a second, an end no longer than the case's own timeouts.
-_PATIENCE_S = 60.0
+_PATIENCE_S = 120.0
 _USUAL = "--sdep mydep --namespace myns --predictor mypred --http_port 0 --grpc_port 0 --prometheus_path /prometheus"
 _GRAPH_FILE, _ANNOTATIONS_FILE = "graph.yaml", "annotations"
 _LISTENING = re.compile(rb"engine\.started .*'port': ([0-9]+)")

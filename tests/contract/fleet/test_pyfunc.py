@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from mlflow.pyfunc import PyFuncModel
 from support import fleets
+from support.mlflow_databases import empty_database
 
 from fleet import Fleet
 from fleet.errors import StorecastError
@@ -30,6 +31,7 @@ N_STORES = 6
 def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PyFuncModel]:
     home = tmp_path_factory.mktemp("home")
     before = mlflow.get_tracking_uri()
+    empty_database(home / "mlflow.db")
     contents = fleets.contents(N_STORES, without_model=[2])
     register(MlflowRegistry(tracking_uri({}, home), home), contents, parameters={}, metrics={})
     yield mlflow.pyfunc.load_model(alias_uri(FLEET_MODEL, CHAMPION))

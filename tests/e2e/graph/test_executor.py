@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from graph.local.runner import LocalGraph
 from graph.spec.deployment import SeldonDeployment
 
 ROOT = Path(__file__).parents[3]
-WAIT_S = 30.0
+WAIT_S = 120.0
 
 
 def deployment(**spec: Any) -> SeldonDeployment:  # noqa: ANN401 - any part of a spec
@@ -107,14 +108,18 @@ def test_the_executor_ends_with_the_graph_and_is_started_again_when_it_dies(tmp_
             "dies",
             r"wanted it to become ready, got an exit with code 2; .*, it says:\n(.*\n)*  the graph cannot be read",
         ),
-        ("never-ready", r"got no answer of http://127.0.0.1:\d+/ready within 1 s"),
+        ("never-ready", r"got no answer of http://127.0.0.1:\d+/ready within LIMIT s"),
     ],
 )
 def test_an_executor_that_does_not_come_up_is_told_with_what_it_says(tmp_path: Path, mode: str, message: str) -> None:
-    timeout_s = 1.0 if mode == "never-ready" else WAIT_S
-    options = tiny_options(tmp_path, executor=executable(tmp_path, mode), start_timeout_s=timeout_s)
-    with pytest.raises(ComponentError, match=f"seldon-container-engine: .*{message}"):
-        asyncio.run(LocalGraph(deployment(), options).start())
+    # Before an executor that never becomes ready the components must be: on a busy machine they take their time.
+    for timeout_s in (1.0, 8.0, 64.0) if mode == "never-ready" else (WAIT_S,):
+        options = tiny_options(tmp_path, executor=executable(tmp_path, mode), start_timeout_s=timeout_s)
+        with pytest.raises(ComponentError) as told:
+            asyncio.run(LocalGraph(deployment(), options).start())
+        if str(told.value).startswith("seldon-container-engine"):
+            break
+    assert re.search(f"seldon-container-engine: .*{message.replace('LIMIT', f'{timeout_s:g}')}", str(told.value))
 
 
 def test_a_file_that_is_no_program_is_told(tmp_path: Path) -> None:
@@ -132,7 +137,7 @@ def test_a_file_that_is_no_program_is_told(tmp_path: Path) -> None:
 def test_the_command_line_says_that_the_executor_is_missing(tmp_path: Path) -> None:
     words = ["serve", "--port", "0", "--home", str(tmp_path), "--executor", str(tmp_path / "executor")]
     done = subprocess.run(
-        [sys.executable, "-m", "storecast", *words], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-m", "storecast", *words], cwd=ROOT, capture_output=True, text=True, check=False, timeout=240
     )
     assert done.returncode == 2
     assert done.stderr.startswith("storecast serve: wanted an executor's file, got no file at ")

@@ -34,7 +34,7 @@ BUCKETS = [
     "10",
     "+Inf",
 ]
-SCRAPE_TIMEOUT_S = 30
+SCRAPE_TIMEOUT_S = 120
 DAYS = {"beginDate": "2015-06-20", "endDate": "2015-06-26"}
 
 
@@ -56,14 +56,14 @@ def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
         yield found
     finally:
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
 
 
 def send_traffic(url: str) -> None:
     """Five answers and a refusal: three for one owner, two for several."""
     for store in ("1", "2", "3", "*", "*"):
-        assert requests.post(url, json={"jsonData": {"storeId": store, **DAYS}}, timeout=30).status_code == 200
-    assert requests.post(url, data=b"{", headers={"Content-Type": "application/json"}, timeout=30).status_code == 400
+        assert requests.post(url, json={"jsonData": {"storeId": store, **DAYS}}, timeout=120).status_code == 200
+    assert requests.post(url, data=b"{", headers={"Content-Type": "application/json"}, timeout=120).status_code == 400
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_promtool_accepts_the_configuration_and_the_engines_page(addresses: dict
     promtool = tool("promtool")
     checked = subprocess.run([promtool, "check", "config", addresses["scrape"]], capture_output=True, check=False)
     assert checked.returncode == 0, checked.stderr
-    page = requests.get(addresses["metrics (engine)"], timeout=10).content
+    page = requests.get(addresses["metrics (engine)"], timeout=120).content
     linted = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True, check=False)
     # Names that are the executor's own, and a matter of style.
     style = "metric name should not include type 'summary'"
@@ -141,7 +141,7 @@ def test_promtool_accepts_the_configuration_and_the_engines_page(addresses: dict
 def test_types_that_a_components_page_repeats_do_not_break_its_scrape(
     addresses: dict[str, str], server: Prometheus
 ) -> None:
-    page = requests.get(addresses["metrics (forecaster)"], timeout=10).text
+    page = requests.get(addresses["metrics (forecaster)"], timeout=120).text
     types = re.findall(r"^# TYPE (\S+)", page, re.MULTILINE)
     assert len(types) > len(set(types))
     repeated = {name for name in types if types.count(name) > 1}

@@ -354,7 +354,7 @@ def test_feedback_is_accepted_and_counted_and_a_reward_must_be_finite(graph: Gra
 
 def test_a_forecaster_without_a_fleet_does_not_start(tmp_path: Path) -> None:
     with component("StoreForecaster", tmp_path, {"STORECAST_FLEET_URI": str(tmp_path / "none")}, wait=False) as running:
-        code = running.process.wait(60)
+        code = running.process.wait(120)
 
     failed = next(line for line in running.log_lines() if line["event"] == "wrapper.fleet_failed")
     assert code == 3
@@ -376,7 +376,7 @@ def test_a_router_without_a_fleet_is_ready_and_asks_every_child(tmp_path: Path) 
 def test_wrong_settings_end_the_start_and_are_all_named(tmp_path: Path) -> None:
     environ = {"STORECAST_MAX_ITEMS": "0", "STORECAST_SHARDS": "x"}
     with component("StoreForecaster", tmp_path, environ, wait=False) as running:
-        code = running.process.wait(60)
+        code = running.process.wait(120)
 
     assert code == 2
     assert "STORECAST_MAX_ITEMS" in running.log.read_text()
@@ -388,7 +388,7 @@ def test_several_workers_serve_and_sigterm_ends_them(fleet_path: Path, tmp_path:
     with component("StoreForecaster", tmp_path, environ) as running:
         statuses = [running.predict({"jsonData": item("1")}).status for _ in range(8)]
         running.process.send_signal(signal.SIGTERM)
-        code = running.process.wait(20)
+        code = running.process.wait(120)
 
     assert statuses == [200] * 8
     assert code == 0

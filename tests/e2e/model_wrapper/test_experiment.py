@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import operator
 import os
 import time
 import urllib.error
@@ -24,7 +25,7 @@ LAYOUT = Layout(2, SHARE, "e2e")
 WEEK = {"beginDate": "2015-06-20", "endDate": "2015-06-22"}
 STORES = [str(store) for store in range(1, N_STORES + 1)]
 CHALLENGED = [store for store in STORES if LAYOUT.challenges(store) and store != "3"]
-TIMEOUT_S, REPORT_S = 60.0, 0.1
+TIMEOUT_S, REPORT_S = 120.0, 0.1
 
 
 @dataclass
@@ -92,15 +93,20 @@ def talk(graph: LocalGraph) -> Seen:
 
 
 def settled(graph: LocalGraph) -> dict[str, str]:
-    """The metrics pages, once two looks at them show the same days judged."""
-    deadline, before = time.monotonic() + TIMEOUT_S, -1.0
-    while True:
-        pages = {name: read(url) for name, url in graph.metrics_urls.items()}
-        judged = total("\n".join(pages.values()), "storecast_feedback_days_total")
-        if 0 < judged == before or time.monotonic() > deadline:
-            return pages
-        before = judged
-        time.sleep(10 * REPORT_S)
+    """The metrics pages, once every child has reported all that it has counted so far."""
+    children = [name for name in graph.component_urls if name != "router"]
+    for _ in range(2):  # a report that has begun may not be whole; where the next one has begun, it is
+        before = requests_of(graph, children)
+        send(f"{graph.base_url}/api/v1.0/predictions", {"jsonData": item("*")})
+        deadline = time.monotonic() + TIMEOUT_S
+        while not all(map(operator.gt, requests_of(graph, children), before)):
+            assert time.monotonic() < deadline, "waited too long"
+            time.sleep(REPORT_S)
+    return {name: read(url) for name, url in graph.metrics_urls.items()}
+
+
+def requests_of(graph: LocalGraph, children: list[str]) -> list[float]:
+    return [total(read(graph.metrics_urls[name]), "storecast_requests_total") for name in children]
 
 
 def read(url: str) -> str:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from fleet import Fleet
 
 REQUESTS, SWITCHES, CLIENTS = 2000, 20, 4
-WAIT_S = 60.0
+WAIT_S = 120.0
 DAYS = np.arange("2015-06-20", "2015-06-27", dtype="datetime64[D]")
 SPAN = {"beginDate": "2015-06-20", "endDate": "2015-06-26"}
 IDS = [str(number + 1) for number in range(STORES)]

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 from support import chains
+from support.mlflow_databases import empty_database
 
 from fleet import Fleet
 from fleet.names import CHAMPION, TRANSFORM_TAG, store_model_name
@@ -48,6 +49,7 @@ class Home:
         paths = chains.files(folder / "chain", n_stores=10, n_days=452)
         self.uri = tracking_uri({}, folder / "home")
         self.cache = folder / "cache"
+        empty_database(folder / "home" / "mlflow.db")
         options = TrainingOptions(
             paths["train"], paths["store"], paths["calendar"], folder / "home", self.uri, test_days=28,
             register_stores=(AS_TRAINED,),

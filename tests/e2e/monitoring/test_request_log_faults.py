@@ -18,7 +18,7 @@ from monitoring.request_log.database import RequestLogDatabase
 from monitoring.request_log.events import Event, EventKind
 from monitoring.request_log.settings import RequestLogSettings
 
-WAIT_S = 30.0
+WAIT_S = 120.0
 REQUESTS = 120
 
 

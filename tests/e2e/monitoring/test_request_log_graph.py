@@ -17,7 +17,7 @@ import requests
 from support.fleets import small_fleet
 
 ROOT = Path(__file__).parents[3]
-WAIT_S = 40.0
+WAIT_S = 120.0
 DAYS = {"beginDate": "2015-06-20", "endDate": "2015-06-26"}
 
 
@@ -30,7 +30,7 @@ class Served:
 
     def ask(self, message: object) -> tuple[str, Any]:
         """Request id and answer."""
-        reply = requests.post(self.told["predictions"], json=message, timeout=30)
+        reply = requests.post(self.told["predictions"], json=message, timeout=120)
         assert reply.status_code == 200
         return reply.headers["Seldon-Puid"], reply.json()
 
@@ -80,7 +80,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield Served(folder / "home", {" ".join([what, *name]): address for what, address, *name in lines})
     finally:
         process.send_signal(signal.SIGINT)
-        assert process.wait(40) == 0
+        assert process.wait(120) == 0
 
 
 def test_what_one_child_and_what_all_children_answered_is_in_the_log_once(graph: Served) -> None:

@@ -50,7 +50,7 @@ class Chain:
         home = ("--home", str(self.folder / "home"))
         command = [sys.executable, "-m", "storecast", "train", *options, *home, "--dry-run", "--folds", "1", *words]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("STORECAST_", "MLFLOW_"))}
-        return subprocess.run(command, cwd=ROOT, env=kept, capture_output=True, text=True, check=False, timeout=120)
+        return subprocess.run(command, cwd=ROOT, env=kept, capture_output=True, text=True, check=False, timeout=240)
 
     def refused(self, tables: dict[str, Path], *words: str) -> str:
         """What is said of tables that cannot be trained on."""

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 from mlflow import MlflowClient
 from support import chains
+from support.mlflow_databases import empty_database
 from support.mlflow_server import mlflow_server
 
 from fleet import Fleet
@@ -36,6 +37,7 @@ def options(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Training
     home = tmp_path / "home"
     tables = (paths["train"], paths["store"], paths["calendar"], home)
     if request.param == "sqlite":
+        empty_database(home / "mlflow.db")
         yield TrainingOptions(*tables, tracking_uri({}, home), test_days=28, n_folds=2)
     else:
         with mlflow_server(tmp_path / "mlflow") as url:

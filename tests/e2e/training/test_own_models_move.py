@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import mlflow
 import pytest
+from support.mlflow_databases import empty_database
 from support.own_model_chain import BACK, PROMOTED, START, OwnModelChain, changed, cut_short
 
 from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, PREVIOUS, store_model_name
@@ -18,6 +19,7 @@ from training.registry.tracking_uri import tracking_uri
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnModelChain]:
     before, home = mlflow.get_tracking_uri(), tmp_path_factory.mktemp("registry")
+    empty_database(home / "mlflow.db")
     yield OwnModelChain(MlflowRegistry(tracking_uri({}, home), home))
     mlflow.set_tracking_uri(before)
 

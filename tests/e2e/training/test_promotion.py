@@ -7,6 +7,7 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 from support import chains
+from support.mlflow_databases import empty_database
 from support.mlflow_server import mlflow_server
 
 from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, PREVIOUS
@@ -29,6 +30,7 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     paths = chains.files(folder / "chain", n_stores=6, n_days=452)
     tables = (paths["train"], paths["store"], paths["calendar"], folder / "home")
     if request.param == "sqlite":
+        empty_database(folder / "home" / "mlflow.db")
         yield _train(TrainingOptions(*tables, tracking_uri({}, folder / "home"), test_days=28, n_folds=1))
     else:
         with mlflow_server(folder / "mlflow") as url:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support import chains
+from support.mlflow_databases import empty_database
 
 from fleet import Fleet
 from training.engines.batched import BatchedEngine
@@ -26,6 +27,7 @@ def options(tmp_path: Path) -> Iterator[TrainingOptions]:
     before = mlflow.get_tracking_uri()
     paths = chains.files(tmp_path / "chain", n_stores=6, n_days=452)
     home = tmp_path / "home"
+    empty_database(home / "mlflow.db")
     tables = (paths["train"], paths["store"], paths["calendar"], home)
     yield TrainingOptions(*tables, tracking_uri({}, home), test_days=28, n_folds=2)
     mlflow.set_tracking_uri(before)

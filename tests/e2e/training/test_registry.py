@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from support import chains
+from support.mlflow_databases import empty_database
 from support.mlflow_server import mlflow_server
 
 from fleet import Fleet
@@ -47,6 +48,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def options(request: pytest.FixtureRequest, tmp_path: Path) -> TrainingOptions:
     paths = chains.files(tmp_path / "chain", n_stores=10, n_days=452)
     home = tmp_path / "home"
+    empty_database(home / "mlflow.db")
     uri = tracking_uri({}, home) if request.param == "sqlite" else request.getfixturevalue("server")
     return TrainingOptions(paths["train"], paths["store"], paths["calendar"], home, uri, test_days=28)
 

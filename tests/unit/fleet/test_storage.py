@@ -1,8 +1,6 @@
 """The fleet's directory: what is refused, what is read when, what a killed writer leaves."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -100,31 +98,6 @@ def test_a_changed_manifest_is_refused(path: Path) -> None:
 def test_a_fleet_is_never_overwritten(path: Path) -> None:
     with pytest.raises(FleetFormatError, match="exists already"):
         write_directory(path, {}, {})
-
-
-def test_a_killed_writer_leaves_no_half_fleet(tmp_path: Path) -> None:
-    script = """
-import os, signal, sys
-from pathlib import Path
-import fleet.storage as storage
-from support import fleets
-wrote = storage._write_array
-def killed(directory, name, values):
-    if name == "calendar_promo":
-        os.kill(os.getpid(), signal.SIGKILL)
-    return wrote(directory, name, values)
-storage._write_array = killed
-fleets.small_fleet(Path(sys.argv[1]))
-"""
-    root = Path(__file__).parents[3]
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path / "fleet")],
-        check=False,
-        timeout=60,
-        env={"PYTHONPATH": f"{root}:{root / 'tests'}"},
-    )
-    assert done.returncode == -9
-    assert not (tmp_path / "fleet").exists()
 
 
 def test_a_failing_writer_removes_what_it_began(tmp_path: Path) -> None:

@@ -4,8 +4,6 @@ import argparse
 import json
 import re
 import shlex
-import subprocess
-import sys
 import tomllib
 from json import dumps
 from pathlib import Path
@@ -19,7 +17,6 @@ from storecast import exit_codes
 from storecast.client import COLUMNS, GraphAnswerError, Question, answer_of, ask_graph, body_of
 from storecast.commands.forecast import table, write
 from storecast.output import OutputError
-from storecast.verbs import VERBS
 
 
 def helps(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
@@ -59,15 +56,6 @@ def test_the_help_of_a_training_shows_the_mapping_file() -> None:
 
 def test_every_meaning_of_an_exit_code_is_a_whole_sentence() -> None:
     assert not [text for text in exit_codes.MEANINGS.values() if re.search(r"\b(that|cannot|be|of|the|a|and)$", text)]
-
-
-def test_the_help_lists_every_verb_and_imports_none() -> None:
-    code = "import sys; from storecast.__main__ import parser; parser([]).print_help(); print('modules', *sys.modules)"
-    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    listed, _, imported = output.rpartition("modules")
-    assert all(re.search(rf"^    {name}\b", listed, re.MULTILINE) for name in VERBS)
-    modules = {f"storecast.commands.{verb.add.partition(':')[0]}" for verb in VERBS.values()}
-    assert not (modules | {"mlflow", "pandas", "matplotlib"}) & set(imported.split())
 
 
 def test_the_help_lists_every_exit_code() -> None:

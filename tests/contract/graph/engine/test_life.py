@@ -238,7 +238,7 @@ def test_a_process_that_is_started_wrongly_says_why_and_ends() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=240,
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "wanted --sdep, got nothing; add it: the executor does not start without it\n"

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import signal
-import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.processes import Reply, RunningComponent, component, listening_addresses
+from support.late_requests import WAIT_S, LateRequest
+from support.processes import RunningComponent, component, listening_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -183,21 +181,18 @@ def test_logs_are_json_lines_without_payloads(echo: RunningComponent) -> None:
 
 def test_sigterm_lets_a_request_in_flight_finish_and_ends_the_process(tmp_path: Path) -> None:
     with component(f"{SMALL}.Raw", tmp_path) as running:
-        answers: list[Reply] = []
-        asking = threading.Thread(target=lambda: answers.append(running.predict({"jsonData": "late"})))
-        asking.start()
-        time.sleep(0.5)
-        running.process.send_signal(signal.SIGTERM)
-        asking.join(20)
-        code = running.process.wait(20)
+        late = LateRequest(running, tmp_path)
+        late.terminate()
+        late.release()
+        code = running.process.wait(WAIT_S)
 
-    assert [answer.status for answer in answers] == [200]
+    assert [reply.status for reply in late.replies] == [200]
     assert code == 0
 
 
 def test_a_component_that_cannot_load_ends_with_an_exit_code(tmp_path: Path) -> None:
     with component(f"{SMALL}.NeverLoads", tmp_path, wait=False) as running:
-        code = running.process.wait(60)
+        code = running.process.wait(WAIT_S)
 
     assert code == 3
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from mlflow import MlflowClient
 from support.fleets import small_fleet
+from support.mlflow_databases import empty_database
 from support.processes import RunningComponent, component, pids_that_name
 
 from fleet import Fleet
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parents[4]
-WAIT_S = 20
+WAIT_S = 120
 NAME = "storecast-fleet"
 CHAMPION = f"models:/{NAME}@champion"
 BY_CLIENT = {"MLFLOW_TRACKING_INSECURE_TLS": "true"}  # what only the registry's own client can do
@@ -43,6 +44,7 @@ class Registry:
         self.database = folder / "mlflow.db"
         self.cache_dir = folder / "cache"
         self.environ = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{self.database}"}
+        empty_database(self.database)
         self.client = MlflowClient(tracking_uri=self.environ["MLFLOW_TRACKING_URI"])
 
     def register(self, n_stores: int) -> str:

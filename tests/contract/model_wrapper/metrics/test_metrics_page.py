@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 DOCS = Path(__file__).resolve().parents[4] / "docs" / "metrics.md"
-WAIT_S = 20
+WAIT_S = 120
 ITEM = {"beginDate": "2015-06-20", "endDate": "2015-06-26"}
 # What the wrapper puts on every sample.
 SELDONS = {"deployment_name", "model_name", "model_image", "model_version", "predictor_name", "predictor_version"}

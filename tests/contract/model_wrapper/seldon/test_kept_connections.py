@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
-import threading
-import time
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING
 
 import pytest
-from support.processes import Reply, RunningComponent, component
+from support.late_requests import LateRequest
+from support.processes import component
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 RAW = "support.small_components.Raw"
 HEADERS = {"Content-Type": "application/json"}
 # Less than gunicorn's grace, which it sits out for a connection that stays open.
-END_S = 20
+END_S = 28
 
 
 def asked(connection: HTTPConnection) -> int:
@@ -47,21 +46,12 @@ def test_a_connection_is_kept_and_an_idle_one_does_not_hold_up_the_end(tmp_path:
     assert code == 0
 
 
-class InFlight:
-    """A request that takes a second and a half."""
-
-    def __init__(self, running: RunningComponent) -> None:
-        self.replies: list[Reply] = []
-        self.thread = threading.Thread(target=lambda: self.replies.append(running.predict({"jsonData": "late"})))
-        self.thread.start()
-
-
 def test_a_probe_is_answered_while_a_request_takes_long(tmp_path: Path) -> None:
     with component(RAW, tmp_path) as running:
-        late = InFlight(running)
+        late = LateRequest(running, tmp_path)
         probe = running.get("/health/ping")
         answered_before = list(late.replies)
-        late.thread.join(END_S)
+        late.release()
 
     assert (probe.status, answered_before) == (200, [])
     assert [reply.status for reply in late.replies] == [200]
@@ -71,10 +61,9 @@ def test_at_the_end_a_request_in_flight_is_answered_beside_idle_connections(tmp_
     with component(RAW, tmp_path) as running:
         idle = HTTPConnection("127.0.0.1", running.port, timeout=END_S)
         first = asked(idle)
-        late = InFlight(running)
-        time.sleep(0.5)  # it has begun
-        running.process.send_signal(signal.SIGTERM)
-        late.thread.join(END_S)
+        late = LateRequest(running, tmp_path)
+        late.terminate()
+        late.release()
         code = running.process.wait(END_S)
         idle.close()
 

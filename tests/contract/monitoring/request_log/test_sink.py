@@ -21,7 +21,7 @@ from monitoring.request_log.items import LoggedItem, items_of
 from monitoring.request_log.settings import RequestLogSettings
 from monitoring.request_log.sink import Sink
 
-WAIT_S = 30.0
+WAIT_S = 120.0
 SAID = answer(entry("4"), entry("5"))
 
 

@@ -15,13 +15,14 @@ from fleet.mlflow.local_registry import artifacts_of, database_of, opening, swit
     [
         ("sqlite:////srv/home/mlflow.db", "/srv/home/mlflow.db"),
         ("sqlite:////srv/home/mlflow.db?timeout=5", "/srv/home/mlflow.db"),
-        ("sqlite:///here/mlflow.db", str(Path.cwd() / "here" / "mlflow.db")),
+        ("sqlite:///here/mlflow.db", "here/mlflow.db"),
         ("sqlite:////srv/a home/%20/mlflow.db", "/srv/a home/%20/mlflow.db"),
     ],
 )
 def test_a_local_registry_is_a_file_with_its_artifacts_beside_it(uri: str, path: str) -> None:
-    assert database_of(uri) == Path(path)
-    assert artifacts_of(uri) == str(Path(path).parent / "artifacts")
+    database = Path.cwd() / path
+    assert database_of(uri) == database
+    assert artifacts_of(uri) == str(database.parent / "artifacts")
 
 
 @pytest.mark.parametrize(

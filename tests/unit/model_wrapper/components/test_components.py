@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -283,12 +281,3 @@ def test_plain_entries_are_merged(path: Path) -> None:
     lists = [loaded(kind, path, behind_router=True).predict(message) for kind in (StoreForecaster, FallbackForecaster)]
 
     assert loaded(StoreRouter, path).aggregate(lists) == loaded(StoreForecaster, path).predict(message)
-
-
-def test_the_contract_is_imported_without_the_serving_classes() -> None:
-    code = (
-        "import sys, model_wrapper.contract; print([m for m in ('flask', 'mlflow', 'seldon_core') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert done.stdout.strip() == "[]"

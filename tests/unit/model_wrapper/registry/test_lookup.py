@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from contextlib import suppress
@@ -126,43 +125,6 @@ def test_a_local_database_that_was_written_is_asked_whatever_that_costs(
     registry.now(asked_after=time.time(), wait_s=0)
 
     assert machine.asked == 2
-
-
-HANGING_CLIENT = """
-class Version:
-    version, creation_timestamp = "1", 5
-class MlflowClient:
-    def get_model_version_by_alias(self, name, alias):
-        return Version()
-def get_registry_uri():
-    return "postgresql://nowhere"
-"""
-HANGING_DOWNLOAD = """
-import pathlib, time
-def download_artifacts(artifact_uri, dst_path):
-    (pathlib.Path(dst_path) / "calendar.npy").write_bytes(b"0" * 1000)
-    pathlib.Path(__file__).with_name("began").touch()
-    time.sleep(60)
-"""
-
-
-def test_a_fetch_that_takes_too_long_leaves_nothing_behind(tmp_path: Path) -> None:
-    client = tmp_path / "client" / "mlflow"
-    client.mkdir(parents=True)
-    (client / "__init__.py").write_text(HANGING_CLIENT)
-    (client / "artifacts.py").write_text(HANGING_DOWNLOAD)
-    cache = FleetCache(tmp_path / "cache")
-    killed = small_fleet(cache.root / "0123456789abcdef" / ".fetch-killed", 1)
-    note = cache.root / ".note-killed"
-    note.touch()
-    for old in (killed, note):
-        os.utime(old, (1e9, 1e9))
-    environ = {**os.environ, "PYTHONPATH": str(client.parent), "MLFLOW_TRACKING_URI": "postgresql://nowhere"}
-    with pytest.raises(FleetUnavailableError, match="gave no fleet within 3 s"):
-        Registry(URI, cache, 3.0, environ, with_stores=False).now(asked_after=time.time(), wait_s=0)
-
-    assert (client / "began").exists()
-    assert [path for path in cache.root.rglob(".*") if path.name.startswith((".fetch-", ".note-"))] == []
 
 
 def test_what_a_writer_is_at_work_on_is_not_swept(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from benchmarks.small_chains import read_history
 from training.chain.partitions import Partitions, PartitionWriter, open_partitions, partition_of
 from training.errors import DataError
 from training.history import baseline
+from training.history.history import History
 from training.options import Quiet, Stages, TrainingOptions
-from training.prepare import Prepared, partition, prepare
+from training.prepare import partition, prepare
 from training.sources.mapping import ROSSMANN
 from training.sources.open import open_source
 from training.sources.tables import CALENDAR, TRAIN
@@ -58,36 +59,41 @@ def test_partitions_that_are_torn_or_newer_are_refused(tmp_path: Path) -> None:
         open_partitions(folder)
 
 
-def prepared(folder: Path, monkeypatch: pytest.MonkeyPatch, stores_a_partition: int) -> Prepared:
-    monkeypatch.setattr("training.prepare.STORES_A_PARTITION", stores_a_partition)
-    paths = chains.files(folder / "chain", n_stores=30, n_days=300)
-    options = TrainingOptions(paths["train"], paths["store"], paths["calendar"], folder, "", n_folds=2)
-    return prepare(options, partition(options, folder / f"by-{stores_a_partition}"), Stages(Quiet()))
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Path], History]:
+    """The tables of a chain, and what is read of them at once."""
+    folder = tmp_path_factory.mktemp("chain")
+    paths = chains.files(folder, n_stores=30, n_days=300)
+    return paths, read_history(paths["train"], paths["store"], paths["calendar"], problems_in=folder)
 
 
 @pytest.mark.parametrize("stores_a_partition", [1, 4, 100])
 def test_a_part_knows_of_its_chain_what_the_whole_knows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stores_a_partition: int
+    tmp_path: Path, chain: tuple[dict[str, Path], History], monkeypatch: pytest.MonkeyPatch, stores_a_partition: int
 ) -> None:
-    chain = prepared(tmp_path, monkeypatch, stores_a_partition)
-    whole = chains.history(tmp_path / "chain", n_stores=30, n_days=300)
-    assert tuple(chain.store_ids.tolist()) == whole.store_ids
-    assert chain.groups.tolist() == whole.groups.tolist()
-    assert (chain.n_rows, len(chain.cutoffs)) == (whole.n_rows, 2)
-    for part in chain.parts:
-        history = part.history(chain.chain)
+    monkeypatch.setattr("training.prepare.STORES_A_PARTITION", stores_a_partition)
+    paths, whole = chain
+    options = TrainingOptions(paths["train"], paths["store"], paths["calendar"], tmp_path, "", n_folds=2)
+    parts = prepare(options, partition(options, tmp_path / "parts"), Stages(Quiet()))
+    assert tuple(parts.store_ids.tolist()) == whole.store_ids
+    assert parts.groups.tolist() == whole.groups.tolist()
+    assert (parts.n_rows, len(parts.cutoffs)) == (whole.n_rows, 2)
+    wholes = {day: whole if day == whole.last_day else whole.until(day) for day in (*parts.cutoffs, whole.last_day)}
+    curves = {day: baseline.curves(history) for day, history in wholes.items()}
+    for part in parts.parts:
+        history = part.history(parts.chain)
         rows = [whole.store_ids.index(store_id) for store_id in history.store_ids]
-        for day in (*chain.cutoffs, whole.last_day):
-            some, all_of_it = (one if day == whole.last_day else one.until(day) for one in (history, whole))
+        for day, all_of_it in wholes.items():
+            some = history if day == whole.last_day else history.until(day)
             np.testing.assert_array_equal(some.sales, all_of_it.sales[rows])
             np.testing.assert_array_equal(some.calendar.usual_open, all_of_it.calendar.usual_open[rows])
             for name, values in some.calendar.values.items():
                 np.testing.assert_array_equal(values, all_of_it.calendar.values[name][rows])
             for name, closed in some.calendar.usually_closed.items():
                 np.testing.assert_array_equal(closed, all_of_it.calendar.usually_closed[name][rows])
+            own = baseline.curves(some)
             for name in ("sales", "noise", "level"):
-                mine, its = (getattr(baseline.curves(one), name) for one in (some, all_of_it))
-                np.testing.assert_array_equal(mine, its[rows])
+                np.testing.assert_array_equal(getattr(own, name), getattr(curves[day], name)[rows])
 
 
 def test_rows_without_a_store_are_kept_for_the_report(tmp_path: Path) -> None:
