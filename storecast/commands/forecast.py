@@ -55,7 +55,7 @@ def add(verbs: Verbs) -> None:
         type=date,
         dest="begin",
         metavar="DATE",
-        help="first day to forecast (default: the day after the sales history; with --url, the graph's current day)",
+        help="first day to forecast (default: the day after the sales history; with --url, the graph chooses it)",
     )
     parser.add_argument("--days", type=positive, metavar="N", help=f"number of days (default: {DEFAULT_DAYS})")
     help_level = "level of the prediction interval: the share of days whose sales it should contain, 0.5 to 0.99"
