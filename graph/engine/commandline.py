@@ -41,7 +41,7 @@ _FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"wanted the executor's flags, got a wrong one: {message}; correct it")
+        raise UsageError(f"wanted valid flags of the executor, got an error: {message}; correct the flags")
 
 
 def engine_config(
@@ -55,10 +55,12 @@ def engine_config(
     flags = _parser().parse_args(arguments)
     for name in _NAMES:
         if not getattr(flags, name):
-            raise UsageError(f"wanted --{name}, got nothing; add it: the executor does not start without it")
+            raise UsageError(f"wanted the flag --{name}, got nothing; add it: the executor does not start without it")
     for name, spoken in _SPOKEN.items():
         if getattr(flags, name) != spoken:
-            raise UsageError(f"wanted --{name} {spoken}, got {getattr(flags, name)!r}; no other is spoken here")
+            raise UsageError(
+                f"wanted --{name} {spoken}, got {getattr(flags, name)!r}; the local engine supports nothing else"
+            )
     return EngineConfig(
         predictor=_predictor(flags, environ),
         deployment=flags.sdep,
@@ -101,19 +103,19 @@ def _predictor(flags: argparse.Namespace, environ: Mapping[str, str]) -> Predict
     try:
         return _from_file(flags) if flags.file else Predictor.from_wire(_decoded(environ))
     except pydantic.ValidationError as error:
-        raise UsageError(f"wanted a predictor's graph, got one that cannot be read: {error}") from error
+        raise UsageError(f"wanted a valid predictor, got one that cannot be read: {error}; correct it") from error
 
 
 def _decoded(environ: Mapping[str, str]) -> dict[str, Any]:
     text = environ.get(PREDICTOR, "")
     if not text:
-        raise UsageError(f"wanted a graph in {PREDICTOR}, got nothing; set it, or give --file")
+        raise UsageError(f"wanted a graph in {PREDICTOR}, got nothing; set the variable, or use --file")
     try:
         document = json.loads(base64.b64decode(text, validate=True))
     except (binascii.Error, ValueError) as error:
-        raise UsageError(f"wanted base64 of JSON in {PREDICTOR}, got {error}; encode it anew") from error
+        raise UsageError(f"wanted JSON in base64 in {PREDICTOR}, got an error: {error}; encode it again") from error
     if not isinstance(document, dict):
-        raise UsageError(f"wanted a predictor in {PREDICTOR}, got a {type(document).__name__}; encode it anew")
+        raise UsageError(f"wanted a predictor in {PREDICTOR}, got a {type(document).__name__}; encode a predictor")
     return document
 
 
@@ -121,7 +123,9 @@ def _from_file(flags: argparse.Namespace) -> Predictor:
     found = [SeldonDeployment.from_wire(document) for document in load(flags.file)]
     predictors = {each.name: each for deployment in found for each in deployment.spec.predictors}
     if flags.predictor not in predictors:
-        raise UsageError(f"wanted one of the predictors {', '.join(predictors)}, got {flags.predictor!r}")
+        raise UsageError(
+            f"wanted one of the predictors {', '.join(predictors)}, got {flags.predictor!r}; correct --predictor"
+        )
     return predictors[flags.predictor]
 
 
