@@ -36,18 +36,30 @@ class RequestLogSettings(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     url: SecretStr = _setting(
-        SecretStr(""), "SQLAlchemy URL", f"Database: postgresql://..., sqlite:///...; empty = {FILE_NAME} in the home."
+        SecretStr(""),
+        "SQLAlchemy URL",
+        f"Database: postgresql://... or sqlite:///...; empty: {FILE_NAME} in STORECAST_HOME.",
     )
-    queue_events: Count = _setting(20_000, "events", "Most events accepted and not yet written; above it, 503.")
-    queue_bytes: Count = _setting(128 * _MIB, "bytes", "Most bytes of their bodies; above it, 503.")
-    event_bytes: Count = _setting(32 * _MIB, "bytes", "Largest body of one event; a larger one is 413.")
-    pair_wait_s: Seconds = _setting(10.0, "seconds", "How long a request and its response wait for each other.")
-    pair_count: Count = _setting(5000, "events", "Most events that wait for their partner; above it, the oldest goes.")
-    batch_answers: Count = _setting(500, "answers", "Most answers in one transaction.")
-    batch_bytes: Count = _setting(8 * _MIB, "bytes", "Most bytes of answers in one transaction.")
-    database_timeout_s: Seconds = _setting(10.0, "seconds", "How long the database may take for one statement.")
-    flush_s: Seconds = _setting(10.0, "seconds", "How long the end may take to write what was accepted.")
-    keep_days: Annotated[int, Field(ge=1, le=36500)] = _setting(90, "days", "Age at which rows are removed.")
+    queue_events: Count = _setting(
+        20_000, "events", "Highest number of accepted events that are not written yet; above it, the log answers 503."
+    )
+    queue_bytes: Count = _setting(
+        128 * _MIB, "bytes", "Highest size of the bodies of these events; above it, the log answers 503."
+    )
+    event_bytes: Count = _setting(
+        32 * _MIB, "bytes", "Highest size of the body of one event; above it, the log answers 413."
+    )
+    pair_wait_s: Seconds = _setting(
+        10.0, "seconds", "Longest time that a request and its response wait for each other."
+    )
+    pair_count: Count = _setting(
+        5000, "events", "Highest number of such waiting events; above it, the oldest no longer waits."
+    )
+    batch_answers: Count = _setting(500, "answers", "Highest number of answers in one transaction.")
+    batch_bytes: Count = _setting(8 * _MIB, "bytes", "Highest size of the answers in one transaction.")
+    database_timeout_s: Seconds = _setting(10.0, "seconds", "Longest time for one statement of the database.")
+    flush_s: Seconds = _setting(10.0, "seconds", "Longest time to write the accepted events at the end.")
+    keep_days: Annotated[int, Field(ge=1, le=36500)] = _setting(90, "days", "Age at which rows are deleted.")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "RequestLogSettings":
@@ -61,8 +73,8 @@ class RequestLogSettings(BaseModel):
             return cls.model_validate(given)
         except ValidationError as error:
             found = [(variable_of(str(each["loc"][0])), each["msg"]) for each in error.errors(include_url=False)]
-            told = "; ".join(f"{name}: {message.replace('Input should be', 'wanted')}" for name, message in found)
-            raise RequestLogUsageError(f"Correct these settings: {told}") from error
+            problems = "; ".join(f"{name}: {message.replace('Input should be', 'wanted')}" for name, message in found)
+            raise RequestLogUsageError(f"Correct these settings: {problems}") from error
 
     def database_url(self, home: Path) -> URL:
         """Where rows go: the setting, or the SQLite file in `home`.
@@ -76,11 +88,13 @@ class RequestLogSettings(BaseModel):
         try:
             url = make_url(text)
         except (ArgumentError, ValueError) as error:
-            raise RequestLogUsageError(f"{wanted}, got what is no URL") from error
+            raise RequestLogUsageError(f"{wanted}, got text that is not a URL") from error
         if url.drivername not in _DRIVERS:
-            raise RequestLogUsageError(f"{wanted}, got a URL of {url.drivername!r}")
+            raise RequestLogUsageError(f"{wanted}, got a URL with {url.drivername!r}")
         if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
-            raise RequestLogUsageError(f"{wanted}, got SQLite without a file: a log in memory ends with the sink")
+            raise RequestLogUsageError(
+                f"{wanted}, got SQLite without a file; name a file: a log in memory ends with the process"
+            )
         return url.set(drivername=_DRIVERS[url.drivername])
 
     @classmethod
