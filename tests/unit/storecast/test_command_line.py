@@ -50,6 +50,11 @@ def test_every_option_and_every_verb_of_a_help_text_has_a_meaning() -> None:
             assert meaning or isinstance(action, argparse._SubParsersAction), (parser.prog, action.dest)
 
 
+def test_every_help_text_ends_with_examples() -> None:
+    for parser in helps(command_line.parser()):
+        assert "\nexamples:\n  " in parser.format_help(), parser.prog
+
+
 def test_every_help_text_shows_defaults_in_one_form(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "1000")  # no default is broken over two lines
     for parser in helps(command_line.parser()):
