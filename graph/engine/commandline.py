@@ -1,4 +1,4 @@
-"""The real executor's command line: its flags and its environment in, an engine's configuration out.
+"""The engine's configuration, from the flags and the environment variables of the real executor.
 
 Source: executor/cmd/executor/main.go of Seldon Core 1.17.1; the defaults are the executor's own, not the operator's.
 """
@@ -20,6 +20,35 @@ from graph.seldon import DEFAULT_LOG_URL, PREDICTOR, ROUTING_INJECTION
 from graph.spec.deployment import Predictor, SeldonDeployment
 from graph.validation.documents import load
 
+_DESCRIPTION = f"""Serve the graph of one predictor on this machine, as the executor of Seldon Core 1.17.1 does.
+
+The flags, their defaults and the environment variables are those of the executor. The predictor is in --file, or as
+JSON in base64 in the environment variable {PREDICTOR}."""
+_EXAMPLES = """examples:
+  python -m graph.engine --sdep storecast --namespace storecast --predictor main \\
+      --file manifests/graphs/storecast.yaml --http_port 8000
+"""
+_MEANINGS = {
+    "sdep": "name of the SeldonDeployment; required",
+    "namespace": "namespace of the SeldonDeployment; required",
+    "predictor": "name of the predictor; required",
+    "file": "YAML file with the SeldonDeployment",
+    "prometheus_path": "path of the metrics page",
+    "hostname": "host name in the source of logged events; the engine listens on loopback only",
+    "log_level": "accepted, but ignored",
+    "protocol": "protocol of the payloads; nothing else is supported",
+    "transport": "transport of the requests; nothing else is supported",
+    "server_type": "type of the server; nothing else is supported",
+    "http_port": "TCP port to listen on; 0 chooses a free port",
+    "grpc_port": "accepted, but ignored",
+    "logger_workers": "number of workers that send logged payloads",
+    "log_work_buffer_size": "highest number of payloads that wait to be logged",
+    "log_write_timeout_ms": "longest wait for room in that buffer, in milliseconds",
+    "full_health_checks": "check the health of every node by HTTP, not only that its port is open",
+    "debug": "accepted, but ignored",
+    "graceful_timeout": "longest time for running requests after SIGTERM, such as 15s",
+    "shutdown_delay": "delay between SIGTERM and the shutdown, such as 5s",
+}
 _NAMES = ("sdep", "namespace", "predictor")
 # Only what is spoken here; the executor also knows tensorflow, v2 and kfserving, grpc, and kafka.
 _SPOKEN = {"protocol": "seldon", "transport": "rest", "server_type": "rpc"}
@@ -55,7 +84,7 @@ def engine_config(
     flags = _parser().parse_args(arguments)
     for name in _NAMES:
         if not getattr(flags, name):
-            raise UsageError(f"wanted the flag --{name}, got nothing; add it: the executor does not start without it")
+            raise UsageError(f"wanted --{name}, got nothing; add it: the executor does not start without it")
     for name, spoken in _SPOKEN.items():
         if getattr(flags, name) != spoken:
             raise UsageError(
@@ -85,18 +114,27 @@ def engine_config(
 
 
 def _parser() -> _Parser:
-    parser = _Parser(prog="python -m graph.engine", allow_abbrev=False, description=__doc__)
+    parser = _Parser(prog="python -m graph.engine", allow_abbrev=False, description=_DESCRIPTION, epilog=_EXAMPLES)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     for name in _NAMES:
-        parser.add_argument(f"--{name}", default="")
+        parser.add_argument(f"--{name}", default="", metavar="NAME", help=_MEANINGS[name])
     for name, text in _TEXTS.items():
-        parser.add_argument(f"--{name}", default=text)
+        parser.add_argument(f"--{name}", default=text, metavar="TEXT", help=_meaning(name, text))
     for name, number in _NUMBERS.items():
-        parser.add_argument(f"--{name}", type=int, default=number)
+        parser.add_argument(f"--{name}", type=int, default=number, metavar="N", help=_meaning(name, number))
     for name in _SWITCHES:
-        parser.add_argument(f"--{name}", type=_switch, nargs="?", const=True, default=False)
+        help_switch = _meaning(name, "false")
+        parser.add_argument(
+            f"--{name}", type=_switch, nargs="?", const=True, default=False, metavar="true|false", help=help_switch
+        )
     for name, duration in _DURATIONS.items():
-        parser.add_argument(f"--{name}", type=_seconds, default=duration)
+        help_duration = _meaning(name, duration)
+        parser.add_argument(f"--{name}", type=_seconds, default=duration, metavar="DURATION", help=help_duration)
     return parser
+
+
+def _meaning(name: str, default: str | int) -> str:
+    return f"{_MEANINGS[name]} (default: {default})" if default != "" else _MEANINGS[name]
 
 
 def _predictor(flags: argparse.Namespace, environ: Mapping[str, str]) -> Predictor:
