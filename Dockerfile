@@ -1,6 +1,6 @@
 # The images of Storecast. Two targets:
 #   serving    the components of the graph: fleet/ and model_wrapper/ on base_requirements.txt
-#   training   the storecast command: every room on requirements/training.txt
+#   training   the storecast command: every package, with requirements/training.txt
 # Plain Dockerfile language only: Kaniko builds it in the cluster, buildah in the tests.
 
 # Debian with Python 3.11, the version that the locks were resolved for. A tag with its patch release, so that two

@@ -215,7 +215,7 @@ class Fleet:
         rows = self._rows(store_ids)
         without = [store_ids[int(i)] for i in np.flatnonzero(~self.has_model[rows])]
         if without:
-            raise UnknownStoreError(f"no model for {', '.join(without[:5])}: these stores are answered by the fallback")
+            raise UnknownStoreError(f"no model for {', '.join(without[:5])}: these stores are forecast by the fallback")
         window, positions = self._window(rows, dates, overrides)
         parameters = self.parameters.rows(rows)
         centre = formula.yhat(parameters, self.design, window, positions, self._tables)

@@ -54,7 +54,7 @@ def to_prophet(fleet: Fleet, store_id: str, history: pd.DataFrame | None = None)
     """
     row = fleet.row_view(store_id)
     if not row["has_model"][0]:
-        raise ConversionError(f"store {store_id!r} has no model of its own to convert: the fallback answers it")
+        raise ConversionError(f"store {store_id!r} has no model that can be converted: it is forecast by the fallback")
     parameters = fleet.parameters.rows(np.array([row.row]))
     model = _unfitted(fleet.design, parameters)
     frame = history if history is not None else _recent_history(row)
@@ -146,7 +146,7 @@ def from_prophet(model: Prophet) -> tuple[Design, Parameters]:
     """
     problems = _what_does_not_fit(model)
     if problems:
-        raise ConversionError("this Prophet cannot become a store of a fleet: " + "; ".join(problems))
+        raise ConversionError("this Prophet model cannot be converted: " + "; ".join(problems))
     design = Design(
         tuple(
             Seasonality(name, float(props["period"]), int(props["fourier_order"]), props["mode"])

@@ -31,7 +31,7 @@ def write_directory(path: Path, arrays: Mapping[str, AnyArray], meta: Mapping[st
     Raises: FleetFormatError: something stands at `path` already.
     """
     if path.exists():
-        raise FleetFormatError(f"{path} exists already: a fleet is never overwritten, name a new directory")
+        raise FleetFormatError(f"{path} exists already: a fleet is never overwritten; choose a new directory")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
@@ -111,7 +111,7 @@ class ArrayDirectory(Mapping[str, AnyArray]):
     def _prove(self, name: str, sha256: str) -> None:
         if sha256 != self._entries[name]["sha256"]:
             file = self._file(name)
-            raise FleetFormatError(f"{file} does not have the checksum of its manifest: fetch the fleet again")
+            raise FleetFormatError(f"{file} does not have the checksum in its manifest: download the fleet again")
 
     def __iter__(self) -> Any:  # noqa: ANN401 - an iterator of names, as Mapping wants it
         return iter(self._entries)
@@ -126,9 +126,11 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise FleetFormatError(f"wanted a fleet directory with a {MANIFEST}, found none at {path.parent}") from None
     except ValueError as error:
-        raise FleetFormatError(f"{path} is not readable JSON ({error}): the fleet is torn, fetch it again") from error
+        raise FleetFormatError(
+            f"{path} is not readable JSON ({error}): the fleet is incomplete, download it again"
+        ) from error
     if not isinstance(body, dict) or body.get("format") != FORMAT:
-        raise FleetFormatError(f"{path} is no manifest of a {FORMAT}: point to a directory that storecast wrote")
+        raise FleetFormatError(f"{path} is not a manifest of {FORMAT}: choose a directory that storecast wrote")
     version = body.get("format_version")
     if version != FORMAT_VERSION:
         raise FleetFormatError(
@@ -137,7 +139,9 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         )
     digest = body.pop("digest", None)
     if digest != _digest(body):
-        raise FleetFormatError(f"{path} was changed after it was written (its digest differs): fetch the fleet again")
+        raise FleetFormatError(
+            f"{path} was changed after it was written (its digest differs): download the fleet again"
+        )
     return {**body, "digest": digest}
 
 
@@ -145,4 +149,4 @@ def _check_size(file: Path, wanted: int) -> None:
     found = file.stat().st_size if file.is_file() else None
     if found != wanted:
         came = "the file is missing" if found is None else f"it has {found}"
-        raise FleetFormatError(f"wanted {wanted} bytes in {file}, {came}: the fleet is torn, fetch it again")
+        raise FleetFormatError(f"wanted {wanted} bytes in {file}, {came}: the fleet is incomplete, download it again")

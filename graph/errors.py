@@ -1,4 +1,4 @@
-"""Everything that goes wrong in this room, with its HTTP status and the exit code of a command that meets it."""
+"""The errors of this package, each with its HTTP status and the exit code of a command."""
 
 from typing import ClassVar
 

@@ -25,61 +25,63 @@ class Settings(EnvironmentSettings):
     error: ClassVar[type[StorecastError]] = ConfigError
 
     fleet_uri: str = setting(
-        alias_uri(FLEET_MODEL, CHAMPION), "folder or models:/ URI", "Where the fleet is: a folder, or a registry URI."
+        alias_uri(FLEET_MODEL, CHAMPION),
+        "folder or models:/ URI",
+        "Fleet to serve: a folder, or a URI in the registry.",
     )
-    cache_dir: Path = setting(Path("~/.cache/storecast"), "folder", "Where fleets from a registry are kept.")
+    cache_dir: Path = setting(Path("~/.cache/storecast"), "folder", "Folder for downloaded fleets.")
     fetch_timeout_s: Annotated[float, Field(gt=0, le=3600)] = setting(
-        30.0, "seconds", "How long a registry may take to hand out a fleet before the cache answers for it."
+        30.0, "seconds", "Longest time to download a fleet; after it, the fleet in the cache is served."
     )
     reload_seconds: Annotated[float, Field(ge=0, le=86_400)] = setting(
-        5.0, "seconds", "How often a worker looks for another fleet, give or take a quarter; 0 = never."
+        5.0, "seconds", "Time between two checks for a new fleet, varied by up to a quarter; 0: never check."
     )
     min_stores_share: Annotated[float, Field(ge=0, le=1)] = setting(
-        0.5, "share", "Least share of the served fleet's stores that a new one must have to take its place."
+        0.5, "share", "Lowest share of the served fleet's stores, and of its models, that a new fleet must have."
     )
     store_models: Annotated[int, Field(ge=0)] = setting(
-        200, "models", "Most stores' own registered models kept in memory by one worker; 0 = serve none."
+        200, "models", "Highest number of store models that a worker keeps in memory; 0: serve none."
     )
     metrics_seconds: Annotated[float, Field(ge=0, le=60)] = setting(
         1.0,
         "seconds",
-        "How often a worker reports its metrics; 0 = with every answer, which costs a third of its time.",
+        "Time between two reports of a worker's metrics; 0: with every answer, which costs a third of its time.",
     )
-    max_items: Count = setting(5000, "items", "Most items in one request.")
-    max_days_per_item: Count = setting(366, "days", "Most days in one item.")
+    max_items: Count = setting(5000, "items", "Highest number of items in one request.")
+    max_days_per_item: Count = setting(366, "days", "Highest number of days in one item.")
     max_cells: Count = setting(
         100_000,
         "stores x days",
-        "Most forecasts in one request: about a second of a worker, which answers one at a time.",
+        "Highest number of forecasts in one request; 100,000 take a worker about a second.",
     )
     max_questions: Count = setting(
-        2000, "questions", "Most different combinations of days, level and overrides in one request; each costs a call."
+        2000, "questions", "Highest number of different combinations of days, level and overrides in one request."
     )
     max_days_ahead: Annotated[int, Field(ge=1, le=3650)] = setting(
-        365, "days", "Last day that is forecast, counted from the last day of history."
+        365, "days", "Last day that can be forecast, counted from the last day of the sales history."
     )
     shards: Annotated[int, Field(ge=1, le=1000)] = setting(
-        1, "forecasters", "Number of forecasters that share the stores by a fixed hash."
+        1, "forecasters", "Number of forecasters; a hash of the store id assigns each store to one of them."
     )
-    shard_index: Annotated[int, Field(ge=0)] = setting(0, "index", "Which of them this forecaster is.")
+    shard_index: Annotated[int, Field(ge=0)] = setting(0, "index", "Index of this forecaster, from 0.")
     challenger_share: Annotated[float, Field(ge=0, le=100)] = setting(
-        0.0, "percent", "Share of the stores with a model that the graph's challenger answers; 0 is none of them."
+        0.0, "percent", "Share of the stores with a model that the challenger answers for; 0: none."
     )
     challenger_uri: str = setting(
-        alias_uri(FLEET_MODEL, CHALLENGER), "folder or models:/ URI", "Where the graph's challenger finds its fleet."
+        alias_uri(FLEET_MODEL, CHALLENGER), "folder or models:/ URI", "Fleet that the challenger serves."
     )
     experiment: str = setting(
-        "challenger", "name", "Name of the experiment: another name gives the challenger other stores."
+        "challenger", "name", "Name of the experiment; it decides which stores the challenger answers for."
     )
     behind_router: bool = setting(
         default=False,
         unit="true or false",
-        description="Leave to the other children what they own; the graph sets this for the children of a router.",
+        description="Leave items of other children to them; the graph sets this for the children of a router.",
     )
     bind_host: str = setting(
-        EVERY_ADDRESS, "address", "Where a component listens; `storecast serve` keeps it on this machine."
+        EVERY_ADDRESS, "address", "Address on which a component listens; `storecast serve` uses this machine only."
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting("INFO", "level", "Least level that is logged.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting("INFO", "level", "Lowest level that is logged.")
     unit_id: str = setting("", "name", "Name of this node in the graph; Seldon sets it.")
     unit_image: str = setting("", "image", "Image of this node; Seldon sets it.")
 

@@ -1,3 +1,3 @@
-"""The one command line: thin, every verb hands over to a room."""
+"""The command line. It parses arguments and prints results; the other packages do the work."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""`storecast VERB ...`: parse, hand over, turn errors into exit codes."""
+"""`storecast VERB ...`: parses the arguments, runs the verb, and turns errors into exit codes."""
 
 import argparse
 import atexit
@@ -15,27 +15,35 @@ from graph.errors import GraphError
 from model_wrapper import logs
 from model_wrapper.settings import Settings
 from storecast import __version__, exit_codes
+from storecast.arguments import HelpFormatter
 from storecast.verbs import VERBS
 
+_DESCRIPTION = """Sales forecasts for every store of a retail chain.
+
+The models of all stores together are a fleet. Each training registers a new version of the fleet in MLflow.
+The version with the alias champion is served; one with the alias challenger waits to be promoted.
+Run `storecast VERB --help` for the options of a verb."""
+
 _EXAMPLES = """examples:
-  storecast demo                                                the whole way, on synthetic data
+  storecast demo
   storecast train --data train.csv --stores store.csv --calendar calendar.csv
   storecast forecast --store 4 --days 7
+  storecast serve
 """
 
 
 def parser(asked: Collection[str] = VERBS.keys()) -> argparse.ArgumentParser:
-    """All verbs; those that are asked for with their options, which takes what they import."""
+    """The parser of all verbs; those in `asked` have their options, which imports their modules."""
     codes = "".join(f"  {code}  {meaning}\n" for code, meaning in exit_codes.MEANINGS.items())
     top = argparse.ArgumentParser(
         prog="storecast",
-        description="Demand forecasts for every store of a chain: train, register, serve, ask.",
+        description=_DESCRIPTION,
         epilog=f"exit codes:\n{codes}\n{_EXAMPLES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"storecast {__version__}")
-    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs = top.add_subparsers(title="verbs", dest="verb", required=True, metavar="VERB")
     for name, verb in VERBS.items():
         if name in asked:
             pkgutil.resolve_name(f"storecast.commands.{verb.add}")(verbs)
@@ -59,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"storecast {args.verb}: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print(f"storecast {args.verb}: ended by Ctrl-C", file=sys.stderr)
+        print(f"storecast {args.verb}: stopped by Ctrl-C", file=sys.stderr)
         return exit_codes.INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has gone, as `head` does; that is no fault.
@@ -67,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return exit_codes.OK
     except Exception:  # noqa: BLE001 - the one place that turns anything else into "our fault"
         traceback.print_exc()
-        print(f"storecast {args.verb}: this is a fault of storecast; the traceback is above", file=sys.stderr)
+        print(f"storecast {args.verb}: internal error of storecast; the traceback is above", file=sys.stderr)
         return exit_codes.BUG
 
 

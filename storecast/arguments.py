@@ -18,43 +18,59 @@ N = TypeVar("N", int, float)
 Verbs = Any  # argparse keeps the type of its subparsers to itself
 
 
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Every option shows its default as `(default: 7)`.
+
+    A text that ends with its own `(default: ...)` keeps it: where the default is a rule and no value.
+    """
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text = action.help or ""
+        # Flags, positional arguments and options without a default have none to show.
+        if (
+            "(default: " in text
+            or not action.option_strings
+            or action.default in (None, False, "", [], argparse.SUPPRESS)
+        ):
+            return text
+        return f"{text} (default: %(default)s)"
+
+
 def verb(verbs: Verbs, name: str, summary: str, run: Callable[[argparse.Namespace], int], examples: str) -> Any:  # noqa: ANN401 - a parser
-    """Add one verb; its help ends with commands that work."""
-    lines = "".join(f"  {line.strip()}\n" for line in examples.strip().splitlines())
-    added = verbs.add_parser(
-        name,
-        help=summary,
-        description=_sentence(summary),
-        epilog=f"examples:\n{lines}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    """Add one verb; its help ends with examples that work."""
+    added = _add_parser(verbs, name, summary, examples)
     added.set_defaults(run=run)
     return added
 
 
-def group(verbs: Verbs, name: str, summary: str) -> Any:  # noqa: ANN401 - a parser
-    """Add a verb that has verbs of its own, each with a help text of its own."""
+def group(verbs: Verbs, name: str, summary: str, examples: str) -> Any:  # noqa: ANN401 - a parser
+    """Add a verb that has verbs of its own, each with its own help text."""
+    added = _add_parser(verbs, name, summary, examples)
+    added.description += f"\nRun `storecast {name} VERB --help` for the options of a verb."
+    return added
+
+
+def _add_parser(verbs: Verbs, name: str, summary: str, examples: str) -> Any:  # noqa: ANN401 - a parser
+    lines = "".join(f"  {line.strip()}\n" for line in examples.strip().splitlines())
     return verbs.add_parser(
         name,
         help=summary,
-        description=f"{_sentence(summary)} `storecast {name} VERB --help` tells of each.",
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=f"examples:\n{lines}",
+        formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
 
 
-def _sentence(summary: str) -> str:
-    return f"{summary[0].upper()}{summary[1:]}."
-
-
 def add_home(parser: argparse.ArgumentParser) -> None:
-    """`--home`: where the registry, caches and logs of this machine are kept."""
+    """`--home`: the folder of the local registry, caches and logs."""
     default = Path(os.environ.get(HOME_VARIABLE) or DEFAULT_HOME)
     parser.add_argument(
         "--home",
         type=Path,
         default=default,
-        help=f"folder for the registry, caches and logs (${HOME_VARIABLE}; {default})",
+        metavar="FOLDER",
+        help=f"folder of the local registry, caches and logs; the variable {HOME_VARIABLE} sets the default",
     )
 
 
@@ -99,7 +115,7 @@ def share(text: str) -> float:
 
 
 def percent(text: str) -> float:
-    """A share from 0 to 100 percent."""
+    """A share in percent, from 0 to 100."""
     number = _number(text, float)
     if not 0 <= number <= 100:  # noqa: PLR2004 - per cent
         raise argparse.ArgumentTypeError(f"wanted 0 to 100 percent, got {text}")
@@ -107,9 +123,11 @@ def percent(text: str) -> float:
 
 
 def word(text: str) -> str:
-    """A name without spaces and signs that a shell or Kubernetes would read."""
+    """A name without spaces and without characters that are special to a shell or to Kubernetes."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", text):
-        raise argparse.ArgumentTypeError(f"wanted up to 63 letters, digits, dots and dashes, got {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"wanted 1 to 63 letters, digits, dots, dashes and underscores, first a letter or digit, got {text!r}"
+        )
     return text
 
 
@@ -119,7 +137,7 @@ def share_or_none(text: str) -> float | None:
 
 
 def level(text: str) -> float:
-    """An interval level that the fleet can answer."""
+    """The level of a prediction interval that a fleet can compute."""
     number = _number(text, float)
     if not MIN_LEVEL <= number <= MAX_LEVEL:
         raise argparse.ArgumentTypeError(f"wanted a level from {MIN_LEVEL} to {MAX_LEVEL}, got {text}")
@@ -131,4 +149,4 @@ def date(text: str) -> dt.date:
     try:
         return dt.date.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"wanted a date such as 2015-06-20, got {text}") from None
+        raise argparse.ArgumentTypeError(f"wanted a date such as 2015-06-20, got {text!r}") from None

@@ -1,4 +1,4 @@
-"""Forecast rows, from a running graph or from the registry: the same columns either way."""
+"""Forecast rows from a running graph or from the registry, with the same columns."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -26,13 +26,13 @@ ASK_TIMEOUT_S = 60.0
 
 
 class GraphAnswerError(StorecastError):
-    """A running graph cannot be reached, or does not answer as agreed."""
+    """A running graph cannot be reached, or its answer is invalid."""
 
     exit_code: ClassVar[int] = 3
 
 
 class RefusedError(StorecastError):
-    """The graph refused the question; its reasons are in the message."""
+    """The graph refused the request; the message has its reasons."""
 
     exit_code: ClassVar[int] = 2
 
@@ -103,10 +103,10 @@ def _ask(question: Question, url: str) -> object:
         ) from error
     if response.status_code != requests.codes.ok:
         status = body.get("status") if isinstance(body, dict) else None
-        told = f"the graph at {url} answered {response.status_code}: {(status or {}).get('info', body)}"
+        message = f"the graph at {url} answered {response.status_code}: {(status or {}).get('info', body)}"
         if response.status_code >= requests.codes.server_error:
-            raise GraphAnswerError(f"{told}; ask again, or look into the logs of `storecast serve`")
-        raise RefusedError(told)
+            raise GraphAnswerError(f"{message}; try again, or read the logs of `storecast serve`")
+        raise RefusedError(message)
     return body
 
 
@@ -145,7 +145,7 @@ def answer_of(body: object) -> Answer:
 
 
 def _strange(answer: object) -> GraphAnswerError:
-    return GraphAnswerError(f"wanted answers as agreed, got {answer!r:.200}: is this a storecast graph?")
+    return GraphAnswerError(f"wanted answers of a storecast graph, got {answer!r:.200}: is this a storecast graph?")
 
 
 def _entries_of(body: object) -> list[Any]:

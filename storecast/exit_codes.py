@@ -1,4 +1,4 @@
-"""What a command ends with; `storecast --help` prints this table."""
+"""The exit codes of every command; `storecast --help` prints this table."""
 
 OK = 0
 BUG = 1
@@ -10,12 +10,12 @@ INTERRUPTED = 130
 TERMINATED = 143
 
 MEANINGS = {
-    OK: "all went well",
-    BUG: "a fault of storecast itself; the traceback is on stderr",
-    USAGE: "wrong arguments, settings or input data, such as bad rows of more stores than --max-failed-share",
-    UNREACHABLE: "something needed cannot be reached: MLflow, a running graph, a component",
-    SOME_FAILED: "done, but some stores failed (within the threshold) or some items could not be answered",
-    TOO_MANY_FAILED: "the fits of more stores failed than the threshold allows; nothing was registered",
-    INTERRUPTED: "ended by Ctrl-C, as shells count it; a graph that is served ends with 0",
-    TERMINATED: "ended by SIGTERM, as shells count it; a graph that is served ends with 0",
+    OK: "success",
+    BUG: "an internal error of storecast; the traceback is on stderr",
+    USAGE: "invalid arguments, settings or input data, such as more invalid stores than --max-failed-share allows",
+    UNREACHABLE: "a required service cannot be reached or fails: MLflow, a running graph or one of its components",
+    SOME_FAILED: "finished, but some stores failed (no more than allowed) or some items could not be answered",
+    TOO_MANY_FAILED: "the models of more stores failed than --max-failed-share allows; nothing was registered",
+    INTERRUPTED: "stopped by Ctrl-C; `storecast serve` then exits with 0",
+    TERMINATED: "stopped by SIGTERM; `storecast serve` then exits with 0",
 }

@@ -15,7 +15,7 @@ class OutputError(StorecastError):
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Write a file in the block; its folder is made.
+    """Write a file in the block; its folder is created.
 
     Raises: OutputError: in place of an OSError.
     """
@@ -24,4 +24,4 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         why = error.strerror or error
-        raise OutputError(f"cannot write {path}: {why}; name a file in a folder that may be written") from error
+        raise OutputError(f"cannot write {path}: {why}; name a file in a folder that can be written to") from error

@@ -1,4 +1,4 @@
-"""Progress of a training: a bar on a terminal, one log line a stage in a pipe."""
+"""Progress of a training: a bar on a terminal, otherwise one log line per stage."""
 
 import logging
 import os
@@ -11,7 +11,7 @@ from training.engines.machine_code import is_kept
 logger = logging.getLogger(__name__)
 
 
-# tqdm's own format turns a rate below one into seconds, and does not say of what the count is.
+# tqdm's own format shows a rate below one as seconds, and has no unit for the count.
 _OF_STORES = (
     "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} stores [{elapsed}<{remaining}, {rate_noinv_fmt}{postfix}]"
 )
@@ -36,11 +36,11 @@ class Progress:
             logger.info("training.stage", extra={"facts": {"stage": name, "n_stores": n_stores}})
 
     def compiling(self) -> None:
-        """Say why nothing moves for a while, where machine code of the fit is not kept from an earlier run."""
+        """Say that the fit is being compiled, if no earlier run has left its machine code."""
         if is_kept(os.environ):
             return
         if sys.stderr.isatty():
-            print("compiling, once a machine: about half a minute", file=sys.stderr)
+            print("compiling the fit, once per machine: about half a minute", file=sys.stderr)
         else:
             logger.info("training.compiling")
 

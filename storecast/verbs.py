@@ -1,4 +1,4 @@
-"""The verbs of the command line: where each is, and what it does in a line. One is imported when it is asked for."""
+"""The verbs of the command line: the module and the summary of each. Only the module of a used verb is imported."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -18,28 +18,26 @@ class Verb(NamedTuple):
 
 VERBS: Mapping[str, Verb] = MappingProxyType(
     {
-        "synth": Verb("synth:add", "write a seeded synthetic chain in Kaggle's Rossmann layout"),
+        "demo": Verb("demo:add", "run every step once on synthetic data: train, register, serve, forecast, plot"),
+        "synth": Verb("synth:add", "write synthetic sales data in the layout of Kaggle's Rossmann data set"),
         "partition": Verb(
-            "partition:add",
-            "copy sales and the days ahead into Parquet partitions, for trainings to read in parallel",
+            "partition:add", "split sales and calendar into Parquet files, which several processes can train on"
         ),
-        "train": Verb("train:add", "fit every store, judge the fits, and register them as one fleet"),
-        "promote": Verb("promote:add_promote", "make the challenger, or any version, the champion that is served"),
+        "train": Verb(
+            "train:add", "train a model for every store, evaluate the models, and register them as one fleet"
+        ),
+        "promote": Verb(
+            "promote:add_promote", "serve another fleet: make the challenger, or any version, the champion"
+        ),
         "rollback": Verb(
-            "promote:add_rollback",
-            "go back to the champion before; a second rollback undoes the first",
+            "promote:add_rollback", "make the previous champion the champion again; a second rollback undoes the first"
         ),
-        "forecast": Verb("forecast:add", "forecast stores, from the registry or through a running graph"),
-        "serve": Verb(
-            "serve:add",
-            "run an inference graph here, as a cluster would: its components as processes, its engine on one port",
+        "forecast": Verb("forecast:add", "forecast sales, with the registered champion or through a running graph"),
+        "serve": Verb("serve:add", "run an inference graph on this machine, as Seldon Core runs it on a cluster"),
+        "graph": Verb("graph:add", "write and check inference graphs, which are SeldonDeployment files"),
+        "request-log": Verb(
+            "request_log:add", "store, show, export and delete the forecasts that a running graph has answered"
         ),
-        "graph": Verb("graph:add", "render and validate the inference graph"),
-        "request-log": Verb("request_log:add", "keep what a graph forecasts: take its events, show, export, prune"),
-        "demo": Verb(
-            "demo:add",
-            "synthetic chain -> train -> register -> serve -> ask -> plot; it ends by itself",
-        ),
-        "settings": Verb("settings:add", "print every setting: variable, default, unit, meaning"),
+        "settings": Verb("settings:add", "print every setting: environment variable, default, unit and meaning"),
     }
 )

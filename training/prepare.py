@@ -154,14 +154,14 @@ def partition(options: TrainingOptions, folder: Path) -> Partitioned:
     if (options.data / MANIFEST).is_file():
         if options.calendar is not None:
             raise DataError(
-                f"{options.data} holds partitions, which have their own days ahead: leave --calendar out, or write "
-                "the partitions anew with storecast partition --calendar"
+                f"{options.data} contains partitions with their own calendar: remove --calendar, or write the "
+                "partitions again with storecast partition --calendar"
             )
         partitions = open_partitions(options.data)
         if options.mapped not in (ROSSMANN, partitions.mapped):
             raise DataError(
-                f"{options.data} holds partitions, which have a mapping of their own, and --mapping is another: leave "
-                "it out, or write the partitions anew with storecast partition --mapping"
+                f"{options.data} contains partitions with another mapping than --mapping: remove --mapping, or write "
+                "the partitions again with storecast partition --mapping"
             )
         stores = open_source(options.stores, os.environ) if options.stores else None
         groups = read_groups(report, stores, partitions.mapped) if stores else None

@@ -102,7 +102,7 @@ def _locked(file: Path, patience_s: float) -> Iterator[None]:
         while not _take(stream.fileno()):
             if time.monotonic() > give_up:
                 raise RegistryBusyError(
-                    f"another process has been at work on the registry in {file.parent} for {patience_s:.0f} s (it "
+                    f"another process has been changing the registry in {file.parent} for {patience_s:.0f} s (it "
                     f"holds {file.name}): wait for it, or end it, and try again"
                 )
             time.sleep(_LOOK_EVERY_S)

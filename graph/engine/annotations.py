@@ -33,5 +33,5 @@ def call_timeout_s(annotations: Mapping[str, str]) -> float | None:
     text = annotations.get(REST_TIMEOUT, "") or "0"
     if _INTEGER.fullmatch(text) is None or not -_INT32_LIMIT <= int(text) < _INT32_LIMIT:
         wanted = f"annotation {REST_TIMEOUT}: wanted a whole number"
-        raise UsageError(f"{wanted}, got {text!r}: the executor does not start with it")
+        raise UsageError(f"{wanted}, got {text!r}; correct it: the executor would not start")
     return int(text) / 1000 if int(text) > 0 else None

@@ -42,7 +42,9 @@ class GraphEngine:
         Raises: UsageError: the engine has not been started.
         """
         if self._port is None:
-            raise UsageError("wanted the port of a running engine, got one that is not started: call start() first")
+            raise UsageError(
+                "wanted the port of a running engine, got an engine that is not started; call start() first"
+            )
         return self._port
 
     async def start(self) -> None:

@@ -80,8 +80,8 @@ def _warn_of_annotations(annotations: Mapping[str, str]) -> None:
 def _executable(binary: Path) -> Path:
     if not binary.is_file():
         raise UsageError(
-            f"wanted an executor's file, got no file at {binary}; build the executor of Seldon Core 1.17.1"
+            f"wanted the file of a Seldon executor, got no file at {binary}; build the executor of Seldon Core 1.17.1"
         )
     if not os.access(binary, os.X_OK):
-        raise UsageError(f"wanted an executor that may be run, got {binary}; allow it with chmod +x {binary}")
+        raise UsageError(f"wanted an executable file, got {binary}; run chmod +x {binary}")
     return binary.absolute()

@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
         # No other thread runs here, so preexec_fn cannot deadlock.
         child = subprocess.Popen(command, process_group=0, preexec_fn=_die_with_parent)  # noqa: S603, PLW1509
     except OSError as error:
-        sys.stderr.write(f"wanted to run {command[0]}, got {error.strerror}: check the command\n")
+        sys.stderr.write(f"wanted to run {command[0]}, got {error.strerror}; check the command\n")
         return _NOT_STARTED
     try:
         code = _watch(child, wake, parent, grace_s)

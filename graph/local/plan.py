@@ -119,7 +119,9 @@ def _not_run(predictor: Predictor, here: Collection[str]) -> Iterator[str]:
 def _choose(deployment: SeldonDeployment, name: str) -> Predictor:
     predictors = {predictor.name: predictor for predictor in deployment.spec.predictors}
     if name and name not in predictors:
-        raise UsageError(f"wanted one of the predictors {', '.join(predictors)}, got {name!r}; choose one of them")
+        raise UsageError(
+            f"wanted one of the predictors {', '.join(predictors)}, got {name!r}; choose one of them with --predictor"
+        )
     return predictors[name] if name else deployment.spec.predictors[0]
 
 
@@ -131,11 +133,13 @@ def _refuse_cluster_only(deployment: SeldonDeployment, predictor: Predictor) -> 
         ("serverType", spec.server_type, "rpc"),
     ):
         if value not in (None, "", runnable):
-            raise UsageError(f"wanted spec.{name} {runnable} to run here, got {value!r}; run the graph on a cluster")
+            raise UsageError(
+                f"wanted spec.{name} {runnable} for a local run, got {value!r}; run the graph on a cluster"
+            )
     for unit in predictor.graph.walk():
         if not needs_container(unit) and unit.implementation != RANDOM_ABTEST:
-            todo = "bring a container for the node, or run the graph on a cluster"
-            raise UsageError(f"{unit.name}: wanted a container to run here, got {unit.implementation}; {todo}")
+            todo = "add a container for the node, or run the graph on a cluster"
+            raise UsageError(f"{unit.name}: wanted a container for a local run, got {unit.implementation}; {todo}")
 
 
 def _for_executor(
@@ -227,7 +231,9 @@ def _refuse_missing(variables: list[EnvVar], options: LocalOptions) -> None:
     }
     if missing:
         names = ", ".join(f"{name} (from {source})" for name, source in sorted(missing.items()))
-        raise UsageError(f"wanted what the cluster takes from elsewhere in this environment, got no {names}; export it")
+        raise UsageError(
+            f"wanted the variables of ConfigMaps and Secrets in the environment, got no {names}; export them"
+        )
 
 
 def _refuse_whole_sources(containers: list[Container]) -> None:
@@ -235,9 +241,9 @@ def _refuse_whole_sources(containers: list[Container]) -> None:
         for index, source in enumerate(container.env_from):
             reference = source.config_map_ref or source.secret_ref
             if reference is None or not reference.optional:
-                todo = "name its variables with valueFrom, or mark it optional"
+                todo = "list its variables with valueFrom, or mark the source optional"
                 where = f"{container.name}: envFrom[{index}]"
-                raise UsageError(f"{where}: wanted variables by name to run here, got a whole source; {todo}")
+                raise UsageError(f"{where}: wanted single variables for a local run, got a whole source; {todo}")
 
 
 def _source(variable: EnvVar) -> str:

@@ -95,7 +95,7 @@ class SupervisedProcess:
                 if self._life is None or self._life.done():
                     raise self._early_end()
                 if time.monotonic() >= deadline:
-                    raise ComponentError(self._not_ready(f"no answer of {self._address()} within {timeout_s:g} s"))
+                    raise ComponentError(self._not_ready(f"no answer from {self._address()} within {timeout_s:g} s"))
                 await asyncio.sleep(_PROBE_PERIOD_S)
         self._is_ready = True
 
@@ -185,12 +185,12 @@ class SupervisedProcess:
         if isinstance(error, ComponentError):
             return error
         code = self._process.returncode if self._process else None
-        return ComponentError(self._not_ready(f"an exit with code {code}"))
+        return ComponentError(self._not_ready(f"exit code {code}"))
 
     def _not_ready(self, got: str) -> str:
         lines = _log_excerpt(self.spec.log_path, self._log_start)
-        output = "\n".join(["it says:", *(f"  {line}" for line in lines)]) if lines else "it wrote nothing"
-        return f"{self.spec.name}: wanted it to become ready, got {got}; see {self.spec.log_path}, {output}"
+        output = "\n".join(["its output:", *(f"  {line}" for line in lines)]) if lines else "its output is empty"
+        return f"{self.spec.name}: wanted it to become ready, got {got}; see {self.spec.log_path}; {output}"
 
     def _signal(self, number: int) -> None:
         if self._process is not None and self._process.returncode is None:

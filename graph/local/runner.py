@@ -131,8 +131,8 @@ class LocalGraph:
         for name, numbers in {"engine": (self._options.port, *grpc), **wanted, **extra}.items():
             for port in numbers:
                 if port and _answers(port):
-                    todo = "stop what listens there, or run with free ports"
-                    raise ComponentError(f"{name}: wanted port {port}, got one that is taken; {todo}")
+                    todo = "stop the process that uses it, or choose free ports with --port 0"
+                    raise ComponentError(f"{name}: wanted port {port}, which is in use; {todo}")
 
     def _warn_of_what_is_left_out(self) -> None:
         others = [each.name for each in self._plan.deployment.spec.predictors if each.name != self.predictor]
@@ -141,7 +141,7 @@ class LocalGraph:
         if self._plan.not_run:
             facts = {
                 "not_run": self._plan.not_run,
-                "told": "no node of the graph runs in them: only a cluster starts them",
+                "told": "only a cluster starts these containers: no node of the graph runs in them",
             }
             logger.warning("graph.containers_not_run", extra={"facts": facts})
 

@@ -14,23 +14,23 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 MAX_PORT = 65535
 
 _SECRET_WORDS = ("PASSWORD", "TOKEN", "SECRET", "KEY")
-# Names that say where a secret is, not what it is.
+# Names of variables that hold the place of a secret, not the secret.
 _SECRET_PLACES = ("_FILE", "_PATH", "_DIR")
 _URL_PASSWORD = re.compile(r"://[^/\s@:]*:[^/\s@]+@")
 _SEEDED_PORTS = ("http", "grpc", "metrics")
 
 
 def container_problems(container: Container, path: str, volumes: set[str], *, in_graph: bool) -> Iterator[Problem]:
-    """Everything wrong with a container at `path`.
+    """Every problem of a container at `path`.
 
     Args: volumes: the names of its pod's volumes.  in_graph: whether a node of the graph runs in it.
     """
     if not is_label(container.name, longest=MAX_NODE_NAME):
-        wanted = f"lower-case letters, digits and inner hyphens, at most {MAX_NODE_NAME}"
+        wanted = f"at most {MAX_NODE_NAME} lower-case letters, digits and inner hyphens"
         yield Problem(f"{path}.name", wanted, show(container.name), "rename it")
     if container.name == ENGINE_CONTAINER:
         yield Problem(
-            f"{path}.name", "another name than the executor's own container", show(container.name), "rename it"
+            f"{path}.name", "a name other than that of the executor's container", show(container.name), "rename it"
         )
     yield from _image(container, path)
     yield from env_problems(container.env, f"{path}.env")
@@ -42,30 +42,30 @@ def container_problems(container: Container, path: str, volumes: set[str], *, in
     yield from _mounts(container, path, volumes)
     for index, argument in enumerate([*container.command, *container.args]):
         if _URL_PASSWORD.search(argument):
-            todo = "take it from a Secret through the environment"
-            yield Problem(f"{path}.args", "no password in an argument", f"one in number {index}", todo)
+            todo = "pass it from a Secret through an environment variable"
+            yield Problem(f"{path}.args", "no password in an argument", f"one in argument {index}", todo)
 
 
 def env_problems(env: list[EnvVar], path: str) -> Iterator[Problem]:
-    """Everything wrong with a list of environment variables at `path`. Never shows a value."""
+    """Every problem of a list of environment variables at `path`. Never shows a value."""
     seen: set[str] = set()
     for index, variable in enumerate(env):
         where = f"{path}[{index}]"
         if variable.name in seen:
-            yield Problem(f"{where}.name", "a name used once", show(variable.name), "remove one of the two")
+            yield Problem(f"{where}.name", "a unique name", show(variable.name), "remove one of the two")
         seen.add(variable.name)
         if not is_variable_name(variable.name):
-            wanted = "letters, digits, hyphens, dots and underscores, no digit first"
-            yield Problem(f"{where}.name", wanted, show(variable.name), "rename it: no pod could be made")
+            wanted = "letters, digits, hyphens, dots and underscores, first no digit"
+            yield Problem(f"{where}.name", wanted, show(variable.name), "rename it: the cluster could not create a pod")
         if variable.value and variable.value_from:
-            yield Problem(where, "value or valueFrom", f"both of {variable.name}", "remove one of the two")
+            yield Problem(where, "value or valueFrom", f"both for {variable.name}", "remove one of the two")
         if variable.value_from and len(variable.value_from.to_wire()) != 1:
-            yield Problem(f"{where}.valueFrom", "exactly one source", "none or several", "name one")
+            yield Problem(f"{where}.valueFrom", "exactly one source", "none or several", "give one")
         if _looks_secret(variable):
-            todo = "take it from a Secret with valueFrom.secretKeyRef: anyone who reads the pod can read a plain value"
-            yield Problem(f"{where}.value", "no secret in the file", f"a plain value of {variable.name}", todo)
+            todo = "use valueFrom.secretKeyRef: everyone who can read the pod can read a plain value"
+            yield Problem(f"{where}.value", "no secret in the file", f"a plain value for {variable.name}", todo)
         if variable.name == "SELDON_LOG_LEVEL" and variable.value is not None and variable.value not in LOG_LEVELS:
-            todo = "write it in capitals: the wrapper would not start"
+            todo = "write it in capital letters: the wrapper would not start"
             yield Problem(f"{where}.value", f"one of {', '.join(LOG_LEVELS)}", show(variable.value), todo)
 
 
@@ -77,7 +77,7 @@ def resource_problems(resources: ResourceRequirements | None, path: str) -> Iter
         for name, text in quantities.items():
             if _quantity(text) is None:
                 wanted = "a quantity such as 250m, 1 or 512Mi"
-                yield Problem(f"{path}.{kind}.{name}", wanted, show(text), "write it in that form")
+                yield Problem(f"{path}.{kind}.{name}", wanted, show(text), "correct it")
     for name in resources.requests.keys() & resources.limits.keys():
         request, limit = _quantity(resources.requests[name]), _quantity(resources.limits[name])
         if request is not None and limit is not None and request > limit:
@@ -99,16 +99,16 @@ def _image(container: Container, path: str) -> Iterator[Problem]:
     image = container.image or ""
     tag = image.rpartition("/")[2].partition(":")[2]
     if not image:
-        yield Problem(f"{path}.image", "the image to run", "nothing", "add it, with a tag or a digest")
+        yield Problem(f"{path}.image", "a container image", "nothing", "add it, with a tag or a digest")
     elif "@sha256:" not in image and tag in {"", "latest"}:
-        todo = "name a tag or a digest: otherwise nobody knows what runs, and a roll-back changes nothing"
-        yield Problem(f"{path}.image", "an image with a tag that stays, or a digest", show(image), todo)
+        todo = "add a tag or a digest: otherwise it is unknown which version runs, and a rollback has no effect"
+        yield Problem(f"{path}.image", "an image with a fixed tag or a digest", show(image), todo)
 
 
 def _preset_env(container: Container, path: str) -> Iterator[Problem]:
     for index, variable in enumerate(container.env):
         if variable.name in INJECTED_ENV:
-            todo = "remove it: preset, it can wipe all env of the container; to choose a port, name one `http`"
+            todo = "remove it: it can remove all env of the container; to choose a port, give a port the name `http`"
             yield Problem(f"{path}.env[{index}].name", "no variable that the operator sets", show(variable.name), todo)
 
 
@@ -125,12 +125,14 @@ def _ports(container: Container, path: str) -> Iterator[Problem]:
     for index, port in enumerate(container.ports):
         where = f"{path}.ports[{index}]"
         if not 0 < port.container_port <= MAX_PORT:
-            yield Problem(f"{where}.containerPort", f"1 to {MAX_PORT}", show(port.container_port), "correct it")
+            yield Problem(
+                f"{where}.containerPort", f"a port from 1 to {MAX_PORT}", show(port.container_port), "correct it"
+            )
         if port.name is not None and not is_port_name(port.name):
-            wanted = f"lower-case letters, digits and inner hyphens, at most {MAX_PORT_NAME}"
-            yield Problem(f"{where}.name", wanted, show(port.name), "rename it: no pod could be made")
+            wanted = f"at most {MAX_PORT_NAME} lower-case letters, digits and inner hyphens"
+            yield Problem(f"{where}.name", wanted, show(port.name), "rename it: the cluster could not create a pod")
         if port.name in names:
-            yield Problem(f"{where}.name", "a name used once", show(port.name), "rename one of the two")
+            yield Problem(f"{where}.name", "a unique name", show(port.name), "rename one of the two")
         names |= {port.name} if port.name else set()
 
 
@@ -148,10 +150,10 @@ def _probes(container: Container, path: str, *, in_graph: bool) -> Iterator[Prob
 def _probe(probe: Probe, path: str, known: set[str]) -> Iterator[Problem]:
     handlers = [each for each in (probe.http_get, probe.tcp_socket, probe.exec, probe.grpc) if each is not None]
     if len(handlers) != 1:
-        yield Problem(path, "one of httpGet, tcpSocket, exec, grpc", str(len(handlers)), "name one")
+        yield Problem(path, "exactly one of httpGet, tcpSocket, exec, grpc", str(len(handlers)), "give one")
     action = probe.http_get or probe.tcp_socket
     if action is not None and isinstance(action.port, str) and action.port not in known:
-        todo = "name the port in the container, or write its number"
+        todo = "give a port of the container that name, or use the number of the port"
         yield Problem(
             path, f"a port name of the container ({', '.join(sorted(known)) or 'none'})", show(action.port), todo
         )
@@ -162,8 +164,8 @@ def _mounts(container: Container, path: str, volumes: set[str]) -> Iterator[Prob
     for index, mount in enumerate(container.volume_mounts):
         where = f"{path}.volumeMounts[{index}]"
         if mount.name not in volumes:
-            got = f"{mount.name!r}, and the pod has {', '.join(sorted(volumes)) or 'none'}"
+            got = f"{mount.name!r}; the pod has {', '.join(sorted(volumes)) or 'none'}"
             yield Problem(f"{where}.name", "a volume of the pod", got, "add the volume or correct the name")
         if mount.mount_path in paths:
-            yield Problem(f"{where}.mountPath", "a path used once", show(mount.mount_path), "mount it elsewhere")
+            yield Problem(f"{where}.mountPath", "a unique path", show(mount.mount_path), "use another path")
         paths.add(mount.mount_path)

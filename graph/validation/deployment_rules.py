@@ -51,7 +51,7 @@ _NUMBER = re.compile(r"[0-9]{1,10}")
 
 
 def deployment_problems(deployment: SeldonDeployment) -> Iterator[Problem]:
-    """Everything that is wrong with a SeldonDeployment whose shape is right."""
+    """Every problem of a SeldonDeployment whose fields and types are valid."""
     yield from _identity(deployment)
     yield from _words(deployment)
     yield from _traffic(deployment.spec.predictors)
@@ -86,20 +86,22 @@ def _at_nodes(found: Iterable[Problem], predictor: Predictor, path: str) -> Iter
         if name is None:
             yield problem
         elif not problem.path.endswith(".name"):  # which is the node's, and judged there
-            todo = f"bring a container {name!r} in componentSpecs with it: the operator adds one without"
+            todo = f"add a container {name!r} with it to componentSpecs: the operator adds one without it"
             yield Problem(nodes[name], problem.wanted, problem.got, todo)
 
 
 def _identity(deployment: SeldonDeployment) -> Iterator[Problem]:
     if deployment.api_version != API_VERSION:
-        yield Problem("apiVersion", API_VERSION, show(deployment.api_version), "write that version")
+        yield Problem("apiVersion", API_VERSION, show(deployment.api_version), "use that version")
     if deployment.kind != KIND:
-        yield Problem("kind", KIND, show(deployment.kind), "give a SeldonDeployment")
+        yield Problem("kind", KIND, show(deployment.kind), "use a SeldonDeployment")
     if not is_service_name(deployment.name):
-        wanted = "lower-case letters, digits and inner hyphens, a letter first, at most 63"
-        yield Problem("metadata.name", wanted, show(deployment.metadata.name), "rename it: Services take its name")
+        wanted = "at most 63 lower-case letters, digits and inner hyphens, first a letter"
+        yield Problem(
+            "metadata.name", wanted, show(deployment.metadata.name), "rename it: the names of Services begin with it"
+        )
     if deployment.metadata.namespace is not None and not is_label(deployment.metadata.namespace):
-        wanted = "lower-case letters, digits and inner hyphens, at most 63"
+        wanted = "at most 63 lower-case letters, digits and inner hyphens"
         yield Problem("metadata.namespace", wanted, show(deployment.metadata.namespace), "correct it")
 
 
@@ -111,9 +113,9 @@ def _words(deployment: SeldonDeployment) -> Iterator[Problem]:
         ("serverType", spec.server_type, SERVER_TYPES),
     ):
         if value not in (None, "", *words):
-            yield Problem(f"spec.{name}", f"one of {', '.join(words)}", show(value), "correct it or leave it out")
+            yield Problem(f"spec.{name}", f"one of {', '.join(words)}", show(value), "correct it or remove it")
     if spec.oauth_key or spec.oauth_secret:
-        yield Problem("spec.oauth_secret", "no secret in the file", "one", "remove it: Seldon ignores it")
+        yield Problem("spec.oauth_secret", "no secret in the file", "a secret", "remove it: Seldon ignores it")
     if spec.replicas is not None and spec.replicas < 0:
         yield Problem("spec.replicas", "0 or more", show(spec.replicas), "correct it")
     if not spec.predictors:
@@ -124,19 +126,21 @@ def _traffic(predictors: list[Predictor]) -> Iterator[Problem]:
     for index, predictor in enumerate(predictors):
         if not 0 <= (predictor.traffic or 0) <= WHOLE:
             path = f"spec.predictors[{index}].traffic"
-            yield Problem(path, f"a percentage of 0 to {WHOLE}", show(predictor.traffic), "correct it")
+            yield Problem(path, f"a percentage from 0 to {WHOLE}", show(predictor.traffic), "correct it")
     shadows = [predictor.name for predictor in predictors if predictor.shadow]
     live = [predictor for predictor in predictors if not predictor.shadow]
     if len(shadows) > 1:
-        yield Problem("spec.predictors", "one shadow at most", ", ".join(shadows), "leave one of them")
+        yield Problem("spec.predictors", "at most one shadow", ", ".join(shadows), "keep only one")
     if shadows and not live:
-        yield Problem("spec.predictors", "a predictor that answers", "a shadow alone", "add the predictor it shadows")
+        yield Problem(
+            "spec.predictors", "a predictor that answers", "only a shadow", "add the predictor that it shadows"
+        )
     total = sum(predictor.traffic or 0 for predictor in live)
     if len(live) > 1 and total != WHOLE:
-        todo = "make the traffic of all but the shadow sum to 100"
-        yield Problem("spec.predictors", f"traffic that sums to {WHOLE}", str(total), todo)
+        todo = "change the traffic of the predictors (without the shadow) so that the sum is 100"
+        yield Problem("spec.predictors", f"traffic with the sum {WHOLE}", str(total), todo)
     if len(live) == 1 and 0 < total < WHOLE:
-        yield Problem("spec.predictors", "no traffic, or 100, for a lone predictor", str(total), "remove it")
+        yield Problem("spec.predictors", "no traffic, or 100, for the only predictor", str(total), "remove it")
 
 
 def _budgets(predictors: list[Predictor]) -> Iterator[Problem]:
@@ -147,7 +151,7 @@ def _budgets(predictors: list[Predictor]) -> Iterator[Problem]:
         if component.pdb_spec
     ]
     for extra in budgets[1:]:
-        todo = "leave one: all select the same pods, and no pod under two budgets can be evicted"
+        todo = "keep only one: all select the same pods, and a pod with two budgets cannot be evicted"
         yield Problem(extra, "one pdbSpec in a SeldonDeployment", f"another in {budgets[0]}", todo)
 
 
@@ -155,14 +159,19 @@ def _spec_annotations(deployment: SeldonDeployment) -> Iterator[Problem]:
     annotations = deployment.spec.annotations
     yield from _annotations(annotations, "spec.annotations")
     if annotations.get(SEPARATE_ENGINE) == "true" and (REST_TIMEOUT in annotations or GRPC_TIMEOUT in annotations):
-        todo = "remove one: an executor in its own pod does not see the timeout"
+        todo = "remove one: an executor in its own pod cannot read the timeout"
         yield Problem("spec.annotations", f"a timeout or {SEPARATE_ENGINE}", "both", todo)
     for where, given in (("spec", annotations), ("metadata", deployment.metadata.annotations)):
-        yield from _numbers(given, f"{where}.annotations", OPERATOR_NUMBERS, "the operator would make no pod")
+        yield from _numbers(given, f"{where}.annotations", OPERATOR_NUMBERS, "the operator would create no pod")
     for name in POD_NUMBERS:
         if name in deployment.metadata.annotations:
-            todo = "move it to spec.annotations: the executor does not read it here"
-            yield Problem(at_key("metadata.annotations", name), "it in spec.annotations", "it here", todo)
+            todo = "move it: the executor does not read it here"
+            yield Problem(
+                at_key("metadata.annotations", name),
+                "this annotation in spec.annotations",
+                "it in metadata.annotations",
+                todo,
+            )
     for name in annotations:
         if name.startswith(ENV_ANNOTATION):
             variable = name.removeprefix(ENV_ANNOTATION).replace("-", "_").upper()
@@ -173,8 +182,8 @@ def _annotations(annotations: Mapping[str, str], path: str) -> Iterator[Problem]
     yield from _numbers(annotations, path, POD_NUMBERS, "the executor would not start")
     for name, value in annotations.items():
         if "=" in value or "=" in name:
-            todo = "remove the equals sign: with it the executor ignores all annotations, timeouts too"
-            yield Problem(at_key(path, name), "a text without =", show(value), todo)
+            todo = "remove the equals sign: it makes the executor ignore all annotations, also timeouts"
+            yield Problem(at_key(path, name), "text without an equals sign", show(value), todo)
 
 
 def _numbers(annotations: Mapping[str, str], path: str, names: tuple[str, ...], otherwise: str) -> Iterator[Problem]:
@@ -182,7 +191,7 @@ def _numbers(annotations: Mapping[str, str], path: str, names: tuple[str, ...], 
         value = annotations.get(name, "0")
         most = MAX_LOG_QUEUE if name == LOG_QUEUE_SIZE else MAX_INT32
         if not _NUMBER.fullmatch(value) or int(value) > most:
-            wanted = f"a whole number of 0 to {most}, in digits alone"
+            wanted = f"a whole number from 0 to {most}, written in digits only"
             yield Problem(at_key(path, name), wanted, show(value), f"correct it: {otherwise}")
 
 
@@ -190,17 +199,17 @@ def _predictor_names(
     predictor: Predictor, path: str, names: dict[str, int], services: dict[str, int], index: int
 ) -> Iterator[Problem]:
     if not is_label(predictor.name):
-        wanted = "lower-case letters, digits and inner hyphens, at most 63"
+        wanted = "at most 63 lower-case letters, digits and inner hyphens"
         yield Problem(f"{path}.name", wanted, show(predictor.name), "rename it")
     if names.setdefault(predictor.name, index) != index:
-        yield Problem(f"{path}.name", "a name used once", show(predictor.name), "rename one of the two")
+        yield Problem(f"{path}.name", "a unique name", show(predictor.name), "rename one of the two")
     service = predictor.annotations.get(SVC_NAME)
     if service is not None and not is_service_name(service):
         where = at_key(f"{path}.annotations", SVC_NAME)
-        yield Problem(where, "a Service's name", show(service), "correct it")
+        yield Problem(where, "a valid name of a Service", show(service), "correct it")
     if service is not None and services.setdefault(service, index) != index:
         where = at_key(f"{path}.annotations", SVC_NAME)
-        yield Problem(where, "a name used once", show(service), "rename one of the two")
+        yield Problem(where, "a unique name", show(service), "rename one of the two")
 
 
 def _predictor_annotations(predictor: Predictor, path: str) -> Iterator[Problem]:
@@ -211,7 +220,9 @@ def _predictor_annotations(predictor: Predictor, path: str) -> Iterator[Problem]
     nodes = sum(1 for _ in predictor.graph.walk())
     if NO_ENGINE in predictor.annotations and nodes > 1:
         where = at_key(f"{path}.annotations", NO_ENGINE)
-        yield Problem(where, "a graph of one node", f"{nodes} nodes", "remove it: only the executor walks a graph")
+        yield Problem(
+            where, "a graph with one node", f"{nodes} nodes", "remove it: without the executor, only one node can run"
+        )
 
 
 def _executor(deployment: SeldonDeployment, predictor: Predictor, path: str) -> Iterator[Problem]:
@@ -232,16 +243,18 @@ def _executor(deployment: SeldonDeployment, predictor: Predictor, path: str) -> 
 
 
 def _executor_variable(name: str, path: str, place: str) -> Iterator[Problem]:
-    """Variables that no executor stands: `path` is of all that it is given, `place` of this one."""
+    """Variables that break every executor. `path` is that of all variables, `place` that of this one."""
     if name == ROUTING_INJECTION:
-        todo = "remove it (false switches it on, too): let the root's aggregate write meta.routing"
-        yield Problem(path, f"no {ROUTING_INJECTION}, which kills the executor on fan-outs", "it", todo)
+        todo = "remove it (the value false enables it, too); the aggregate of the root can write meta.routing"
+        yield Problem(
+            path, f"no {ROUTING_INJECTION}, which crashes the executor if a node has several children", "it", todo
+        )
     if name == PREDICTOR:
-        todo = "remove it: the executor would walk that graph, and never the one of this file"
+        todo = "remove it: the executor would use that graph instead of the one in this file"
         yield Problem(place, "no variable that the operator sets", show(name), todo)
     if name == CERTIFICATE_PATH:
         todo = (
-            "name the secret in ssl.certSecretName: no other certificate is mounted, and the executor would not start"
+            "put the Secret into ssl.certSecretName: no other certificate is mounted, and the executor would not start"
         )
         yield Problem(place, "no variable that the operator sets", show(name), todo)
 
@@ -252,9 +265,14 @@ def _explainer(predictor: Predictor, path: str) -> Iterator[Problem]:
         return
     if not explainer.type:
         if explainer.to_wire():
-            yield Problem(f"{path}.type", f"one of {', '.join(EXPLAINERS)}", "nothing", "add it: without, none is made")
+            yield Problem(
+                f"{path}.type",
+                f"one of {', '.join(EXPLAINERS)}",
+                "nothing",
+                "add it: without it, no explainer is created",
+            )
     elif not (explainer.container_spec and explainer.container_spec.image):
-        todo = "correct it, or bring an image in containerSpec that knows it: Seldon's own would not start"
+        todo = "correct it, or add an image with this explainer to containerSpec: Seldon's own would not start"
         yield Problem(f"{path}.type", f"one of {', '.join(EXPLAINERS)}", show(explainer.type), todo)
 
 
@@ -262,5 +280,5 @@ def _endpoint_types(predictor: Predictor, path: str, transport: str) -> Iterator
     for unit, where, _ in walk_with_paths(predictor.graph, f"{path}.graph"):
         kind = unit.endpoint.type if unit.endpoint else None
         if kind and kind.lower() != transport:
-            todo = "leave it out: all nodes speak spec.transport"
+            todo = "remove it: all nodes use spec.transport"
             yield Problem(f"{where}.endpoint.type", transport.upper(), show(kind), todo)

@@ -24,7 +24,9 @@ class _StrictLoader(yaml.SafeLoader):
             if not isinstance(key, Hashable):
                 continue
             if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} comes twice", key_node.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} appears twice", key_node.start_mark
+                )
             seen.add(key)
         return super().construct_mapping(node, deep)
 
@@ -46,11 +48,11 @@ def load(path: str | Path) -> list[Document]:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"wanted a readable YAML file, got {path}: {error}; check the path") from error
     except yaml.YAMLError as error:
-        raise UsageError(f"wanted YAML in {path}, got {error}; correct it there") from error
+        raise UsageError(f"wanted valid YAML in {path}, got an error: {error}; correct it there") from error
     documents = [each for each in parsed if isinstance(each, dict) and each.get("kind") == KIND]
     if not documents:
         kinds = ", ".join(sorted({str(each.get("kind")) for each in parsed if isinstance(each, dict)})) or "nothing"
-        raise UsageError(f"wanted a {KIND} in {path}, got {kinds}; give the file that has one")
+        raise UsageError(f"wanted a {KIND} in {path}, got {kinds}; use a file that contains one")
     return documents
 
 

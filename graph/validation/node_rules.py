@@ -30,11 +30,11 @@ def node_problems(predictor: Predictor, path: str, protocol: str) -> Iterator[Pr
         if unit.name in seen:
             todo = "rename one: routing and feedback find nodes by name"
             yield Problem(
-                f"{where}.name", "a name used once in the graph", f"{unit.name!r} as in {seen[unit.name]}", todo
+                f"{where}.name", "a unique name in the graph", f"{unit.name!r}, as in {seen[unit.name]}", todo
             )
         seen.setdefault(unit.name, where)
         if depth == MAX_DEPTH + 1:
-            todo = "flatten the graph: the API server drops deeper nodes without a word"
+            todo = "make the graph flatter: the API server silently drops deeper nodes"
             yield Problem(where, f"at most {MAX_DEPTH} levels below the root", f"level {depth}", todo)
         for rule in (_name, _type, _methods, _calls, _children, _ab_test, _logger, _parameters):
             yield from rule(unit, where)
@@ -56,15 +56,15 @@ def needs_container(unit: PredictiveUnit) -> bool:
 
 def _name(unit: PredictiveUnit, path: str) -> Iterator[Problem]:
     if not is_label(unit.name, longest=MAX_NODE_NAME):
-        wanted = f"lower-case letters, digits and inner hyphens, at most {MAX_NODE_NAME}"
+        wanted = f"at most {MAX_NODE_NAME} lower-case letters, digits and inner hyphens"
         yield Problem(f"{path}.name", wanted, show(unit.name), "rename the node and its container")
 
 
 def _type(unit: PredictiveUnit, path: str) -> Iterator[Problem]:
     if unit.type == "UNKNOWN_TYPE" and not unit.methods:
-        yield Problem(f"{path}.type", "a known type, or methods", "'UNKNOWN_TYPE' alone", "say what the node does")
+        yield Problem(f"{path}.type", "a known type, or methods", "only 'UNKNOWN_TYPE'", "set the type or the methods")
     elif unit.type not in (None, "", "UNKNOWN_TYPE", *TYPES):
-        todo = "correct it: the executor passes requests by a node of an unknown type without calling it"
+        todo = "correct it: the executor never calls a node with an unknown type"
         yield Problem(f"{path}.type", _one_of(TYPES), show(unit.type), todo)
 
 
@@ -76,7 +76,7 @@ def _methods(unit: PredictiveUnit, path: str) -> Iterator[Problem]:
 
 def _calls(unit: PredictiveUnit, path: str) -> Iterator[Problem]:
     if unit.type == "MODEL" and "TRANSFORM_INPUT" in unit.methods:
-        todo = "take type TRANSFORMER, or remove the method: the executor would never call predict"
+        todo = "use the type TRANSFORMER, or remove the method: the executor would never call predict"
         yield Problem(f"{path}.methods", "a MODEL without TRANSFORM_INPUT", "both", todo)
 
 
@@ -84,38 +84,40 @@ def _children(unit: PredictiveUnit, path: str) -> Iterator[Problem]:
     routes = unit.type == "ROUTER" or "ROUTE" in unit.methods
     merges = unit.type == "COMBINER" or "AGGREGATE" in unit.methods
     if (routes or merges) and not unit.children:
-        todo = "add the nodes it chooses from or merges: without children it is never called"
+        todo = "add the child nodes: without children, it is never called"
         yield Problem(f"{path}.children", "at least one child of a router or combiner", "none", todo)
     passes_on = unit.type in {None, "", "UNKNOWN_TYPE", "MODEL", "TRANSFORMER", "OUTPUT_TRANSFORMER"}
     if len(unit.children) > 1 and passes_on and not (routes or merges or unit.implementation == RANDOM_ABTEST):
-        todo = "make the node a ROUTER or a COMBINER: all children would run, and all answers but the first be lost"
-        yield Problem(f"{path}.children", "one child, or a node that routes or merges", str(len(unit.children)), todo)
+        todo = "make the node a ROUTER or a COMBINER: all children would run, and only the first answer would be used"
+        yield Problem(f"{path}.children", "one child, or a node that routes or combines", str(len(unit.children)), todo)
 
 
 def _ab_test(unit: PredictiveUnit, path: str) -> Iterator[Problem]:
     if unit.implementation != RANDOM_ABTEST:
         return
     if len(unit.children) != 2:  # noqa: PLR2004 - A and B
-        todo = "give it the two to choose from: with fewer, the executor crashes on half of the requests"
-        yield Problem(f"{path}.children", f"two children of a {RANDOM_ABTEST}", str(len(unit.children)), todo)
+        todo = "give it two children: with fewer, the executor crashes on half of the requests"
+        yield Problem(f"{path}.children", f"two children for {RANDOM_ABTEST}", str(len(unit.children)), todo)
     ratio = [each for each in unit.parameters if each.name == "ratioA"]
     if unit.parameters and (len(unit.parameters) > 1 or not ratio):
-        todo = "remove the others: with them the executor ignores ratioA and takes 0.5"
-        yield Problem(f"{path}.parameters", "ratioA alone, or none", ", ".join(p.name for p in unit.parameters), todo)
+        todo = "remove the others: with them, the executor ignores ratioA and uses 0.5"
+        yield Problem(
+            f"{path}.parameters", "only ratioA, or no parameter", ", ".join(p.name for p in unit.parameters), todo
+        )
     if ratio and not _is_share(ratio[0].value):
         where = f"{path}.parameters[{unit.parameters.index(ratio[0])}].value"
-        yield Problem(where, "a share of 0 to 1", show(ratio[0].value), "correct it: every request would fail")
+        yield Problem(where, "a share from 0 to 1", show(ratio[0].value), "correct it: every request would fail")
 
 
 def _logger(unit: PredictiveUnit, path: str) -> Iterator[Problem]:
     if unit.logger is None:
         return
     if unit.logger.mode not in LOGGER_MODES:
-        todo = "choose one: with another mode nothing is logged"
+        todo = "correct it: with another mode, nothing is logged"
         yield Problem(f"{path}.logger.mode", _one_of(LOGGER_MODES), show(unit.logger.mode), todo)
     if unit.logger.url and not _is_http_url(unit.logger.url):
-        todo = "correct it, or leave it out for the executor's default: with a bad one every request fails"
-        yield Problem(f"{path}.logger.url", "an http or https URL with a host and no password", "another", todo)
+        todo = "correct it, or remove it to use the executor's default: with an invalid URL, every request fails"
+        yield Problem(f"{path}.logger.url", "an http or https URL with a host and no password", "another URL", todo)
 
 
 def _parameters(unit: PredictiveUnit, path: str) -> Iterator[Problem]:
@@ -128,7 +130,7 @@ def _parameters(unit: PredictiveUnit, path: str) -> Iterator[Problem]:
             todo = "correct it: the component would not start"
             yield Problem(f"{where}.value", f"a value of type {parameter.type}", show(parameter.value), todo)
         if parameter.name in [before.name for before in unit.parameters[:index]]:
-            yield Problem(f"{where}.name", "a name used once", show(parameter.name), "remove one of the two")
+            yield Problem(f"{where}.name", "a unique name", show(parameter.name), "remove one of the two")
 
 
 def _implementation(unit: PredictiveUnit, path: str, protocol: str) -> Iterator[Problem]:
@@ -136,21 +138,21 @@ def _implementation(unit: PredictiveUnit, path: str, protocol: str) -> Iterator[
         return
     where = f"{path}.implementation"
     if unit.implementation not in SERVERS:
-        todo = "correct it, or leave it out and bring a container: the executor knows no other"
+        todo = "correct it, or remove it and add a container: Seldon has no other implementation"
         yield Problem(where, _one_of((RANDOM_ABTEST, *SERVERS)), show(unit.implementation), todo)
         return
     if not unit.model_uri and unit.implementation != "HUGGINGFACE_SERVER":
-        yield Problem(f"{path}.modelUri", f"where {unit.implementation} finds its model", "nothing", "add modelUri")
+        yield Problem(f"{path}.modelUri", f"the place of the model of {unit.implementation}", "nothing", "add modelUri")
     if protocol == "tensorflow" and unit.implementation in NOT_FOR_TENSORFLOW:
-        yield Problem(where, "a server of protocol tensorflow", show(unit.implementation), "change spec.protocol")
+        yield Problem(where, "a server with the protocol tensorflow", show(unit.implementation), "change spec.protocol")
     if protocol == "seldon" and unit.implementation in V2_SERVERS:
-        yield Problem(where, "a server of protocol seldon", show(unit.implementation), "set spec.protocol to v2")
+        yield Problem(where, "a server with the protocol seldon", show(unit.implementation), "set spec.protocol to v2")
 
 
 def _container(unit: PredictiveUnit, path: str, containers: set[str]) -> Iterator[Problem]:
     if needs_container(unit) and unit.name not in containers:
-        got = ", ".join(sorted(containers)) or "no container at all"
-        todo = "add the container, or correct one of the names: only the name binds them"
+        got = ", ".join(sorted(containers)) or "no container"
+        todo = "add the container, or correct one of the names: a node and its container have the same name"
         yield Problem(f"{path}.name", f"a container named {unit.name!r} in componentSpecs", got, todo)
 
 

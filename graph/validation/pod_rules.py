@@ -34,9 +34,9 @@ def pod_problems(predictor: Predictor, path: str, ports: PortTable, *, engine_ap
         for number, container in enumerate(component.containers):
             here = f"{where}.spec.containers[{number}]"
             if container.name in seen:
-                todo = "rename one: the name binds a container to its node"
-                got = f"{container.name!r} as in {seen[container.name]}"
-                yield Problem(f"{here}.name", "a name used once in the predictor", got, todo)
+                todo = "rename one: a container and its node have the same name"
+                got = f"{container.name!r}, as in {seen[container.name]}"
+                yield Problem(f"{here}.name", "a unique name in the predictor", got, todo)
             seen.setdefault(container.name, here)
             yield from container_problems(container, here, volumes, in_graph=container.name in nodes)
         with_engine = index == 0 and not engine_apart
@@ -49,8 +49,10 @@ def pod_problems(predictor: Predictor, path: str, ports: PortTable, *, engine_ap
 def _labels(labels: Mapping[str, str], path: str) -> Iterator[Problem]:
     for key, value in labels.items():
         if not (is_label_key(key) and is_label_value(value)):
-            wanted = "words of letters, digits, inner hyphens, dots and underscores, at most 63"
-            yield Problem(at_key(path, key), wanted, show(value), "correct it: pods carry it, and none could be made")
+            wanted = "at most 63 letters, digits, inner hyphens, dots and underscores"
+            yield Problem(
+                at_key(path, key), wanted, show(value), "correct it: the cluster could not create a pod with it"
+            )
 
 
 def _volume_names(component: ComponentSpec, path: str) -> Iterator[Problem]:
@@ -58,10 +60,10 @@ def _volume_names(component: ComponentSpec, path: str) -> Iterator[Problem]:
     for index, volume in enumerate(component.spec.volumes if component.spec else ()):
         where = f"{path}.spec.volumes[{index}].name"
         if not is_label(volume.name):
-            wanted = "lower-case letters, digits and inner hyphens, at most 63"
-            yield Problem(where, wanted, show(volume.name), "rename it: no pod could be made")
+            wanted = "at most 63 lower-case letters, digits and inner hyphens"
+            yield Problem(where, wanted, show(volume.name), "rename it: the cluster could not create a pod")
         if volume.name in seen:
-            yield Problem(where, "a name used once in the pod", show(volume.name), "rename one of the two")
+            yield Problem(where, "a unique name in the pod", show(volume.name), "rename one of the two")
         seen.add(volume.name)
 
 
@@ -86,13 +88,13 @@ def _volumes(component: ComponentSpec, predictor: Predictor) -> set[str]:
 
 
 def _first_pod(predictor: Predictor, path: str, nodes: set[str]) -> Iterator[Problem]:
-    """The operator adds the executor to the first pod, which needs a graph container; without one it makes no pod."""
+    """The executor runs in the pod of componentSpecs[0], which needs a container of a node; else no pod is created."""
     own_pods = [{container.name for container in component.containers} for component in predictor.component_specs]
     served = any(not needs_container(unit) and unit.implementation != RANDOM_ABTEST for unit in predictor.graph.walk())
     if not served and own_pods and not own_pods[0] & nodes and any(names & nodes for names in own_pods[1:]):
-        todo = "put the pod with a node of the graph first: the executor is put into it"
+        todo = "put the pod with a node of the graph first: the executor runs in the first pod"
         got = ", ".join(sorted(own_pods[0])) or "none"
-        yield Problem(f"{path}.componentSpecs[0]", "a container of the graph", got, todo)
+        yield Problem(f"{path}.componentSpecs[0]", "a container of a node of the graph", got, todo)
 
 
 def _port_clashes(
@@ -107,16 +109,18 @@ def _port_clashes(
             owner = owners.setdefault(number, container.name)
             if owner != container.name:
                 where = f"{path}.spec.containers[{index}].ports"
-                todo = "give each container of a pod its own; without a port named `http` the operator does"
-                yield Problem(where, "a port used once in the pod", f"{number}, which is also of {owner}", todo)
+                todo = "give each container of a pod its own ports; the operator does so if no port has the name `http`"
+                yield Problem(
+                    where, "a port that only one container of the pod uses", f"{number}, which {owner} uses, too", todo
+                )
 
 
 def _scaling(component: ComponentSpec, path: str) -> Iterator[Problem]:
     if component.replicas is not None and component.replicas < 0:
         yield Problem(f"{path}.replicas", "0 or more", show(component.replicas), "correct it")
     if component.replicas is not None and (component.hpa_spec or component.keda_spec):
-        todo = "remove it, or the scaler: with both, replicas is ignored"
-        yield Problem(f"{path}.replicas", "replicas or a scaler", "both", todo)
+        todo = "remove one of them: with both, replicas is ignored"
+        yield Problem(f"{path}.replicas", "replicas or an autoscaler", "both", todo)
     if component.hpa_spec and component.keda_spec:
         yield Problem(f"{path}.hpaSpec", "hpaSpec or kedaSpec", "both", "remove one: with both, hpaSpec is ignored")
     if component.hpa_spec:
@@ -137,15 +141,17 @@ def _hpa(hpa: HpaSpec, component: ComponentSpec, path: str) -> Iterator[Problem]
             resources = container.resources
             if resources is None or not (name in resources.requests or name in resources.limits):
                 where = f"{path}.spec.containers[{index}].resources.requests"
-                todo = "add it: utilisation is a share of what all containers request, and unknown without it"
-                yield Problem(where, f"a request of {name}, by which the pod scales", "none", todo)
+                todo = (
+                    "add it: without it, the utilisation is unknown, which is a share of the requests of all containers"
+                )
+                yield Problem(where, f"a request of {name}, because the autoscaler uses it", "none", todo)
 
 
 def _pdb(pdb: PdbSpec, path: str) -> Iterator[Problem]:
     given = {"minAvailable": pdb.min_available, "maxUnavailable": pdb.max_unavailable}
     named = {name: value for name, value in given.items() if value is not None}
     if len(named) != 1:
-        yield Problem(path, "minAvailable or maxUnavailable", " and ".join(named) or "neither", "write one of them")
+        yield Problem(path, "minAvailable or maxUnavailable", " and ".join(named) or "neither", "give exactly one")
     for name, value in named.items():
         if not (isinstance(value, int) and value >= 0) and not _PERCENT.fullmatch(str(value)):
-            yield Problem(f"{path}.{name}", "a number of pods, or a share such as 25%", show(value), "correct it")
+            yield Problem(f"{path}.{name}", "a number of pods, or a percentage such as 25%", show(value), "correct it")

@@ -1,4 +1,4 @@
-"""One thing that is wrong in a document, and the shape of documents: types, required and unknown fields."""
+"""A problem of a document, and the check of its fields: types, required and unknown fields."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -31,7 +31,7 @@ _WANTED = {
     "dict_type": "a mapping",
     "model_type": "a mapping",
     "missing": "this field, which is required",
-    "extra_forbidden": "only fields that a SeldonDeployment has",
+    "extra_forbidden": "only known fields of a SeldonDeployment",
 }
 
 Location = tuple[str | int, ...]
@@ -39,7 +39,7 @@ Location = tuple[str | int, ...]
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """What is wrong, where, and what to do. `path` is as in `spec.predictors[0].graph.name`."""
+    """What is wrong, where, and what to do. `path` is written as `spec.predictors[0].graph.name`."""
 
     path: str
     wanted: str
@@ -81,14 +81,14 @@ def _problem(document: Mapping[str, Any], detail: Mapping[str, Any]) -> Problem:
     location = _real_location(document, detail["loc"])
     kind = str(detail["type"])
     wanted = _WANTED.get(kind, str(detail["msg"]).removeprefix("Input should be "))
-    # A value in an environment may be a secret: only its type is shown.
+    # A value in an environment may be a secret: show only its type.
     secret = "env" in location
     got = "nothing" if kind == "missing" else type(detail["input"]).__name__ if secret else show(detail["input"])
     if kind == "extra_forbidden":
         return Problem(
             path_of(location), wanted, f"the unknown field {location[-1]!r}", "correct its name or remove it"
         )
-    todo = "add it" if kind == "missing" else "write it in that form"
+    todo = "add it" if kind == "missing" else "correct it"
     return Problem(path_of(location), wanted, got, todo)
 
 

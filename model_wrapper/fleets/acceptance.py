@@ -75,7 +75,7 @@ def check_forecast(fleet: Fleet) -> None:
     Raises: FleetRefusedError: a number that is not finite, a negative one, or bounds that do not hold the value.
     """
     if fleet.n_stores == 0:
-        raise FleetRefusedError("wanted a fleet of at least one store, got none", SELF_FORECAST)
+        raise FleetRefusedError("wanted a fleet with at least one store, got none", SELF_FORECAST)
     days = fleet.trained_through + np.arange(1, _DAYS_ASKED + 1)
     modelled = _spread(np.flatnonzero(fleet.has_model))
     try:

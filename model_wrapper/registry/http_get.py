@@ -65,7 +65,7 @@ class BoundedHttp:
     def _check_whole(file: Path, length: str | None) -> None:
         # A connection that ends early is no error of its own where the body is read in parts.
         if length is not None and file.stat().st_size != int(length):
-            raise OSError(f"wanted {length} bytes, got {file.stat().st_size}: the answer broke off")
+            raise OSError(f"wanted {length} bytes, got {file.stat().st_size}: the answer is incomplete")
 
     @staticmethod
     def _request(url: str, headers: Mapping[str, str]) -> Request:

@@ -95,7 +95,7 @@ class Registry(NamedTuple):
         if time.time() - lock.stat().st_mtime > _LIMITS * self.timeout_s + _STUCK_AFTER_S:
             raise FleetUnavailableError(
                 f"{self.uri}: another worker has been asking the registry for longer than {_LIMITS} times "
-                f"{self.timeout_s:g} s (setting STORECAST_FETCH_TIMEOUT_S): end it if it is stuck"
+                f"{self.timeout_s:g} s (setting STORECAST_FETCH_TIMEOUT_S); end it if it hangs"
             )
 
     def _told(self, noted: Mapping[str, Any]) -> CachedVersion | None:
@@ -150,7 +150,7 @@ class Registry(NamedTuple):
         said = json.loads(_run(command, self.uri, self.timeout_s, self.environ).splitlines()[-1])
         found = self.cache.version_in(said)
         if found is None:
-            raise FleetUnavailableError(f"{self.uri}: the fetching process said something else than a version")
+            raise FleetUnavailableError(f"{self.uri}: wanted a version from the download process, got other output")
         return found
 
 

@@ -72,8 +72,8 @@ class RequestLogDatabase:
 
         Raises: RequestLogUsageError: there is none, or of another version.  DatabaseAwayError: cannot be reached.
         """
-        todo = "start `storecast request-log serve`, or name the log with STORECAST_REQUEST_LOG_URL or --home"
-        missing = RequestLogUsageError(f"wanted a request log in {self.where}, found none; {todo}")
+        todo = "start `storecast request-log serve`, or choose another log with STORECAST_REQUEST_LOG_URL or --home"
+        missing = RequestLogUsageError(f"wanted a request log in {self.where}, got none; {todo}")
         if self._is_sqlite and not Path(str(self._url.database)).is_file():
             raise missing
         with self._transaction() as connection:
@@ -158,7 +158,7 @@ class RequestLogDatabase:
         versions = connection.execute(select(SCHEMA.c.version)).scalars().all()
         if versions != [VERSION]:
             wanted = f"wanted tables of version {VERSION} in {self.where}, got {versions}"
-            raise RequestLogUsageError(f"{wanted}; use the storecast that wrote them, or another database")
+            raise RequestLogUsageError(f"{wanted}; use the version of storecast that wrote them, or another database")
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
@@ -181,8 +181,8 @@ def _as_away() -> Iterator[None]:
     except (SQLAlchemyError, OSError) as error:
         if str(getattr(getattr(error, "orig", None), "sqlstate", "")).startswith(_LIMIT_EXCEEDED):
             raise RowsRefusedError(_kind_of(error)) from error
-        told = f"wanted the database of the request log, got {_kind_of(error)}; check that it runs"
-        raise DatabaseAwayError(told) from error
+        message = f"wanted an answer from the database of the request log, got {_kind_of(error)}; check that it runs"
+        raise DatabaseAwayError(message) from error
 
 
 def _kind_of(error: Exception) -> str:

@@ -87,7 +87,9 @@ def read_header(headers: Mapping[str, str]) -> EventHeader:
     if time is None:
         problems.append("ce-time: wanted a time such as 2015-06-20T07:00:00.5Z")
     if kind is None or time is None or problems:
-        raise BadEventError("wanted a CloudEvent of the executor in binary mode; " + "; ".join(problems))
+        raise BadEventError(
+            "wanted a CloudEvent of the executor in binary mode, got other headers: " + "; ".join(problems)
+        )
     return EventHeader(kind, values, time)
 
 

@@ -35,15 +35,15 @@ class SinkMetrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._events = self._counter("events", "Events received, by type.", "type")
-        self._dropped = self._counter("dropped_events", "Events that gave no rows, by reason.", "reason")
-        self._rows = self._counter(
-            "rows", "Rows, by what became of them: written, present, refused, pruned.", "outcome"
-        )
+        self._dropped = self._counter("dropped_events", "Events without rows, by reason.", "reason")
+        self._rows = self._counter("rows", "Rows, by outcome: written, present, refused, pruned.", "outcome")
         self._unpaired = self._counter("unpaired_responses", "Responses written without their request.")
-        self._failures = self._counter("database_failures", "Tries of the database that failed and are repeated.")
+        self._failures = self._counter(
+            "database_failures", "Failed attempts to write to the database, which are repeated."
+        )
         self._batch_seconds = Histogram(
             f"{_NAME}_batch_seconds",
-            "Seconds for one transaction.",
+            "Duration of one transaction in seconds.",
             registry=self.registry,
             buckets=_BATCH_BUCKETS_S,
         )

@@ -33,18 +33,28 @@ class RequestLogSettings(EnvironmentSettings):
     quotes_values: ClassVar[bool] = False  # one of them is a secret
 
     url: SecretStr = setting(
-        SecretStr(""), "SQLAlchemy URL", f"Database: postgresql://..., sqlite:///...; empty = {FILE_NAME} in the home."
+        SecretStr(""),
+        "SQLAlchemy URL",
+        f"Database: postgresql://... or sqlite:///...; empty: {FILE_NAME} in STORECAST_HOME.",
     )
-    queue_events: Count = setting(20_000, "events", "Most events accepted and not yet written; above it, 503.")
-    queue_bytes: Count = setting(128 * _MIB, "bytes", "Most bytes of their bodies; above it, 503.")
-    event_bytes: Count = setting(32 * _MIB, "bytes", "Largest body of one event; a larger one is 413.")
-    pair_wait_s: Seconds = setting(10.0, "seconds", "How long a request and its response wait for each other.")
-    pair_count: Count = setting(5000, "events", "Most events that wait for their partner; above it, the oldest goes.")
-    batch_answers: Count = setting(500, "answers", "Most answers in one transaction.")
-    batch_bytes: Count = setting(8 * _MIB, "bytes", "Most bytes of answers in one transaction.")
-    database_timeout_s: Seconds = setting(10.0, "seconds", "How long the database may take for one statement.")
-    flush_s: Seconds = setting(10.0, "seconds", "How long the end may take to write what was accepted.")
-    keep_days: Annotated[int, Field(ge=1, le=36500)] = setting(90, "days", "Age at which rows are removed.")
+    queue_events: Count = setting(
+        20_000, "events", "Highest number of accepted events that are not written yet; above it, the log answers 503."
+    )
+    queue_bytes: Count = setting(
+        128 * _MIB, "bytes", "Highest size of the bodies of these events; above it, the log answers 503."
+    )
+    event_bytes: Count = setting(
+        32 * _MIB, "bytes", "Highest size of the body of one event; above it, the log answers 413."
+    )
+    pair_wait_s: Seconds = setting(10.0, "seconds", "Longest time that a request and its response wait for each other.")
+    pair_count: Count = setting(
+        5000, "events", "Highest number of such waiting events; above it, the oldest no longer waits."
+    )
+    batch_answers: Count = setting(500, "answers", "Highest number of answers in one transaction.")
+    batch_bytes: Count = setting(8 * _MIB, "bytes", "Highest size of the answers in one transaction.")
+    database_timeout_s: Seconds = setting(10.0, "seconds", "Longest time for one statement of the database.")
+    flush_s: Seconds = setting(10.0, "seconds", "Longest time to write the accepted events at the end.")
+    keep_days: Annotated[int, Field(ge=1, le=36500)] = setting(90, "days", "Age at which rows are deleted.")
 
     def database_url(self, home: Path) -> URL:
         """Where rows go: the setting, or the SQLite file in `home`.
@@ -58,9 +68,11 @@ class RequestLogSettings(EnvironmentSettings):
         try:
             url = make_url(text)
         except (ArgumentError, ValueError) as error:
-            raise RequestLogUsageError(f"{wanted}, got what is no URL") from error
+            raise RequestLogUsageError(f"{wanted}, got text that is not a URL") from error
         if url.drivername not in _DRIVERS:
-            raise RequestLogUsageError(f"{wanted}, got a URL of {url.drivername!r}")
+            raise RequestLogUsageError(f"{wanted}, got a URL with {url.drivername!r}")
         if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
-            raise RequestLogUsageError(f"{wanted}, got SQLite without a file: a log in memory ends with the sink")
+            raise RequestLogUsageError(
+                f"{wanted}, got SQLite without a file; name a file: a log in memory ends with the process"
+            )
         return url.set(drivername=_DRIVERS[url.drivername])

@@ -50,10 +50,10 @@ class Sink:
             auto_decompress=False,
         )
         watch, intake = self.metrics.watch, self._intake
-        watch("queue_events", "Events accepted and not yet written.", lambda: intake.events)
-        watch("queue_bytes", "Bytes of their bodies.", lambda: intake.bytes)
-        watch("pairs_waiting", "Events that wait for their partner.", lambda: intake.waiting)
-        watch("lag_seconds", "Age of the oldest answer that is not yet written.", lambda: intake.lag_s)
+        watch("queue_events", "Accepted events that are not written yet.", lambda: intake.events)
+        watch("queue_bytes", "Bytes of the bodies of these events.", lambda: intake.bytes)
+        watch("pairs_waiting", "Events that wait for the other event of their request.", lambda: intake.waiting)
+        watch("lag_seconds", "Age of the oldest answer that is not written yet.", lambda: intake.lag_s)
 
     async def start(self, host: str, port: int) -> int:
         """Listen and write; returns the port.
@@ -66,7 +66,7 @@ class Sink:
             await web.TCPSite(self._runner, host, port).start()
         except OSError as error:
             await self._runner.cleanup()
-            todo = "stop what listens there, or choose another with --port"
+            todo = "stop the process that uses the port, or choose another one with --port"
             raise SinkError(f"wanted to listen on {host} port {port}, got {error.strerror}; {todo}") from error
         self.writing = asyncio.create_task(self._writer.run())
         bound = int(self._runner.addresses[0][1])
@@ -116,7 +116,11 @@ class Sink:
             message = f"wanted at most {most} bytes (setting STORECAST_REQUEST_LOG_EVENT_BYTES), got {size}"
             return self._refuse(Dropped.TOO_LARGE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message)
         if self._ending or not self._intake.reserve(size):
-            return self._refuse(Dropped.QUEUE_FULL, HTTPStatus.SERVICE_UNAVAILABLE, "wanted room, got a full queue")
+            return self._refuse(
+                Dropped.QUEUE_FULL,
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "wanted room in the queue, got a full queue; send the event again later",
+            )
         return await self._take(request, header, size)
 
     async def _take(self, request: web.Request, header: EventHeader, reserved: int) -> web.Response:
@@ -128,7 +132,7 @@ class Sink:
         except web.HTTPRequestEntityTooLarge:
             return self._refuse(Dropped.TOO_LARGE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "wanted a smaller body")
         except (TimeoutError, OSError, web.RequestPayloadError):
-            return self._refuse(Dropped.TORN_BODY, HTTPStatus.BAD_REQUEST, "wanted a whole body, got a part of it")
+            return self._refuse(Dropped.TORN_BODY, HTTPStatus.BAD_REQUEST, "wanted a complete body, got a part of it")
         finally:
             if body is None:
                 self._intake.release(reserved)
@@ -172,7 +176,9 @@ def serve(
     sys.setswitchinterval(_SWITCH_S)
     lost = asyncio.run(_serve(Sink(database, settings), host, port, on_start))
     if lost:
-        raise SinkError(f"wanted to write all that was accepted, lost {lost} answers; look at {database.where}")
+        raise SinkError(
+            f"wanted to write every accepted answer, lost {lost} answers; check the database {database.where}"
+        )
 
 
 async def _serve(sink: Sink, host: str, port: int, on_start: Callable[[int], object]) -> int:

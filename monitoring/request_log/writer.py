@@ -43,7 +43,7 @@ class Writer:
         self._prune_at = time.monotonic()
         self._failures = 0
         self._trying_since: float | None = None
-        metrics.watch("database_up", "1 while the database answers.", lambda: not self.is_away)
+        metrics.watch("database_up", "1 if the database answers, 0 if not.", lambda: not self.is_away)
 
     @property
     def is_away(self) -> bool:

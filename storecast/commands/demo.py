@@ -1,4 +1,4 @@
-"""`storecast demo`: the whole way on synthetic data, in front of your eyes."""
+"""`storecast demo`: every step once, on synthetic data."""
 
 import argparse
 import asyncio
@@ -51,28 +51,31 @@ def add(verbs: Verbs) -> None:
         storecast demo --stores 20 --days 400 --port 0
         """,
     )
-    parser.add_argument("--stores", type=positive, default=60, help="number of stores (60)")
-    parser.add_argument("--days", type=positive, default=900, help="days of history (900)")
-    parser.add_argument("--port", type=port, default=8000, help="port of the graph; 0 takes a free one (8000)")
-    parser.add_argument("--graph", type=Path, metavar="FILE", help="a SeldonDeployment to serve (the plain one)")
-    parser.add_argument("--keep", action="store_true", help="stay up until Ctrl-C")
-    # A home of its own: a demo must never move the alias of a real registry.
+    parser.add_argument("--stores", type=positive, default=60, metavar="N", help="number of stores")
+    parser.add_argument("--days", type=positive, default=900, metavar="N", help="days of sales history")
+    parser.add_argument("--port", type=port, default=8000, help="TCP port of the graph; 0 chooses a free port")
+    help_graph = "SeldonDeployment file to serve (default: one router, one forecaster and the fallback)"
+    parser.add_argument("--graph", type=Path, metavar="FILE", help=help_graph)
+    parser.add_argument("--keep", action="store_true", help="keep the graph running until Ctrl-C")
+    # Not the usual home: a demo must never change the aliases of a real registry.
     home = Path(os.environ.get(HOME_VARIABLE) or DEFAULT_HOME) / "demo"
-    parser.add_argument("--home", type=Path, default=home, help=f"folder for all that it makes ({home})")
+    parser.add_argument(
+        "--home", type=Path, default=home, metavar="FOLDER", help="folder of every file that the demo writes"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the demo; with `--keep`, until Ctrl-C or SIGTERM."""
     begun = time.perf_counter()
-    # The numbered steps tell the story; only what goes wrong may interrupt it.
+    # The demo prints its own steps; of the logs, only warnings and errors are shown.
     logging.getLogger().setLevel(logging.WARNING)
-    _say(1, f"a synthetic chain of {args.stores} stores and {args.days} days")
+    _say(1, f"write synthetic sales: {args.stores} stores, {args.days} days")
     paths = write_chain(args.home / "chain", args.stores, args.days, first=FIRST_DAY, seed=1)
     print(f"   {paths['train']}")
     _train(args.home, paths)
     deployment = deployment_of(args.graph)
     nodes = ", ".join(unit.name for unit in deployment.spec.predictors[0].graph.walk())
-    _say(3, f"serve: {nodes}; each a Seldon wrapper process, behind the engine")
+    _say(3, f"start the graph: {nodes}; each node is a Seldon wrapper process, and the local engine calls them")
     options = local_options(
         args.home, _machine(os.environ), port=_port(args.port), free_ports=True, uri=_uri(args.home)
     )
@@ -80,9 +83,9 @@ def run(args: argparse.Namespace) -> int:
 
     def show(graph: LocalGraph) -> None:
         _show(args.home, graph, question)
-        print(f"\nall of it took {time.perf_counter() - begun:.0f} s", flush=True)
+        print(f"\nthe demo took {time.perf_counter() - begun:.0f} s", flush=True)
         if args.keep:
-            print(f"the graph stays up at {graph.base_url}; Ctrl-C ends it", flush=True)
+            print(f"the graph keeps running at {graph.base_url}; press Ctrl-C to stop it", flush=True)
 
     if args.keep:
         # The graph lives in this thread's event loop; asking it must not stop it.
@@ -90,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
             deployment, options, lambda graph: threading.Thread(target=show, args=(graph,), daemon=True).start()
         )
     asyncio.run(_once(deployment, options, show))
-    print("everything that was started has been stopped")
+    print("all processes of the demo have stopped")
     return exit_codes.OK
 
 
@@ -109,7 +112,7 @@ def _uri(home: Path) -> str:
 
 
 def _machine(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment without what points to another registry or fleet."""
+    """The environment without the variables that choose another registry or fleet."""
     return {name: value for name, value in environ.items() if not name.startswith(("STORECAST_", "MLFLOW_"))}
 
 
@@ -118,12 +121,15 @@ def _port(asked: int) -> int:
     with socket.socket() as probe:
         taken = asked != 0 and probe.connect_ex(("127.0.0.1", asked)) == 0
     if taken:
-        print(f"   port {asked} is taken, so a free one is used", flush=True)
+        print(f"   port {asked} is in use; the graph uses a free port", flush=True)
     return 0 if taken else asked
 
 
 def _train(home: Path, paths: Mapping[str, Path]) -> None:
-    _say(2, "train one Prophet model a store, judge them on three folds of 42 days, register them as one version")
+    _say(
+        2,
+        "train one Prophet model per store, evaluate them on three backtest folds of 42 days, register them as a fleet",
+    )
     options = TrainingOptions(paths["train"], paths["store"], paths["calendar"], home, _uri(home))
     progress = Progress()
     progress.compiling()
@@ -132,10 +138,10 @@ def _train(home: Path, paths: Mapping[str, Path]) -> None:
     finally:
         progress.close()
     scores, registered = result.backtest, result.registered
-    print(f"   {result.stores.fitted} of {result.stores.total} stores fitted, the others have the fallback")
+    print(f"   {result.stores.fitted} of {result.stores.total} stores have a model; the fallback forecasts the others")
     if scores and registered:  # always: it was judged, and was no dry run
-        print(f"   WAPE {scores.wape:.1%}, the naive baseline {scores.baseline_wape:.1%}", end="; ")
-        print(f"{scores.stores_better_than_baseline} of {scores.stores_judged} models judged beat it")
+        print(f"   WAPE {scores.wape:.1%}, of the naive baseline {scores.baseline_wape:.1%}", end="; ")
+        print(f"{scores.stores_better_than_baseline} of {scores.stores_judged} evaluated models beat the baseline")
         print(f"   registered as {FLEET_MODEL} version {registered.version}, alias {registered.alias}", flush=True)
 
 
@@ -148,20 +154,20 @@ def _question(n_stores: int, n_days: int) -> Question:
 
 def _show(home: Path, graph: LocalGraph, question: Question) -> None:
     url = graph.base_url
-    _say(4, f"ask {len(question.store_ids)} stores over HTTP, as anybody could:")
+    _say(4, f"request forecasts of {len(question.store_ids)} stores over HTTP:")
     print(f"   curl -s {url}{PREDICTIONS} -H 'Content-Type: application/json' -d '{json.dumps(body_of(question))}'\n")
     answer = ask_graph(question, url)
     print(table(answer.rows))
     picture = home / "forecast.png"
-    _say(5, "draw it, with the weeks before")
+    _say(5, "plot the forecasts and the recent sales")
     _draw(home, url, question, picture)
     print(f"   {picture}")
-    _say(6, "look around")
+    _say(6, "inspect")
     for name, page in graph.metrics_urls.items():
         print(f"   metrics   {page}  ({name})")
     print(f"   logs      {graph.log_dir}")
     print(f"   MLflow    .venv/bin/mlflow ui --backend-store-uri {_uri(home)}")
-    print("\ntry next:")
+    print("\nnext commands to try:")
     print(f"   .venv/bin/storecast forecast --home {home} --store 7 --days 14")
     print(f"   .venv/bin/storecast forecast --home {home} --all --days 42 --out {home / 'forecasts.csv'}")
     print(f"   .venv/bin/storecast serve --home {home}")

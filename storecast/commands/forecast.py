@@ -1,4 +1,4 @@
-"""`storecast forecast`: ask a running graph, or the registry."""
+"""`storecast forecast`: forecasts from the registry or from a running graph."""
 
 import argparse
 import os
@@ -18,17 +18,17 @@ from storecast.verbs import VERBS
 from training.registry.tracking_uri import tracking_uri
 
 MAX_STORES = 6
-"""Stores that one picture can show; a file of pages has so many a page."""
+"""The most stores on one picture, and on each page of a PDF."""
 
 
 class ForecastUsageError(StorecastError):
-    """The options of `storecast forecast` do not go together."""
+    """An option of `storecast forecast` cannot be used."""
 
     exit_code = 2
 
 
 FEW = 100
-"""Sales a day under which tenths are shown."""
+"""Stores whose highest sales per day are lower than this are printed with one decimal."""
 
 
 def add(verbs: Verbs) -> None:
@@ -46,35 +46,41 @@ def add(verbs: Verbs) -> None:
         """,
     )
     stores = parser.add_mutually_exclusive_group(required=True)
-    stores.add_argument("--store", action="append", help="store id; may be repeated; '*' is every store")
-    stores.add_argument("--all", action="store_true", help="every store of the fleet")
+    stores.add_argument(
+        "--store", action="append", metavar="ID", help="store id; may be repeated; '*' means every store"
+    )
+    stores.add_argument("--all", action="store_true", help="forecast every store of the fleet")
     parser.add_argument(
         "--from",
         type=date,
         dest="begin",
-        help="first day (the day after the history; with --url what the graph takes for today)",
+        metavar="DATE",
+        help="first day to forecast (default: the day after the sales history; with --url, the graph chooses it)",
     )
-    parser.add_argument("--days", type=positive, help=f"number of days ({DEFAULT_DAYS})")
-    parser.add_argument(
-        "--level", type=level, default=DEFAULT_LEVEL, help=f"share of days that the interval holds ({DEFAULT_LEVEL})"
-    )
-    parser.add_argument("--url", help="a running graph; without it the registry answers")
-    parser.add_argument("--json", action="store_true", help="print JSON rows in place of a table")
-    parser.add_argument("--out", type=Path, help="write a .csv or .parquet file in place of printing")
+    parser.add_argument("--days", type=positive, metavar="N", help=f"number of days (default: {DEFAULT_DAYS})")
+    help_level = "level of the prediction interval: the share of days whose sales it should contain, 0.5 to 0.99"
+    parser.add_argument("--level", type=level, default=DEFAULT_LEVEL, help=help_level)
+    help_url = "address of a running graph that computes the forecasts (default: use the champion in the registry)"
+    parser.add_argument("--url", help=help_url)
+    parser.add_argument("--json", action="store_true", help="print JSON rows instead of a table")
+    help_out = "write the forecasts to this .csv or .parquet file instead of printing them"
+    parser.add_argument("--out", type=Path, metavar="FILE", help=help_out)
     parser.add_argument(
         "--plot",
         type=Path,
-        help=f"draw a file in place of printing: .png or .svg up to {MAX_STORES} stores, .pdf every store",
+        metavar="FILE",
+        help=f"plot the forecasts to this file instead of printing them: .png or .svg (up to {MAX_STORES} stores) or "
+        ".pdf (every store)",
     )
     add_home(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Ask, then print, write or draw."""
+    """Get the forecasts, then print, write or plot them."""
     if args.out and args.out.suffix not in (".csv", ".parquet"):
-        raise ForecastUsageError(f"--out wants a file that ends with .csv or .parquet, got {args.out}")
+        raise ForecastUsageError(f"wanted --out with a file name that ends with .csv or .parquet, got {args.out}")
     if args.plot and args.plot.suffix not in (".png", ".svg", ".pdf"):
-        raise ForecastUsageError(f"--plot wants a file that ends with .png, .svg or .pdf, got {args.plot}")
+        raise ForecastUsageError(f"wanted --plot with a file name that ends with .png, .svg or .pdf, got {args.plot}")
     stores = (EVERY_STORE,) if args.all else tuple(args.store)
     question = Question(stores, args.begin, args.days or DEFAULT_DAYS, args.level)
     fleet: Fleet | None = None
@@ -90,8 +96,8 @@ def run(args: argparse.Namespace) -> int:
         with writing(args.plot):
             drawn = plot(answer.rows, fleet, args.plot, args.level, MAX_STORES)
         asked = answer.rows["store_id"].nunique()
-        rest = f", {drawn} of {asked} stores; a .pdf file has them all" if drawn < asked else ""
-        print(f"drawn: {args.plot}{rest}", file=sys.stderr)
+        rest = f" with {drawn} of {asked} stores; plot to a .pdf file to get all of them" if drawn < asked else ""
+        print(f"wrote {args.plot}{rest}", file=sys.stderr)
     for error in answer.errors:
         print(error, file=sys.stderr)
     return exit_codes.SOME_FAILED if answer.errors else exit_codes.OK
@@ -100,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
 def _show(answer: Answer, args: argparse.Namespace) -> None:
     if args.out:
         write(answer.rows, args.out)
-        print(f"written: {len(answer.rows)} rows to {args.out}", file=sys.stderr)
+        print(f"wrote {len(answer.rows)} rows to {args.out}", file=sys.stderr)
     elif args.json:
         print(answer.rows.to_json(orient="records", indent=1, double_precision=15))
     elif not answer.rows.empty and not args.plot:
@@ -108,7 +114,7 @@ def _show(answer: Answer, args: argparse.Namespace) -> None:
 
 
 def write(rows: pd.DataFrame, path: Path) -> None:
-    """Write the rows to CSV or Parquet, by the file's ending."""
+    """Write the rows as CSV or Parquet; the file name says which."""
     kept = rows[list(COLUMNS)]
     with writing(path):
         if path.suffix == ".parquet":
@@ -118,9 +124,9 @@ def write(rows: pd.DataFrame, path: Path) -> None:
 
 
 def table(rows: pd.DataFrame) -> str:
-    """The rows as text, with the day of the week; sales are rounded, a few a day to tenths."""
+    """The rows as text, with the day of the week; sales are rounded, of stores with low sales to one decimal."""
     weekday = pd.to_datetime(rows["timestamp"]).dt.day_name().str[:3]
-    # In whole numbers a store that sells something on every other day would look closed.
+    # As whole numbers, the sales of a store that sells one item every other day would all be 0.
     most = rows[["value", "upper"]].max(axis=1).groupby(rows["store_id"]).transform("max")
     numbers = {
         name: [f"{sales:,.0f}" if top >= FEW else f"{sales:,.1f}" for sales, top in zip(rows[name], most, strict=True)]

@@ -13,37 +13,47 @@ from storecast.verbs import VERBS
 COMMITTED = Path("manifests/graphs/storecast.yaml")
 
 _MEANINGS = {
-    "name": "name of the SeldonDeployment, part of its address",
-    "namespace": "namespace that it is applied to",
-    "image": "serving image of the components, with a tag or digest",
-    "fleet_uri": "fleet that is served: models:/NAME@ALIAS, models:/NAME/VERSION or a folder",
-    "challenger_uri": "fleet of an experiment's challenger, in the same form",
+    "name": "name of the SeldonDeployment; it is a part of the URL of the graph",
+    "namespace": "Kubernetes namespace of the SeldonDeployment",
+    "image": "container image of the components, with a tag or digest",
+    "fleet_uri": "fleet to serve: models:/NAME@ALIAS, models:/NAME/VERSION or a folder",
+    "challenger_uri": "fleet that the challenger of an experiment serves, in the same form",
 }
 
 
 def add(verbs: Verbs) -> None:
     """Add the verb and its two verbs."""
-    parser = group(verbs, "graph", VERBS["graph"].summary)
-    below = parser.add_subparsers(dest="graph_verb", required=True, metavar="VERB")
+    parser = group(
+        verbs,
+        "graph",
+        VERBS["graph"].summary,
+        f"""
+        storecast graph render --shards 4 --out graph.yaml
+        storecast graph validate {COMMITTED}
+        """,
+    )
+    below = parser.add_subparsers(title="verbs", dest="graph_verb", required=True, metavar="VERB")
     _add_render(below)
     validate = verb(
         below,
         "validate",
-        "refuse what a cluster would refuse or break on",
+        "check SeldonDeployment files for errors that would stop them on a cluster",
         run_validate,
         f"""
         storecast graph validate {COMMITTED}
         storecast graph validate first.yaml second.yaml
         """,
     )
-    validate.add_argument("files", nargs="+", type=Path, metavar="FILE", help="YAML files with SeldonDeployments")
+    validate.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="YAML file with one or more SeldonDeployments"
+    )
 
 
 def _add_render(below: Verbs) -> None:
     parser = verb(
         below,
         "render",
-        "write the SeldonDeployment of a chain",
+        "write a SeldonDeployment file that serves a fleet",
         run_render,
         f"""
         storecast graph render --out {COMMITTED}
@@ -54,20 +64,23 @@ def _add_render(below: Verbs) -> None:
     defaults = GraphOptions()
     for name, meaning in _MEANINGS.items():
         default = getattr(defaults, name)
-        parser.add_argument(f"--{name.replace('_', '-')}", default=default, help=f"{meaning} ({default})")
-    parser.add_argument("--shards", type=positive, default=defaults.shards, help=f"forecasters ({defaults.shards})")
-    help_share = "percent of the stores that the alias challenger answers, 0 to 100 (no challenger)"
+        metavar = "URI" if name.endswith("_uri") else name.upper()
+        parser.add_argument(f"--{name.replace('_', '-')}", default=default, metavar=metavar, help=meaning)
+    help_shards = "number of forecasters that share the stores"
+    parser.add_argument("--shards", type=positive, default=defaults.shards, metavar="N", help=help_shards)
+    help_share = "percent of the stores that the challenger forecasts, 0 to 100 (default: no challenger)"
     parser.add_argument("--challenger-share", type=percent, metavar="PERCENT", help=help_share)
-    help_experiment = f"name of the experiment; another one draws other stores ({defaults.experiment})"
+    help_experiment = "name of the experiment; it decides which stores the challenger forecasts"
     parser.add_argument("--experiment", type=word, default=defaults.experiment, metavar="NAME", help=help_experiment)
-    parser.add_argument("--replicas", type=positive, default=defaults.replicas, help=f"pods ({defaults.replicas})")
-    help_max = f"most pods that load may add up to ({defaults.max_replicas})"
-    parser.add_argument("--max-replicas", type=positive, default=defaults.max_replicas, help=help_max)
-    help_claim = "PersistentVolumeClaim of downloaded fleets, shared by pods; empty: a folder in each pod"
+    help_replicas = "lowest number of pods, each with the whole graph"
+    parser.add_argument("--replicas", type=positive, default=defaults.replicas, metavar="N", help=help_replicas)
+    help_max = "highest number of pods; the autoscaler adds pods when the load is high"
+    parser.add_argument("--max-replicas", type=positive, default=defaults.max_replicas, metavar="N", help=help_max)
+    help_claim = "PersistentVolumeClaim where all pods cache downloaded fleets (default: each pod has its own cache)"
     parser.add_argument("--cache-claim", default=defaults.cache_claim, metavar="NAME", help=help_claim)
-    help_log = f"where forecasts are logged; empty: the executor's default ({defaults.log_url})"
+    help_log = "address of the request log; an empty text uses the default of the executor"
     parser.add_argument("--log-url", default=defaults.log_url, metavar="URL", help=help_log)
-    parser.add_argument("--out", type=Path, help="file to write (stdout)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="file to write (default: standard output)")
 
 
 def run_render(args: argparse.Namespace) -> int:
@@ -92,14 +105,14 @@ def run_render(args: argparse.Namespace) -> int:
     if args.out:
         with writing(args.out):
             args.out.write_text(text)
-        print(f"written: {args.out}", file=sys.stderr)
+        print(f"wrote {args.out}", file=sys.stderr)
     else:
         print(text, end="")
     return exit_codes.OK
 
 
 def run_validate(args: argparse.Namespace) -> int:
-    """Validate all files; every problem of every file is in the error."""
+    """Validate all files; the error lists every problem of every file."""
     validate_files(args.files)
     print(f"valid: {', '.join(map(str, args.files))}")
     return exit_codes.OK

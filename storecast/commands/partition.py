@@ -1,4 +1,4 @@
-"""`storecast partition`: a chain's tables as Parquet partitions, written once and trained on many times."""
+"""`storecast partition`: the tables of a chain as Parquet partitions, written once and used by many trainings."""
 
 import argparse
 import json
@@ -27,21 +27,30 @@ def add(verbs: Verbs) -> None:
         storecast train --data partitions --stores store.csv
         """,
     )
-    parser.add_argument("--data", type=Path, required=True, help="sales: CSV (also .gz), Parquet or .sql")
-    parser.add_argument("--stores", type=Path, help="store table; its ids spare a first reading of the sales")
-    parser.add_argument("--calendar", type=Path, help="the days ahead: opening, promotions, holidays")
-    parser.add_argument("--mapping", type=Path, help="TOML file that names the columns (Kaggle's Rossmann names)")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write, which must not exist")
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="FILE", help="sales history: CSV (also .gz), Parquet or .sql"
+    )
+    parser.add_argument(
+        "--stores", type=Path, metavar="FILE", help="store table; with its ids, the sales are read once, not twice"
+    )
+    parser.add_argument(
+        "--calendar", type=Path, metavar="FILE", help="opening, promotions and holidays of the days ahead"
+    )
+    help_mapping = "TOML file with your column names (default: those of Kaggle's Rossmann data)"
+    parser.add_argument("--mapping", type=Path, metavar="FILE", help=help_mapping)
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="new folder for the partitions")
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the partitions, and print what was written."""
     if args.out.exists():
-        raise DataError(f"wanted a new folder to write partitions to, {args.out} exists: remove it, or name another")
+        raise DataError(
+            f"wanted --out with a new folder, got {args.out}, which exists; remove it or name another folder"
+        )
     report = Report()
     mapped = read_mapping(args.mapping) if args.mapping else ROSSMANN
     args.out.absolute().parent.mkdir(parents=True, exist_ok=True)
-    # Written beside it and renamed: a run that ends early leaves nothing that looks like partitions.
+    # Written to a temporary folder and renamed, so that an interrupted run leaves no incomplete partitions.
     with tempfile.TemporaryDirectory(dir=args.out.absolute().parent, prefix=".partitions-") as made:
         tables = (args.data, args.stores, args.calendar)
         partitions, _ = write_partitions(report, *tables, mapped, Path(made) / "all", problems_in=Path.cwd())

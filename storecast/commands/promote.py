@@ -24,7 +24,7 @@ _ROWS = {
     "wape": "WAPE",
     "rmspe": "RMSPE",
     "bias": "bias",
-    "coverage_80": "coverage of 80 %",
+    "coverage_80": "coverage, 80 %",
 }
 _MOST_STORES = 20
 
@@ -42,7 +42,9 @@ def add_promote(verbs: Verbs) -> None:
         storecast promote --version 7 --json
         """,
     )
-    parser.add_argument("--version", type=positive, help="version of the fleet to promote (the challenger)")
+    parser.add_argument(
+        "--version", type=positive, metavar="N", help="version of the fleet to promote (default: the challenger)"
+    )
     _add_common(parser)
 
 
@@ -63,8 +65,8 @@ def add_rollback(verbs: Verbs) -> None:
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
-    parser.add_argument("--json", action="store_true", help="one JSON result in place of text")
+    parser.add_argument("--dry-run", action="store_true", help="print what would change, but change nothing")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     add_home(parser)
 
 
@@ -91,24 +93,24 @@ def _tell(result: Mapping[str, Any], *, as_json: bool) -> int:
 
 
 def warnings(changes: Mapping[str, Any], least_share: float) -> list[str]:
-    """Why a graph that serves the old fleet would not take up the new one; see `model_wrapper.fleets.acceptance`."""
+    """Why a graph that serves the old fleet would refuse the new one; see `model_wrapper.fleets.acceptance`."""
     told = []
     for name, what in (("stores", "stores"), ("with_model", "models")):
         old, new = (int(changes[side][name]) if changes else 0 for side in ("from", "to"))
         if new < least_share * old:
             told.append(
-                f"a graph that serves version {changes['from']['version']} goes on with it, also when it is started "
-                f"anew: it wants at least {least_share:.0%} of {old} {what}, and the new fleet has {new}; lower "
-                "STORECAST_MIN_STORES_SHARE for its components if this is meant"
+                f"a graph that serves version {changes['from']['version']} keeps serving it, also after a restart: it "
+                f"wants at least {least_share:.0%} of {old} {what}, and the new fleet has {new}; if that is intended, "
+                "lower STORECAST_MIN_STORES_SHARE for the components of the graph"
             )
     return told
 
 
 def text(result: Mapping[str, Any]) -> str:
-    """The result of a promotion or a rollback for people."""
+    """The result of a promotion or a rollback as text for people."""
     if not result["moves"]:
         return f"nothing to do: version {result['champion']} is the champion"
-    lines = ["would move:" if result["dry_run"] else "moved:"]
+    lines = ["would change:" if result["dry_run"] else "changed:"]
     lines += [f"  {_move(move)}" for move in result["moves"] if move["model"] == FLEET_MODEL]
     lines += _own_models(result)
     changes = result["changes"]
@@ -119,14 +121,14 @@ def text(result: Mapping[str, Any]) -> str:
 def _own_models(result: Mapping[str, Any]) -> list[str]:
     """The stores' own models: those that move with the fleet, and those that do not."""
     moves = [move for move in result["moves"] if move["model"] != FLEET_MODEL]
-    lines = ["", "stores' own models:"] if moves else []
+    lines = ["", "store models:"] if moves else []
     lines += [f"  store {store_id_of(move['model']):<14}{_move(move)}" for move in moves[:_MOST_STORES]]
     if len(moves) > _MOST_STORES:
-        lines.append(f"  and {len(moves) - _MOST_STORES} more moves: see --json")
-    for name, told in (("left_alone", "set by hand, left alone"), ("missing", "deleted since, not moved to")):
+        lines.append(f"  and {len(moves) - _MOST_STORES} more: see --json")
+    for name, told in (("left_alone", "set by hand, not changed"), ("missing", "deleted, so not used")):
         if result[name]:
             stores = [f"store {store_id_of(own['model'])} ({own['alias']} {own['version']})" for own in result[name]]
-            lines += ["", f"own models {told}: {_some(stores)}"]
+            lines += ["", f"store models {told}: {_some(stores)}"]
     return lines
 
 
@@ -140,16 +142,16 @@ def _changes(changes: Mapping[str, Any]) -> list[str]:
     lines += [
         f"{label:<22}{_figure(name, old[name]):>12}{_figure(name, new[name]):>12}" for name, label in _ROWS.items()
     ]
-    lines.append("scores are of each fleet's own backtest")
-    for name, told in (("stores_added", "new stores"), ("stores_removed", "stores gone")):
+    lines.append("each fleet is scored by its own backtest")
+    for name, told in (("stores_added", "new stores"), ("stores_removed", "removed stores")):
         if changes[name]:
             lines += ["", f"{told}: {_some(changes[name])}"]
     for source in ("fleet", "fallback"):
         stores = [change["store"] for change in changes["source"] if change["to"] == source]
         if stores:
-            lines += ["", f"now answered by the {source}: {_some(stores)}"]
+            lines += ["", f"now forecast by the {source}: {_some(stores)}"]
     if changes["wape"]:
-        lines += ["", "largest changes of WAPE"]
+        lines += ["", "largest changes of the WAPE"]
         lines += [
             f"  store {row['store']:<14}{row['from']:>8.2%} -> {row['to']:>7.2%}  {row['change'] * 100:+.2f} points"
             for row in changes["wape"]

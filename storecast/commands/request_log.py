@@ -1,4 +1,4 @@
-"""`storecast request-log serve|show|export|prune`: what the graph forecast, kept in a database."""
+"""`storecast request-log serve|show|export|prune`: the forecasts of a graph, stored in a database."""
 
 import argparse
 import json
@@ -20,13 +20,17 @@ from storecast.output import OutputError, writing
 from storecast.verbs import VERBS
 
 PORT = 8070
-HEADINGS = ("issued (UTC)", "store", "days", "a day", "lower", "upper", "level", "source", "version", "request")
+HEADINGS = ("issued (UTC)", "store", "days", "mean", "lower", "upper", "level", "source", "version", "request")
 
 
 def add(verbs: Verbs) -> None:
     """Add the verb and its verbs."""
-    parser = group(verbs, "request-log", VERBS["request-log"].summary)
-    below = parser.add_subparsers(dest="request_log_verb", required=True, metavar="VERB")
+    examples = """
+        storecast request-log show --last 5
+        storecast request-log export --out forecasts.parquet
+        """
+    parser = group(verbs, "request-log", VERBS["request-log"].summary, examples)
+    below = parser.add_subparsers(title="verbs", dest="request_log_verb", required=True, metavar="VERB")
     _add_serve(below)
     _add_show(below)
     _add_export(below)
@@ -34,14 +38,20 @@ def add(verbs: Verbs) -> None:
 
 
 def _add_serve(below: Verbs) -> None:
-    examples = f"""
+    examples = """
         storecast request-log serve
         storecast request-log serve --port 0 --keep-days 365
-        STORECAST_REQUEST_LOG_URL=postgresql://... storecast request-log serve --host 0.0.0.0 --port {PORT}
+        STORECAST_REQUEST_LOG_URL=postgresql://USER:PASSWORD@HOST/NAME storecast request-log serve --host 0.0.0.0
         """
-    parser = verb(below, "serve", "take the executor's events and write them, until Ctrl-C", run_serve, examples)
-    parser.add_argument("--port", type=port, default=PORT, help=f"0 takes a free port ({PORT})")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    parser = verb(
+        below,
+        "serve",
+        "receive the events of graphs and write their forecasts to a database, until Ctrl-C",
+        run_serve,
+        examples,
+    )
+    parser.add_argument("--port", type=port, default=PORT, help="TCP port to listen on; 0 chooses a free port")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     _add_keep_days(parser)
     add_home(parser)
 
@@ -52,11 +62,13 @@ def _add_show(below: Verbs) -> None:
         storecast request-log show --last 20 --json
         storecast request-log show --request 7f6c0d1e-5e0a-4f39-9f0f-1c6a8d3e2b11
         """
-    parser = verb(below, "show", "print the newest forecasts", run_show, examples)
-    parser.add_argument("--store", help="of this store only")
-    parser.add_argument("--request", help="of this request id only (the Seldon-Puid of its answer)")
-    parser.add_argument("--last", type=positive, default=10, help="how many (10)")
-    parser.add_argument("--json", action="store_true", help="print JSON with every value in place of a table")
+    parser = verb(below, "show", "print the newest forecasts in the log", run_show, examples)
+    parser.add_argument("--store", metavar="ID", help="only forecasts of this store")
+    parser.add_argument(
+        "--request", metavar="ID", help="only forecasts of this request (header Seldon-Puid of its answer)"
+    )
+    parser.add_argument("--last", type=positive, default=10, metavar="N", help="number of forecasts")
+    parser.add_argument("--json", action="store_true", help="print JSON with every stored value instead of a table")
     add_home(parser)
 
 
@@ -65,10 +77,14 @@ def _add_export(below: Verbs) -> None:
         storecast request-log export --out forecasts.parquet
         storecast request-log export --since 2026-11-01 --until 2026-11-30 --out november.parquet
         """
-    parser = verb(below, "export", "write Parquet, one row a forecast day", run_export, examples)
-    parser.add_argument("--out", type=Path, required=True, help="file to write")
-    parser.add_argument("--since", type=arguments.date, help="first day of issue, UTC (the oldest)")
-    parser.add_argument("--until", type=arguments.date, help="last day of issue, UTC, inclusive (the newest)")
+    parser = verb(
+        below, "export", "write the forecasts to a Parquet file, one row per forecast day", run_export, examples
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="Parquet file to write")
+    help_since = "first day on which the forecasts were made, UTC (default: that of the oldest forecast)"
+    parser.add_argument("--since", type=arguments.date, metavar="DATE", help=help_since)
+    help_until = "last day on which the forecasts were made, UTC, inclusive (default: that of the newest forecast)"
+    parser.add_argument("--until", type=arguments.date, metavar="DATE", help=help_until)
     add_home(parser)
 
 
@@ -77,14 +93,15 @@ def _add_prune(below: Verbs) -> None:
         storecast request-log prune --keep-days 30 --dry-run
         storecast request-log prune --keep-days 30
         """
-    parser = verb(below, "prune", "remove forecasts that were issued long ago", run_prune, examples)
+    parser = verb(below, "prune", "delete old forecasts from the log", run_prune, examples)
     _add_keep_days(parser)
-    parser.add_argument("--dry-run", action="store_true", help="only say how many")
+    parser.add_argument("--dry-run", action="store_true", help="print how many rows would be deleted, but delete none")
     add_home(parser)
 
 
 def _add_keep_days(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--keep-days", type=positive, help="age at which rows are removed, days (90)")
+    help_days = "days to keep a forecast (default: STORECAST_REQUEST_LOG_KEEP_DAYS, or 90)"
+    parser.add_argument("--keep-days", type=positive, metavar="N", help=help_days)
 
 
 def run_serve(args: argparse.Namespace) -> int:
@@ -111,7 +128,7 @@ def run_show(args: argparse.Namespace) -> int:
     elif items:
         print(table(items))
     else:
-        print("no forecast of that kind is in the log", file=sys.stderr)
+        print("no matching forecast in the log", file=sys.stderr)
     return exit_codes.OK
 
 
@@ -122,17 +139,17 @@ def run_export(args: argparse.Namespace) -> int:
     since = _midnight(args.since) if args.since else None
     until = _midnight(args.until) + timedelta(days=1) if args.until else None
     if args.out.suffix != ".parquet":
-        raise OutputError(f"--out wants a file that ends with .parquet, got {args.out}")
+        raise OutputError(f"wanted --out with a file name that ends with .parquet, got {args.out}")
     if since and until and since >= until:
-        raise OutputError(f"--until wants a day from {args.since} (--since) on, got {args.until}")
+        raise OutputError(f"wanted --until with {args.since} (--since) or a later day, got {args.until}")
     with _log(args) as database, writing(args.out):
         rows = write_parquet(database.between(since, until), args.out)
-    print(f"written: {rows} rows to {args.out}", file=sys.stderr)
+    print(f"wrote {rows} rows to {args.out}", file=sys.stderr)
     return exit_codes.OK
 
 
 def run_prune(args: argparse.Namespace) -> int:
-    """Remove, or say how many would be removed; the result is one JSON object."""
+    """Delete rows, or count those that would be deleted; the result is one JSON object."""
     before = datetime.now(UTC) - timedelta(days=_settings(args.keep_days).keep_days)
     with _log(args) as database:
         rows = database.count(before) if args.dry_run else sum(iter(lambda: database.prune(before), 0))
@@ -141,7 +158,7 @@ def run_prune(args: argparse.Namespace) -> int:
 
 
 def table(items: list[LoggedItem]) -> str:
-    """The items as text: one line each, with the mean of its days."""
+    """The items as text: one line per item, with the mean of its days."""
     rows = [HEADINGS, *(tuple(map(_printable, _line(item))) for item in items)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
     return "\n".join(
@@ -150,7 +167,7 @@ def table(items: list[LoggedItem]) -> str:
 
 
 def _printable(cell: str) -> str:
-    """The cell without what would end a line or steer a terminal: a client chooses store and request ids."""
+    """The cell with control characters escaped: clients choose store and request ids."""
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in cell)
 
 

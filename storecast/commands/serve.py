@@ -48,14 +48,19 @@ def add(verbs: Verbs) -> None:
         storecast serve --fleet-uri models:/storecast-fleet/3
         """,
     )
-    parser.add_argument("file", nargs="?", type=Path, help="a SeldonDeployment (the one that `graph render` writes)")
-    parser.add_argument("--port", type=port, default=8000, help="port of the engine; 0 takes free ports (8000)")
-    parser.add_argument("--host", default="127.0.0.1", help="address the engine listens on (127.0.0.1)")
-    parser.add_argument("--predictor", default="", help="which predictor to run (the first)")
-    parser.add_argument("--no-request-log", action="store_true", help="do not keep the forecasts that are answered")
-    help_executor = "file of a real Seldon executor to run in the place of our engine"
+    help_file = "SeldonDeployment file (default: the graph that `storecast graph render` writes)"
+    parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help=help_file)
+    parser.add_argument("--port", type=port, default=8000, help="TCP port of the graph; 0 chooses free ports")
+    parser.add_argument("--host", default="127.0.0.1", help="address that the graph listens on")
+    parser.add_argument(
+        "--predictor", default="", metavar="NAME", help="predictor of the file to run (default: the first)"
+    )
+    parser.add_argument("--no-request-log", action="store_true", help="do not store the answered forecasts")
+    help_executor = "program file of a real Seldon executor (default: the local engine of storecast)"
     parser.add_argument("--executor", type=Path, metavar="PATH", help=help_executor)
-    parser.add_argument("--fleet-uri", help="serve this fleet, not the file's ($STORECAST_FLEET_URI)")
+    help_fleet = "fleet to serve: models:/NAME@ALIAS, models:/NAME/VERSION or a folder "
+    help_fleet += "(default: STORECAST_FLEET_URI, or that of the file)"
+    parser.add_argument("--fleet-uri", metavar="URI", help=help_fleet)
     add_home(parser)
 
 
@@ -81,7 +86,7 @@ def deployment_of(path: Path | None) -> SeldonDeployment:
         return render(GraphOptions())
     documents = load(path)
     if len(documents) > 1:
-        raise UsageError(f"wanted one SeldonDeployment in {path}, got {len(documents)}; give each a file of its own")
+        raise UsageError(f"wanted one SeldonDeployment in {path}, got {len(documents)}; write each to its own file")
     return validate(documents[0])
 
 
@@ -127,7 +132,7 @@ def local_options(
 
 
 def tell(graph: LocalGraph, request_log: str = "") -> None:
-    """Say where everything is."""
+    """Print every address of the running graph, and commands to try."""
     print(f"predictions  {graph.base_url}/api/v1.0/predictions")
     for name, url in graph.metrics_urls.items():
         print(f"metrics      {url}   ({name})")
@@ -140,11 +145,11 @@ def tell(graph: LocalGraph, request_log: str = "") -> None:
     store_id = first_store(graph.component_urls.values()) or "STORE"
     asked = json.dumps({"jsonData": {"storeId": store_id}}, ensure_ascii=False)
     print(
-        "\nask it:\n"
+        "\nrequest a forecast:\n"
         f"  storecast forecast --store {shlex.quote(store_id)} --url {graph.base_url}\n"
         f"  curl -s {graph.base_url}/api/v1.0/predictions -H 'Content-Type: application/json' \\\n"
         f"       -d {shlex.quote(asked)}\n"
-        "Ctrl-C ends it.",
+        "Press Ctrl-C to stop the graph.",
         flush=True,
     )
 

@@ -1,4 +1,4 @@
-"""`storecast settings`: every setting with its default, its unit and what it means."""
+"""`storecast settings`: every setting with its default, unit and meaning."""
 
 import argparse
 import os
@@ -11,10 +11,20 @@ from storecast.arguments import DEFAULT_HOME, HOME_VARIABLE, Verbs, verb
 from storecast.verbs import VERBS
 
 OF_THE_COMMAND_LINE = (
-    SettingRow(HOME_VARIABLE, DEFAULT_HOME, "folder", "Registry, caches and logs of this machine."),
-    SettingRow("MLFLOW_TRACKING_URI", "SQLite in the home", "URI", "Tracking server and registry."),
-    SettingRow("STORECAST_HISTORY_URL", "", "URI", "Database of `train --data FILE.sql`; may hold a password."),
-    SettingRow("RAY_ADDRESS", "", "host:port", "Ray cluster of `train --runner ray`; empty: one for the run alone."),
+    SettingRow(HOME_VARIABLE, DEFAULT_HOME, "folder", "Local registry, caches and logs."),
+    SettingRow("MLFLOW_TRACKING_URI", "SQLite in STORECAST_HOME", "URI", "MLflow tracking server and model registry."),
+    SettingRow(
+        "STORECAST_HISTORY_URL",
+        "",
+        "URI",
+        "Database that `storecast train --data FILE.sql` reads; may contain a password.",
+    ),
+    SettingRow(
+        "RAY_ADDRESS",
+        "",
+        "host:port",
+        "Ray cluster for `storecast train --runner ray`; empty: a local one for this run only.",
+    ),
 )
 
 
@@ -24,7 +34,7 @@ def add(verbs: Verbs) -> None:
 
 
 def run(args: argparse.Namespace) -> int:  # noqa: ARG001 - it has no options
-    """Print the table; a setting that cannot be used is an error."""
+    """Print the table; an invalid setting is an error."""
     Settings.from_env(os.environ)
     RequestLogSettings.from_env(os.environ)
     rows = (*OF_THE_COMMAND_LINE, *Settings.table(), *RequestLogSettings.table())

@@ -24,11 +24,16 @@ def add(verbs: Verbs) -> None:
         storecast synth --stores 1000 --days 942 --seed 7 --out big-chain
         """,
     )
-    parser.add_argument("--stores", type=positive, required=True, help="number of stores")
-    parser.add_argument("--days", type=positive, required=True, help="days of history; 42 days ahead are added")
-    parser.add_argument("--out", type=Path, required=True, help="folder for train.csv, store.csv and calendar.csv")
-    parser.add_argument("--first", type=date, default=dt.date(2013, 1, 1), help="first day of history (2013-01-01)")
-    parser.add_argument("--seed", type=int, default=1, help="same seed, same bytes (1)")
+    parser.add_argument("--stores", type=positive, required=True, metavar="N", help="number of stores")
+    help_days = "days of sales history; the calendar covers 42 more days"
+    parser.add_argument("--days", type=positive, required=True, metavar="N", help=help_days)
+    help_out = "folder for the files train.csv, store.csv and calendar.csv"
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help=help_out)
+    first = dt.date(2013, 1, 1)
+    parser.add_argument("--first", type=date, default=first, metavar="DATE", help="first day of the sales history")
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="random seed; the same seed gives the same files"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,6 +41,6 @@ def run(args: argparse.Namespace) -> int:
     try:
         paths = write_chain(args.out, args.stores, args.days, first=args.first, seed=args.seed)
     except OSError as error:
-        raise DataError(f"--out wants a folder that can be written to, got {args.out}: {error}") from error
+        raise DataError(f"wanted --out with a folder that can be written to, got {args.out}: {error}") from error
     print(json.dumps({name: str(path) for name, path in paths.items()}, indent=1))
     return exit_codes.OK

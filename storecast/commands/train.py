@@ -45,64 +45,74 @@ def add(verbs: Verbs) -> None:
         """,
     )
     _add_tables(parser)
-    parser.add_argument("--engine", choices=list(ENGINES), default="batched", help="stan is stock Prophet (batched)")
-    parser.add_argument("--runner", choices=RUNNERS, help="where to fit: here, on all cores, on Ray (joblib)")
-    parser.add_argument("--workers", type=positive, help="processes that fit (one a core)")
-    parser.add_argument(
-        "--test-days", type=not_negative, default=42, help="days each backtest looks ahead; 0: none (42)"
+    help_engine = "how to fit: batched fits all stores at once, stan fits each store with stock Prophet"
+    parser.add_argument("--engine", choices=list(ENGINES), default="batched", help=help_engine)
+    help_runner = (
+        "where to fit: in this process (inprocess), in several processes of this machine (joblib), or on a Ray "
     )
-    parser.add_argument("--folds", type=positive, default=3, help="cutoffs of the backtest, one horizon apart (3)")
-    parser.add_argument("--growth", choices=["linear", "flat"], default="linear", help="shape of the trend (linear)")
-    parser.add_argument("--transform", choices=["log1p", "identity"], default="log1p", help="scale of the fit (log1p)")
-    parser.add_argument("--max-failed-share", type=share, default=0.1, help="share of stores that may fail (0.1)")
+    help_runner += "cluster (ray) (default: joblib; with --engine stan: inprocess)"
+    parser.add_argument("--runner", choices=RUNNERS, help=help_runner)
+    help_workers = "number of processes that fit (default: one per core)"
+    parser.add_argument("--workers", type=positive, metavar="N", help=help_workers)
+    help_days = "days that each backtest fold forecasts; 0: no backtest"
+    parser.add_argument("--test-days", type=not_negative, default=42, metavar="N", help=help_days)
+    help_folds = "number of backtest folds; their cutoffs are --test-days apart"
+    parser.add_argument("--folds", type=positive, default=3, metavar="N", help=help_folds)
     parser.add_argument(
-        "--negatives",
-        choices=NEGATIVES,
-        default="refuse",
-        help="days with negative sales, such as returns: refuse, take for 0, or leave out (refuse)",
+        "--growth",
+        choices=["linear", "flat"],
+        default="linear",
+        help="trend of the models: linear, with changepoints, or flat",
     )
+    help_transform = "scale on which sales are fitted: their logarithm, log(1 + sales), or the sales themselves"
+    parser.add_argument("--transform", choices=["log1p", "identity"], default="log1p", help=help_transform)
+    help_share = "highest share of stores that may fail, 0 to 1; above it, nothing is registered"
+    parser.add_argument("--max-failed-share", type=share, default=0.1, metavar="SHARE", help=help_share)
+    help_negatives = "days with negative sales, such as returns: refuse the input, use 0, or drop these days"
+    parser.add_argument("--negatives", choices=NEGATIVES, default="refuse", help=help_negatives)
     _add_champion_options(parser)
-    parser.add_argument("--dry-run", action="store_true", help="read, fit and judge, but register nothing")
+    parser.add_argument("--dry-run", action="store_true", help="read, fit and evaluate, but register nothing")
     add_home(parser)
 
 
 def _add_tables(parser: argparse.ArgumentParser) -> None:
-    """What is trained on, and what its columns mean."""
-    parser.add_argument(
-        "--data", type=Path, required=True, help="sales history: CSV (also .gz), Parquet, partitions, or .sql"
-    )
-    parser.add_argument("--stores", type=Path, help="store table: id and attributes to group stores by")
-    parser.add_argument("--calendar", type=Path, help="the days ahead: opening, promotions, holidays")
-    parser.add_argument(
-        "--mapping",
-        type=Path,
-        help="TOML file that names the columns, as shown below (Kaggle's Rossmann names: Store, Date, Sales, Open, "
-        "Promo, StateHoliday, SchoolHoliday)",
-    )
+    """The options of the input tables and their columns."""
+    help_data = "sales history: CSV (also .gz), Parquet, a folder of `storecast partition`, or a .sql file with a query"
+    parser.add_argument("--data", type=Path, required=True, metavar="PATH", help=help_data)
+    help_stores = "store table: ids, and attributes that group similar stores"
+    parser.add_argument("--stores", type=Path, metavar="FILE", help=help_stores)
+    help_calendar = "opening, promotions and holidays of the days ahead"
+    parser.add_argument("--calendar", type=Path, metavar="FILE", help=help_calendar)
+    help_mapping = "TOML file with your column names, as shown below (default: those of Kaggle's Rossmann data: Store, "
+    help_mapping += "Date, Sales, Open, Promo, StateHoliday, SchoolHoliday)"
+    parser.add_argument("--mapping", type=Path, metavar="FILE", help=help_mapping)
     parser.epilog = f"{parser.epilog}\nthe mapping file:\n{textwrap.indent(mapping.__doc__ or '', '  ')}"
 
 
 def _add_champion_options(parser: argparse.ArgumentParser) -> None:
-    """What the champion of the registry means to a training, and what is registered beside it."""
+    """The options of the comparison with the champion, and of the store models."""
     parser.add_argument(
         "--register-stores",
         action="append",
         default=[],
         metavar="IDS",
-        help="stores to register as stock Prophet models too: 4,17; may be repeated; an id that has a comma stands "
-        "alone, or in double quotes",
+        help="ids of stores to register as separate stock Prophet models, too, such as 4,17; may be repeated; put an "
+        "id that contains a comma in double quotes",
     )
     parser.add_argument(
         "--refit",
         choices=["changed", "all"],
         default="changed",
-        help="stores known as they were keep the champion's parameters, or are fitted again (changed)",
+        help="stores to fit: those whose data or settings changed since the champion (the others keep its parameters), "
+        "or all",
     )
     parser.add_argument(
         "--gate-margin",
         type=share_or_none,
         default=MARGIN,
-        help=f"share of the champion's WAPE that the new fleet may be worse by; none: no gate ({MARGIN})",
+        metavar="SHARE",
+        help="how much higher the WAPE of the new fleet may be, as a share of the champion's, to become the champion; "
+        "none: no comparison",
     )
 
 

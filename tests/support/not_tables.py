@@ -74,5 +74,5 @@ NOT_TABLES = {
     "report.csv": (b"%PDF-1.7 \xe2\xe3", "it is a PDF"),
     "lfs.csv": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "fetch the file itself with git lfs"),
     "empty.csv": (b"", "Empty CSV file; wanted a CSV file in UTF-8 with a header and rows"),
-    "latin.csv": (LATIN, "line 2 is not UTF-8: save the file as UTF-8"),
+    "latin.csv": (LATIN, "line 2 is not UTF-8; save the file as UTF-8"),
 }

@@ -78,7 +78,7 @@ def lose_a_worker(folder: Path) -> None:
 
 def lose_every_worker(folder: Path) -> None:  # noqa: ARG001 - as every driver
     """Workers that always die end the run with the reason."""
-    with pytest.raises(WorkerLostError, match=r"workers of Ray died 4 times and \d partitions are not"):
+    with pytest.raises(WorkerLostError, match=r"workers of Ray died 4 times and \d partitions are left"):
         list(Ray(None, 2).run(always_dies, [0, 1]))
 
 

@@ -80,13 +80,13 @@ def open_partitions(folder: Path) -> Partitions:
         plain = json.loads((folder / MANIFEST).read_text())
         if plain["format"] != FORMAT:
             raise DataError(
-                f"{folder}: wanted partitions of format {FORMAT}, got {plain['format']}: write them anew with "
+                f"{folder}: wanted partitions of format {FORMAT}, got {plain['format']}: write them again with "
                 "storecast partition"
             )
         tables = {name: Extent(**extent) for name, extent in plain["tables"].items()}
         return Partitions(folder, plain["count"], mapped_from_plain(plain["mapping"]), tables)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"cannot read the partitions in {folder}: {error!r}; write them anew") from error
+        raise DataError(f"cannot read the partitions in {folder}: {error!r}; write them again") from error
 
 
 class PartitionWriter:

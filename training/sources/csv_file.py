@@ -42,7 +42,7 @@ class CsvSource:
             with pa.input_stream(self.path, compression="detect") as stream:
                 yield from _csv_reader(stream, convert)
         except (OSError, pa.ArrowInvalid) as error:
-            raise _csv_error(self.path, error, convert, "a whole CSV file in UTF-8") from error
+            raise _csv_error(self.path, error, convert, "a complete CSV file in UTF-8") from error
 
 
 def csv_header(path: Path) -> tuple[str, ...]:
@@ -61,7 +61,7 @@ def _csv_error(path: Path, error: Exception, convert: pa_csv.ConvertOptions, wan
     with suppress(OSError, pa.ArrowInvalid):  # there are no more lines to tell of
         line = line_not_utf8(path)
         if line is not None:
-            return DataError(f"cannot read {path}: line {line} is not UTF-8: save the file as UTF-8")
+            return DataError(f"cannot read {path}: line {line} is not UTF-8; save the file as UTF-8")
         with pa.input_stream(path, compression="detect") as stream:
             for _ in _csv_reader(stream, convert, ragged):
                 pass

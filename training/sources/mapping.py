@@ -1,21 +1,21 @@
-"""Which column of a source is which of ours. Kaggle's Rossmann layout is built in; a small TOML file names any other.
+"""Your column names. Those of Kaggle's Rossmann data are built in; a TOML file names those of any other data.
 
-[columns]                 # ours = the source's
+[columns]                 # name in Storecast = name in your tables
 store_id = "shop"
-ds = "day"
-y = "revenue"
-open = "is_open"          # optional; without it opening is read off the sales; the calendar alone may have it
-[flags]                   # known ahead, 0 or 1
+ds = "day"                # the date
+y = "revenue"             # the sales
+open = "is_open"          # optional: without it, opening days are inferred from the sales; may be in the calendar only
+[flags]                   # known for the days ahead: 0 or 1
 promo = "promo"
-[kinds]                   # known ahead, named values; none: the value of an ordinary day, "" if its cell is empty
+[kinds]                   # known for the days ahead: text; none: the value of an ordinary day, "" for an empty cell
 state_holiday = { column = "holiday", none = "0" }
-[numbers]                 # known ahead, any finite number
+[numbers]                 # known for the days ahead: any finite number
 temperature = "temp"
-[stores]                  # the store table, optional
+[stores]                  # optional: the store table
 store_id = "shop"
 group = ["format", "region"]
 
-Our names are letters, digits and underscores, and each stands in one section. `promo` is a flag wherever it is there.
+Names have letters, digits and underscores, and are in one section only. Promotions are a flag with the name `promo`.
 """
 
 import difflib

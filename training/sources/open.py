@@ -19,7 +19,9 @@ def open_source(where: Path | str, environ: Mapping[str, str]) -> Source:
     """
     path = Path(where)
     if not path.exists():
-        raise DataError(f"cannot read {path}: wanted a CSV, Parquet or .sql file or a folder, nothing is there")
+        raise DataError(
+            f"cannot read {path}: wanted a CSV, Parquet or .sql file or a folder, got nothing; correct the path"
+        )
     if path.suffix == ".sql":
         # Files need no database driver, and its import takes as long as a small training.
         from training.sources.sql import open_query  # noqa: PLC0415
@@ -32,4 +34,4 @@ def open_source(where: Path | str, environ: Mapping[str, str]) -> Source:
             return open_parquet(path)
         return CsvSource(path, csv_header(path))
     except OSError as error:
-        raise DataError(f"cannot read {path}: {error}; wanted a CSV or Parquet file that may be read") from error
+        raise DataError(f"cannot read {path}: {error}; wanted a readable CSV or Parquet file") from error

@@ -55,7 +55,7 @@ class ParquetSource:
                     for batch in stored.iter_batches(BATCH_ROWS, columns=inside):
                         yield _in_schema(batch, schema, file.folders)
             except (OSError, pa.ArrowException) as error:
-                raise DataError(f"cannot read {file.path}: {error}; wanted a whole Parquet file") from error
+                raise DataError(f"cannot read {file.path}: {error}; wanted a complete Parquet file") from error
 
 
 def _in_schema(batch: pa.RecordBatch, schema: pa.Schema, folders: Mapping[str, str | None]) -> pa.RecordBatch:
@@ -87,7 +87,7 @@ def open_parquet(path: Path) -> ParquetSource:
     """
     paths = [path] if path.is_file() else sorted(each for each in path.rglob("*") if _counts(each, path))
     if not paths:
-        raise DataError(f"cannot read {path}: wanted a folder with Parquet files, it has none")
+        raise DataError(f"cannot read {path}: wanted a folder with Parquet files, got a folder without any")
     files: list[ParquetFile] = []
     seen: dict[str, dict[pa.DataType, Path]] = {}
     for each in paths:
@@ -116,7 +116,7 @@ def _schema(path: Path) -> pa.Schema:
     try:
         return pq.read_schema(path)
     except (OSError, pa.ArrowException) as error:
-        raise DataError(f"cannot read {path}: {error}; wanted a whole Parquet file") from error
+        raise DataError(f"cannot read {path}: {error}; wanted a complete Parquet file") from error
 
 
 def _plain(stored: pa.DataType) -> pa.DataType:
@@ -146,4 +146,4 @@ def _common(name: str, found: Mapping[pa.DataType, Path]) -> pa.DataType:
     if all(pa.types.is_date(each) or pa.types.is_timestamp(each) for each in types):
         return pa.timestamp("us")
     came = ", ".join(f"{each.value_type if each == TEXT else each} in {found[each]}" for each in types)
-    raise DataError(f"column {name!r}: wanted one kind of values in all files, got {came}")
+    raise DataError(f"column {name!r}: wanted one type of values in all files, got {came}")

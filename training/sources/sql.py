@@ -70,14 +70,16 @@ def _one_select(path: Path) -> str:
     if not words or words[0].lstrip("(").upper() not in {"SELECT", "WITH"}:
         raise DataError(f"{path}: wanted one SELECT (or WITH ... SELECT), got {words[0] if words else 'nothing'!r}")
     if ";" in loud.rstrip(" \n;"):
-        raise DataError(f"{path}: wanted one SELECT, got several statements: keep one")
+        raise DataError(f"{path}: wanted one SELECT, got several statements; keep only one")
     return query
 
 
 def _url(path: Path, environ: Mapping[str, str]) -> sa.URL:
     text = environ.get(HISTORY_URL, "")
     if not text:
-        raise DataError(f"wanted the database for {path} in {HISTORY_URL}, it is not set: such as {_EXAMPLE}")
+        raise DataError(
+            f"wanted the database for {path} in {HISTORY_URL}, got nothing; set it, for example to {_EXAMPLE}"
+        )
     try:
         url = sa.make_url(text)
     except (sa.exc.ArgumentError, ValueError):
@@ -86,11 +88,11 @@ def _url(path: Path, environ: Mapping[str, str]) -> sa.URL:
     if url is None or (url.password and text.count("@") > 1 + str(url.username).count("@")):
         # Neither the text nor the parser's reason: both can hold the password.
         raise DataError(
-            f"wanted a SQLAlchemy URL in {HISTORY_URL}, such as {_EXAMPLE}, got something else (not shown: it may hold"
-            " a password); write @ : / in a password as %40 %3A %2F"
+            f"wanted a SQLAlchemy URL in {HISTORY_URL}, such as {_EXAMPLE}, got something else (not shown: it may "
+            "contain a password); write @ : / in a password as %40 %3A %2F"
         )
     if url.get_backend_name() == "sqlite" and _is_missing_file(url.database):
-        raise DataError(f"wanted the SQLite file that {HISTORY_URL} names, there is none at {url.database}")
+        raise DataError(f"wanted the SQLite file of {HISTORY_URL}, got no file at {url.database}; correct the path")
     return url
 
 
@@ -131,7 +133,7 @@ def _connected(url: sa.URL, path: Path) -> Iterator[sa.Connection]:
         connection = engine.connect()
     except sa.exc.OperationalError as error:
         raise HistoryUnreachableError(
-            f"cannot read {path} in {_shown(url)}: {_reason(error, url)}; is the database up?"
+            f"cannot read {path} in {_shown(url)}: {_reason(error, url)}; check that the database runs"
         ) from None
     with connection:
         yield connection
@@ -151,7 +153,7 @@ def _reason(error: Exception, url: sa.URL) -> str:
         reason = reason.replace(secret, "***")
     if isinstance(error, sa.exc.NoSuchModuleError | ImportError):
         return f"{reason}; wanted a database whose driver is installed: PostgreSQL or SQLite, or install its driver"
-    return f"{reason}; wanted a database that answers and one SELECT that it understands"
+    return f"{reason}; wanted a running database and a valid SELECT"
 
 
 @dataclass(frozen=True)

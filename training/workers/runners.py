@@ -91,8 +91,8 @@ def _numbered(task: Callable[[J], R], place: int, job: J) -> tuple[int, R]:
 
 def _lost(n_jobs: int, runner: str) -> str:
     return (
-        f"wanted every partition done, workers of {runner} died {MAX_RETRIES + 1} times and {n_jobs} partitions are "
-        "not: is there too little memory? Give it fewer workers with --workers"
+        f"wanted every partition to finish, but workers of {runner} died {MAX_RETRIES + 1} times and {n_jobs} "
+        "partitions are left; if memory is short, use fewer workers with --workers"
     )
 
 
@@ -136,8 +136,8 @@ class Ray:
         except (OSError, RuntimeError, ValueError, OverflowError) as error:
             wanted = f"a Ray cluster at {self.address} (RAY_ADDRESS)" if self.address else "to start Ray here"
             raise WorkerLostError(
-                f"wanted {wanted}, got {type(error).__name__}: {error}. Name the HOST:PORT of a head that is up and of "
-                "the same Ray release, or take another --runner"
+                f"wanted {wanted}, got {type(error).__name__}: {error}. Set RAY_ADDRESS to the HOST:PORT of a running "
+                "head with the same Ray release, or choose another --runner"
             ) from error
 
     def _results(self, task: Callable[[J], R], jobs: Sequence[J]) -> Iterator[R]:

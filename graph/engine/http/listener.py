@@ -86,7 +86,7 @@ class _Connection(RequestHandler):
             return False
         if self.idle:
             if self._requests.within_head:
-                self._refuse(RefusedRequestError("the end of the connection within a request"))
+                self._refuse(RefusedRequestError("the end of the connection inside a request"))
             return False
         self._half_closed = True
         for body in (self._body, *(payload for _, payload in self._messages)):
@@ -179,8 +179,8 @@ class _Connections(web.Server):
 def _in_words(error: BadHttpMessage) -> RefusedRequestError:
     """What aiohttp's parser refuses before ours sees it."""
     if isinstance(error, LineTooLong):
-        return RefusedRequestError("a line too long", _TOO_LONG)
-    return RefusedRequestError("a head or a body that is none of HTTP")
+        return RefusedRequestError("a line that is too long", _TOO_LONG)
+    return RefusedRequestError("a head or a body that is not HTTP")
 
 
 class Listener:
@@ -203,8 +203,8 @@ class Listener:
             server = await loop.create_server(connections, host, port, backlog=_BACKLOG, reuse_address=True)
         except OSError as error:
             raise ComponentError(
-                f"engine: wanted to listen on {host}:{port}, got {error.strerror}: "
-                "stop what listens there, or choose another port"
+                f"engine: wanted to listen on {host}:{port}, got {error.strerror}; "
+                "stop the process that uses the port, or choose another port"
             ) from error
         return cls(server, connections)
 

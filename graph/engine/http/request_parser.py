@@ -55,15 +55,15 @@ class _Headers(HeadersParser):
                 break
             if line[:1] in (b" ", b"\t"):
                 if not pairs:
-                    raise RefusedRequestError("a header that begins with a blank")
+                    raise RefusedRequestError("a header that begins with a space")
                 name, value = pairs.pop()
                 pairs.append((name, value + b" " + line.strip(_BLANK)))
                 continue
             name, colon, value = line.partition(b":")
             if not colon or (_TOKEN.fullmatch(name) is None and _TOKEN.fullmatch(name.replace(b" ", b"")) is None):
-                raise RefusedRequestError("a line that is no header")
+                raise RefusedRequestError("a line that is not a header")
             if b" " in name:
-                raise RefusedRequestError("a blank in a header's name", f"{_PLAIN}: invalid header name")
+                raise RefusedRequestError("a space in the name of a header", f"{_PLAIN}: invalid header name")
             pairs.append((name, value.strip(_BLANK)))
         if any(_CONTROL.search(value) for _, value in pairs):
             raise RefusedRequestError("a control character in a header")
@@ -82,7 +82,7 @@ def _framed(headers: CIMultiDict[str]) -> CIMultiDict[str]:
         headers.popall("Content-Length", None)
     lengths = headers.getall("Content-Length", ())
     if len(set(lengths)) > 1 or not all(_LENGTH.fullmatch(each) for each in lengths):
-        raise RefusedRequestError("a Content-Length that is no number")
+        raise RefusedRequestError("a Content-Length that is not a number")
     if len(lengths) > 1:
         headers["Content-Length"] = lengths[0]
     return headers
@@ -111,7 +111,7 @@ class RequestParser(HttpRequestParserPy):
         Raises: RefusedRequestError: as soon as the line is seen that Go does not take.
         """
         if self._payload_parser is None and not self.within_head and data.startswith((b"\r\n", b"\n")):
-            raise RefusedRequestError("an empty line where a request was wanted")
+            raise RefusedRequestError("an empty line instead of a request")
         found = super().feed_data(data, b"\n")
         if self._lines and not found[0]:
             _request_line(self._lines[0])
@@ -126,9 +126,9 @@ class RequestParser(HttpRequestParserPy):
         headers, raw_headers, close, encoding, upgrade, chunked = self.parse_headers(lines[1:])
         hosts = headers.getall("Host", ())
         if version >= HttpVersion11 and not hosts:
-            raise RefusedRequestError("no Host", f"{_PLAIN}: missing required Host header")
+            raise RefusedRequestError("no header Host", f"{_PLAIN}: missing required Host header")
         if len(hosts) > 1:
-            raise RefusedRequestError("more than one Host")
+            raise RefusedRequestError("more than one header Host")
         if close is None:
             close = version <= HttpVersion10
         return RawRequestMessage(method, target, version, headers, raw_headers, close, encoding, upgrade, chunked, url)
@@ -147,15 +147,15 @@ def _judged_line(line: bytes) -> tuple[str, str, HttpVersion, URL]:
     target, second, spoken = rest.decode("utf-8", "surrogateescape").partition(" ")
     version = _VERSION.fullmatch(spoken)
     if not (first and second and version and _TOKEN.fullmatch(method)):
-        raise RefusedRequestError("a request line that is none of HTTP")
+        raise RefusedRequestError("a request line that is not HTTP")
     if version[1] != "1":
         status = "505 HTTP Version Not Supported: unsupported protocol version"
-        raise RefusedRequestError("a version of HTTP that is not spoken here", status)
+        raise RefusedRequestError("a version of HTTP that is not supported", status)
     named = f"http://{target}" if method == b"CONNECT" and not target.startswith("/") else target
     try:
         found = GoUrl.parse(named, of_request=True)
     except UrlError as error:
-        raise RefusedRequestError("a target that is no url") from error
+        raise RefusedRequestError("a target that is not a URL") from error
     url = URL.build(path=found.path or "/", query_string=found.query or "", encoded=True)
     return method.decode(), target, HttpVersion10 if version[2] == "0" else HttpVersion11, url
 

@@ -106,9 +106,9 @@ def test_the_executor_ends_with_the_graph_and_is_started_again_when_it_dies(tmp_
     [
         (
             "dies",
-            r"wanted it to become ready, got an exit with code 2; .*, it says:\n(.*\n)*  the graph cannot be read",
+            r"wanted it to become ready, got exit code 2; .*; its output:\n(.*\n)*  the graph cannot be read",
         ),
-        ("never-ready", r"got no answer of http://127.0.0.1:\d+/ready within LIMIT s"),
+        ("never-ready", r"got no answer from http://127.0.0.1:\d+/ready within LIMIT s"),
     ],
 )
 def test_an_executor_that_does_not_come_up_is_told_with_what_it_says(tmp_path: Path, mode: str, message: str) -> None:
@@ -124,7 +124,7 @@ def test_an_executor_that_does_not_come_up_is_told_with_what_it_says(tmp_path: P
 
 def test_a_file_that_is_no_program_is_told(tmp_path: Path) -> None:
     missing = tmp_path / "executor"
-    with pytest.raises(UsageError, match=f"wanted an executor's file, got no file at {missing}"):
+    with pytest.raises(UsageError, match=f"wanted the file of a Seldon executor, got no file at {missing}"):
         LocalGraph(deployment(), tiny_options(tmp_path, executor=missing))
     missing.write_text("no program")
     with pytest.raises(UsageError, match=f"chmod \\+x {missing}"):
@@ -140,4 +140,4 @@ def test_the_command_line_says_that_the_executor_is_missing(tmp_path: Path) -> N
         [sys.executable, "-m", "storecast", *words], cwd=ROOT, capture_output=True, text=True, check=False, timeout=240
     )
     assert done.returncode == 2
-    assert done.stderr.startswith("storecast serve: wanted an executor's file, got no file at ")
+    assert done.stderr.startswith("storecast serve: wanted the file of a Seldon executor, got no file at ")

@@ -182,9 +182,9 @@ def test_stopping_leaves_no_process_even_of_one_that_ignores_it(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("mode", "message"),
     [
-        ("dies", r"forecaster: wanted it to become ready, got an exit with code 3; .*\n(.*\n)*  no fleet anywhere"),
-        ("fails", r'forecaster: .* an exit with code 3; .*, it says:\n  \{"level": "ERROR", "event": "no fleet"\}$'),
-        ("never-ready", r"forecaster: .* got no answer of http://127.0.0.1:\d+/health/status within LIMIT s"),
+        ("dies", r"forecaster: wanted it to become ready, got exit code 3; .*\n(.*\n)*  no fleet anywhere"),
+        ("fails", r'forecaster: .* exit code 3; .*; its output:\n  \{"level": "ERROR", "event": "no fleet"\}$'),
+        ("never-ready", r"forecaster: .* got no answer from http://127.0.0.1:\d+/health/status within LIMIT s"),
     ],
 )
 def test_a_component_that_never_becomes_ready_is_told_with_what_it_says(
@@ -204,7 +204,7 @@ def test_a_taken_port_is_told_before_anything_starts(tmp_path: Path) -> None:
     async def run() -> None:
         async with LocalGraph(tiny_deployment(), tiny_options(tmp_path)) as graph:
             port = int(graph.base_url.rpartition(":")[2])
-            with pytest.raises(ComponentError, match=f"engine: wanted port {port}, got one that is taken"):
+            with pytest.raises(ComponentError, match=f"engine: wanted port {port}, which is in use"):
                 await LocalGraph(tiny_deployment(), tiny_options(tmp_path / "second", port=port)).start()
 
     asyncio.run(run())

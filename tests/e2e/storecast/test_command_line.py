@@ -99,7 +99,7 @@ def test_the_registry_answers_as_a_table_as_json_as_files_and_as_a_picture(home:
     ("words", "name", "told"),
     [
         (["--store", "4"], "one.png", "one.png\n"),
-        (["--all"], "all.png", "all.png, 6 of 10 stores; a .pdf file has them all\n"),
+        (["--all"], "all.png", "all.png with 6 of 10 stores; plot to a .pdf file to get all of them\n"),
         (["--all"], "all.pdf", "all.pdf\n"),
     ],
 )
@@ -148,7 +148,7 @@ def addresses(home: Path) -> Iterator[dict[str, str]]:
         for line in iter(process.stdout.readline, "\n"):
             what, address, *name = line.split()
             found[" ".join([what, *name])] = address
-        found["advice"] = "".join(iter(process.stdout.readline, "Ctrl-C ends it.\n"))
+        found["advice"] = "".join(iter(process.stdout.readline, "Press Ctrl-C to stop the graph.\n"))
         yield found
     finally:
         process.send_signal(signal.SIGINT)
@@ -282,7 +282,7 @@ def test_the_demo_goes_the_whole_way_and_ends_by_itself(tmp_path: Path) -> None:
         "forecast.png",
         "/prometheus",
         "mlflow ui",
-        "try next",
+        "next commands to try",
         "stopped",
     ):
         assert told in done.stdout

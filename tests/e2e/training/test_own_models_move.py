@@ -85,9 +85,9 @@ def test_the_verbs_tell_the_stores_moves_and_those_left_alone(
     chain.put(changed(START, s4={CHAMPION: "1"}))
     assert command_line.main(["rollback", "--dry-run", "--home", str(registry.home)]) == 0
     assert capsys.readouterr().out.startswith(
-        "would move:\n  champion   2 -> 1\n  previous   1 -> 2\n\nstores' own models:\n"
+        "would change:\n  champion   2 -> 1\n  previous   1 -> 2\n\nstore models:\n"
         "  store 1             champion   2 -> 1\n  store 2             champion   1 -> none\n\n"
-        "own models set by hand, left alone: store 4 (champion 1)\n"
+        "store models set by hand, not changed: store 4 (champion 1)\n"
     )
 
 

@@ -120,7 +120,7 @@ def test_the_verbs_print_what_changes(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", options.tracking_uri)
     assert command_line.main(["promote", "--dry-run", "--home", str(options.home)]) == 0
     told = capsys.readouterr().out
-    assert "would move:\n  previous   1 -> 2\n  champion   2 -> 3\n  challenger 3 -> none\n" in told
+    assert "would change:\n  previous   1 -> 2\n  champion   2 -> 3\n  challenger 3 -> none\n" in told
     assert "stores with a model" in told
     assert command_line.main(["rollback", "--json", "--home", str(options.home)]) == 0
     assert '"champion": "1"' in capsys.readouterr().out

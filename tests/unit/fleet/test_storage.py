@@ -76,7 +76,7 @@ def test_a_directory_without_or_with_a_torn_manifest_is_refused(path: Path, tmp_
     with pytest.raises(FleetFormatError, match="not readable JSON"):
         Fleet.open(path)
     (path / MANIFEST).write_text('{"format": "other"}')
-    with pytest.raises(FleetFormatError, match="no manifest of a storecast-fleet"):
+    with pytest.raises(FleetFormatError, match="is not a manifest of storecast-fleet"):
         Fleet.open(path)
 
 

@@ -47,6 +47,21 @@ def test_every_option_and_every_verb_of_a_help_text_has_a_meaning() -> None:
             assert meaning or isinstance(action, argparse._SubParsersAction), (parser.prog, action.dest)
 
 
+def test_every_help_text_ends_with_examples() -> None:
+    for parser in helps(command_line.parser()):
+        assert "\nexamples:\n  " in parser.format_help(), parser.prog
+
+
+def test_every_help_text_shows_defaults_in_one_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")  # no default is broken over two lines
+    for parser in helps(command_line.parser()):
+        text = parser.format_help()
+        for action in parser._actions:
+            if action.option_strings and action.default not in (None, False, "", [], argparse.SUPPRESS):
+                assert f"(default: {action.default})" in text or "(default: " in str(action.help), action.dest
+        assert not re.search(r"^  +-.*\((?!default: )[\w.-]+\)$", text, re.MULTILINE), parser.prog
+
+
 def test_the_help_of_a_training_shows_the_mapping_file() -> None:
     training = next(parser for parser in helps(command_line.parser()) if parser.prog == "storecast train")
     (option,) = [action for action in training._actions if action.dest == "mapping"]
@@ -98,17 +113,29 @@ def test_a_wrong_option_is_a_usage_error(words: str, capsys: pytest.CaptureFixtu
     [
         ("train --data nowhere.csv --home {tmp}", 2, "cannot read nowhere.csv"),
         ("train --data nowhere.csv --mapping nowhere.toml --home {tmp}", 2, "cannot read the column mapping"),
-        ("forecast --store 4 --out x.xlsx --home {tmp}", 2, "wants a file that ends with .csv or .parquet"),
-        ("forecast --store 4 --plot x.bmp --home {tmp}", 2, "wants a file that ends with .png, .svg or .pdf"),
-        ("synth --stores 3 --days 5 --out /proc/none", 2, "--out wants a folder that can be written to"),
+        (
+            "forecast --store 4 --out x.xlsx --home {tmp}",
+            2,
+            "wanted --out with a file name that ends with .csv or .parquet",
+        ),
+        (
+            "forecast --store 4 --plot x.bmp --home {tmp}",
+            2,
+            "wanted --plot with a file name that ends with .png, .svg or .pdf",
+        ),
+        ("synth --stores 3 --days 5 --out /proc/none", 2, "wanted --out with a folder that can be written to"),
         ("promote --dry-run --home {tmp}/none", 3, "there is no registry at"),
         ("rollback --home {tmp}/none", 3, "there is no registry at"),
         ("forecast --store 4 --days 9 --url http://127.0.0.1:1", 3, "start one with `storecast serve`"),
         ("forecast --store 4 --url http://127.0.0.1:1", 3, "start one with `storecast serve`"),
-        ("graph render --out {tmp}", 2, "Is a directory; name a file in a folder that may be written"),
+        ("graph render --out {tmp}", 2, "Is a directory; name a file in a folder that can be written to"),
         ("graph render --out /proc/none/x.yaml", 2, "cannot write /proc/none/x.yaml"),
-        ("request-log export --out x.csv --home {tmp}", 2, "wants a file that ends with .parquet"),
-        ("request-log export --out x.parquet --since 2026-11-30 --until 2026-11-01", 2, "wants a day from 2026-11-30"),
+        ("request-log export --out x.csv --home {tmp}", 2, "wanted --out with a file name that ends with .parquet"),
+        (
+            "request-log export --out x.parquet --since 2026-11-30 --until 2026-11-01",
+            2,
+            "wanted --until with 2026-11-30",
+        ),
         ("graph validate nowhere.yaml", 2, "nowhere.yaml"),
         ("serve nowhere.yaml", 2, "nowhere.yaml"),
     ],
@@ -168,7 +195,7 @@ def test_ctrl_c_is_no_fault_of_ours(capsys: pytest.CaptureFixture[str], monkeypa
 
     monkeypatch.setattr("storecast.commands.settings.Settings.table", interrupted)
     assert command_line.main(["settings"]) == 130
-    assert capsys.readouterr().err == "storecast settings: ended by Ctrl-C\n"
+    assert capsys.readouterr().err == "storecast settings: stopped by Ctrl-C\n"
 
 
 def test_a_question_without_a_first_day_leaves_it_to_the_graph() -> None:

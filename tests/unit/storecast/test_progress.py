@@ -39,7 +39,7 @@ def test_a_terminal_says_that_the_first_run_of_a_machine_compiles(monkeypatch: p
         monkeypatch.setattr(sys, "stderr", stream)
         Progress().compiling()
         work(Progress())
-    assert any("compiling, once a machine" in frame for frame in shown.frames()) != kept
+    assert any("compiling the fit, once per machine" in frame for frame in shown.frames()) != kept
 
 
 def test_failures_of_one_stage_are_not_those_of_the_next(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,7 +72,7 @@ def test_show_prints_every_value_as_json(home: Path, capsys: pytest.CaptureFixtu
 def test_show_says_when_there_is_nothing_to_show(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(home, "show", "--store", "nobody") == exit_codes.OK
     told = capsys.readouterr()
-    assert (told.out, "no forecast of that kind" in told.err) == ("", True)
+    assert (told.out, "no matching forecast" in told.err) == ("", True)
 
 
 def test_export_takes_whole_days_of_issue(home: Path, tmp_path: Path) -> None:

@@ -198,7 +198,7 @@ def test_tables_of_another_version_are_left_alone(database: RequestLogDatabase, 
 def test_reading_where_there_is_no_log_says_so_and_makes_none(url: URL) -> None:
     reader = RequestLogDatabase(url)
     for _ in range(2):
-        with pytest.raises(RequestLogUsageError, match=r"wanted a request log in .*, found none"):
+        with pytest.raises(RequestLogUsageError, match=r"wanted a request log in .*, got none"):
             reader.check()
     reader.close()
 

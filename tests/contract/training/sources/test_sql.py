@@ -142,13 +142,13 @@ def test_a_query_that_breaks_off_in_the_middle_is_told(tmp_path: Path, postgres_
 
 
 def test_a_variable_that_names_no_database_is_told(tmp_path: Path) -> None:
-    assert f"{HISTORY_URL}, it is not set" in problem(tmp_path, "SELECT 1", None)
+    assert f"{HISTORY_URL}, got nothing; set it" in problem(tmp_path, "SELECT 1", None)
     assert "wanted a SQLAlchemy URL" in problem(tmp_path, "SELECT 1", "the usual one")
     assert "driver" in problem(tmp_path, "SELECT 1", "nosuchkind://host/database")
 
 
 def test_a_sqlite_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
-    assert "there is none" in problem(tmp_path, "SELECT 1", f"sqlite:///{tmp_path / 'no.db'}")
+    assert "got no file at" in problem(tmp_path, "SELECT 1", f"sqlite:///{tmp_path / 'no.db'}")
     assert not (tmp_path / "no.db").exists()
 
 
@@ -183,7 +183,7 @@ def test_a_database_that_is_away_is_no_fault_of_the_data(tmp_path: Path) -> None
     query = tmp_path / "sales.sql"
     query.write_text("SELECT 1 AS store")
     url = "postgresql+psycopg://reader:hidden@127.0.0.1:1/shop"
-    with pytest.raises(HistoryUnreachableError, match="is the database up") as caught:
+    with pytest.raises(HistoryUnreachableError, match="check that the database runs") as caught:
         open_source(query, {"STORECAST_HISTORY_URL": url})
     assert caught.value.exit_code == 3
     assert "hidden" not in str(caught.value)

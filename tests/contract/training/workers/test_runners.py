@@ -30,14 +30,14 @@ def test_a_worker_that_dies_is_replaced_and_nothing_is_missing(tmp_path: Path, m
 
 
 def test_workers_that_always_die_end_the_run_with_the_reason() -> None:
-    with pytest.raises(WorkerLostError, match="workers of joblib died 4 times and 2 partitions are not"):
+    with pytest.raises(WorkerLostError, match="workers of joblib died 4 times and 2 partitions are left"):
         list(Joblib(2).run(always_dies, [0, 1]))
 
 
 def test_the_last_partition_that_kills_its_workers_does_not_kill_the_run() -> None:
     results = Joblib(2).run(dies_if_odd, [0, 2, 1])
     assert sorted([next(results), next(results)]) == [0, 2]
-    with pytest.raises(WorkerLostError, match="workers of joblib died 4 times and 1 partitions are not"):
+    with pytest.raises(WorkerLostError, match="workers of joblib died 4 times and 1 partitions are left"):
         next(results)
 
 

@@ -28,6 +28,18 @@ def config(*flags: str, **environ: str) -> EngineConfig:
     return engine_config([*NAMES, *flags], {**GRAPH, **environ})
 
 
+def test_the_help_explains_every_flag_and_shows_its_default(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        engine_config(["--help"], {})
+    text = " ".join(capsys.readouterr().out.partition("options:")[2].split())
+    assert "--http_port N TCP port to listen on; 0 chooses a free port (default: 8080)" in text
+    assert (
+        "--graceful_timeout DURATION longest time for running requests after SIGTERM, such as 15s (default: 15s)"
+        in text
+    )
+    assert "examples: python -m graph.engine --sdep" in text
+
+
 def test_defaults_are_the_executors_own() -> None:
     plain = config()
     assert (plain.deployment, plain.namespace, plain.port, plain.prometheus_path) == ("d", "n", 8080, "/metrics")

@@ -130,7 +130,7 @@ def test_what_only_a_cluster_can_run_is_refused(change: dict[str, Any], message:
 def test_a_ready_made_server_is_refused() -> None:
     document = tiny_document()
     document["spec"]["predictors"][0]["graph"]["children"][0]["implementation"] = "MLFLOW_SERVER"
-    with pytest.raises(UsageError, match="forecaster: wanted a container to run here, got MLFLOW_SERVER"):
+    with pytest.raises(UsageError, match="forecaster: wanted a container for a local run, got MLFLOW_SERVER"):
         planned(document)
 
 
@@ -151,7 +151,7 @@ def test_all_missing_variables_are_named_at_once_and_optional_ones_may_be_missin
 def test_a_whole_secret_cannot_be_looked_up_unless_it_is_optional() -> None:
     document = tiny_document()
     first_container(document)["envFrom"] = [{"secretRef": {"name": "mlflow"}}]
-    with pytest.raises(UsageError, match=r"router: envFrom\[0\]: wanted variables by name"):
+    with pytest.raises(UsageError, match=r"router: envFrom\[0\]: wanted single variables"):
         planned(document)
     first_container(document)["envFrom"][0]["secretRef"]["optional"] = True
     assert len(planned(document).components) == 3

@@ -396,8 +396,8 @@ def test_files_are_validated_together(tmp_path: Path) -> None:
     [
         ("kind: ConfigMap\n", "wanted a SeldonDeployment in .*, got ConfigMap"),
         ("", "got nothing"),
-        ("a: 1\na: 2\n", "'a' comes twice"),
-        ("a: [\n", "wanted YAML"),
+        ("a: 1\na: 2\n", "'a' appears twice"),
+        ("a: [\n", "wanted valid YAML"),
     ],
 )
 def test_a_file_that_cannot_be_used_says_why(tmp_path: Path, text: str, message: str) -> None:

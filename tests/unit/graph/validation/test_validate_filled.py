@@ -126,7 +126,7 @@ def test_metrics_in_both_forms_are_all_judged() -> None:
     hpa = {"maxReplicas": 3, "metricsv2": [v2("cpu")], "metrics": [v2beta1("memory")]}
     found = problems(deployment({"name": "one", "type": "MODEL"}, pod(MODEL, hpaSpec=hpa)))
     assert [problem.wanted for problem in found] == [
-        f"a request of {name}, by which the pod scales" for name in ("cpu", "memory")
+        f"a request of {name}, because the autoscaler uses it" for name in ("cpu", "memory")
     ]
 
 

@@ -80,8 +80,8 @@ def result(moves: list[Move], **more: Any) -> dict[str, Any]:  # noqa: ANN401 - 
 
 def test_the_text_says_what_moves_and_what_changes() -> None:
     told = text(result([Move("champion", "1", "2"), Move("challenger", "2", None)], changes=changes()))
-    assert told.startswith("would move:\n  champion   1 -> 2\n  challenger 2 -> none\n")
-    assert "now answered by the fallback: 1" in told
+    assert told.startswith("would change:\n  champion   1 -> 2\n  challenger 2 -> none\n")
+    assert "now forecast by the fallback: 1" in told
     assert "store 2               20.00% ->  15.00%  -5.00 points" in told
     assert "not judged" in told
 
@@ -94,11 +94,11 @@ def test_the_text_names_own_models_that_move_stay_or_are_gone_and_does_not_run_o
     moves = [Move("champion", "1", None, store_model_name(str(i))) for i in range(25)]
     own = {"model": store_model_name("a b"), "alias": "champion", "version": "3"}
     told = text(result([*moves, Move("champion", "1", "2")], left_alone=[own], missing=[own]))
-    assert told.startswith("would move:\n  champion   1 -> 2\n\nstores' own models:\n  store 0  ")
-    assert "  store 19            champion   1 -> none\n  and 5 more moves: see --json\n" in told
+    assert told.startswith("would change:\n  champion   1 -> 2\n\nstore models:\n  store 0  ")
+    assert "  store 19            champion   1 -> none\n  and 5 more: see --json\n" in told
     assert told.endswith(
-        "own models set by hand, left alone: store a b (champion 3)\n\n"
-        "own models deleted since, not moved to: store a b (champion 3)"
+        "store models set by hand, not changed: store a b (champion 3)\n\n"
+        "store models deleted, so not used: store a b (champion 3)"
     )
 
 
@@ -108,6 +108,9 @@ def test_a_fleet_that_running_graphs_would_refuse_is_promoted_with_a_warning() -
     fewer = changes()
     fewer["from"]["with_model"], fewer["to"]["with_model"] = 4, 3
     (told,) = warnings(fewer, 0.8)
-    assert "a graph that serves version 1 goes on with it, also when it is started anew" in told
-    assert "wants at least 80% of 4 models, and the new fleet has 3; lower STORECAST_MIN_STORES_SHARE" in told
+    assert "a graph that serves version 1 keeps serving it, also after a restart" in told
+    assert (
+        "wants at least 80% of 4 models, and the new fleet has 3; if that is intended, lower STORECAST_MIN_STORES_SHARE"
+        in told
+    )
     assert text(result([Move("champion", "1", "2")], warnings=[told])).endswith(f"\n\nwarning: {told}")

@@ -101,7 +101,7 @@ def test_partitions_that_were_written_with_another_mapping_are_refused(tmp_path:
     PartitionWriter(folder, own, 1).finish()
     options = TrainingOptions(folder, None, None, tmp_path, "")
     other = read(tmp_path, COLUMNS + '[flags]\npromo = "promotion"\n')
-    with pytest.raises(DataError, match="have a mapping of their own, and --mapping is another: leave it out, or"):
+    with pytest.raises(DataError, match="with another mapping than --mapping: remove --mapping, or"):
         partition(replace(options, mapped=other), tmp_path)
     for mapped in (own, ROSSMANN):
         assert partition(replace(options, mapped=mapped), tmp_path).partitions.mapped == own

@@ -108,7 +108,7 @@ def test_a_compressed_csv_that_breaks_off_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_and_a_folder_without_tables_are_refused(tmp_path: Path) -> None:
-    assert "nothing is there" in problem(tmp_path / "no.csv")
+    assert "got nothing; correct the path" in problem(tmp_path / "no.csv")
     assert "wanted a folder with Parquet files" in problem(tmp_path)
 
 
