@@ -44,7 +44,7 @@ def tiny_options(log_dir: Path, **changes: Any) -> LocalOptions:  # noqa: ANN401
         "port": 0,
         "free_ports": True,
         "stop_grace_s": 0.5,
-        "start_timeout_s": 30.0,
+        "start_timeout_s": 120.0,
         "restarts": RestartPolicy(first_s=0.01, longest_s=0.1),
     }
     return LocalOptions(**(options | changes))

@@ -85,7 +85,7 @@ def _ready(server: Prometheus) -> Prometheus:
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(f"{server.url}/-/ready", timeout=5):  # noqa: S310 - loopback
+            with urllib.request.urlopen(f"{server.url}/-/ready", timeout=30):  # noqa: S310 - loopback
                 return server
         except OSError:
             time.sleep(0.1)

@@ -15,7 +15,7 @@ from training.workers.partition_job import work
 from training.workers.runners import InProcess, Ray
 
 ROOT = Path(__file__).parents[2]
-LIMIT_S = 200
+LIMIT_S = 540
 ENVIRONMENT = {
     "RAY_AUTH_MODE": "disabled",  # no tokens on loopback
     "RAY_USAGE_STATS_ENABLED": "0",

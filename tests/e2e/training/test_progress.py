@@ -38,7 +38,7 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def run(command: list[str], stderr: int) -> "subprocess.CompletedProcess[str]":
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("STORECAST_", "MLFLOW_"))}
     return subprocess.run(
-        command, cwd=ROOT, env=kept, stdout=subprocess.PIPE, stderr=stderr, text=True, check=False, timeout=180
+        command, cwd=ROOT, env=kept, stdout=subprocess.PIPE, stderr=stderr, text=True, check=False, timeout=400
     )
 
 

@@ -148,7 +148,7 @@ def test_a_notebook_finds_what_is_registered_without_any_word_of_ours_before(pla
         f"mlflow.prophet.load_model('{alias_uri(store_model_name(OWN), CHAMPION)}')",
     )
     command = [sys.executable, "-c", "\n".join(lines), placed.options.tracking_uri]
-    done = subprocess.run(command, cwd=placed.home, capture_output=True, text=True, check=False, timeout=200)
+    done = subprocess.run(command, cwd=placed.home, capture_output=True, text=True, check=False, timeout=400)
 
     assert (done.stdout.splitlines()[-1:], done.returncode) == (["7"], 0), done.stderr
     placed.check_the_old_place()

@@ -19,7 +19,7 @@ from model_wrapper.registry.mlflow_rest import Look, NamedModel, look
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-WAIT_S = 10
+WAIT_S = 120
 URI = "models:/storecast-fleet@champion"
 STORE = "prophet-retail-forecaster-store-"
 VERSION = {"model_version": {"name": "storecast-fleet", "version": "7", "creation_timestamp": "1700000000000"}}
@@ -177,7 +177,7 @@ def test_a_server_that_says_nothing_is_given_up_in_time() -> None:
 
     class Silent(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            done.wait(20)
+            done.wait(WAIT_S)
 
     with listening(Silent) as port:
         environ = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}"}
@@ -198,11 +198,13 @@ def test_a_server_that_drips_its_answer_is_given_up_in_time(said: bytes) -> None
                     self.wfile.write(b" ")
 
     with listening(Dripping) as port:
-        threading.Timer(WAIT_S, done.set).start()
+        give_up = threading.Timer(WAIT_S, done.set)
+        give_up.start()
         environ = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}"}
         with pytest.raises(FleetUnavailableError, match=r"within 0.3 s \(setting STORECAST_FETCH_TIMEOUT_S\)"):
             look(URI, environ, 0.3, with_stores=False)
         assert not done.is_set()
+        give_up.cancel()
         done.set()
 
 
