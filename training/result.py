@@ -13,7 +13,7 @@ from training.workers.diagnose import Failure
 
 if TYPE_CHECKING:
     from training.registry.aliases import Move
-    from training.registry.store_models import OwnModel
+    from training.registry.store_models import StoreModelVersion
 
 LEFT_OUT = ("backtest", "held_back", "registered", "would_register", "seconds", "seconds_of_workers")
 """Parts of a result that JSON has only where there are any."""
@@ -52,7 +52,7 @@ class RegisteredFleet:
     alias: str
     store_models: Mapping[str, str]
     store_moves: "Sequence[Move]"
-    left_alone: "Sequence[OwnModel]"
+    left_alone: "Sequence[StoreModelVersion]"
     gate: Gate
 
 

@@ -13,7 +13,7 @@ from training.errors import AliasMovedError, RegistryError
 from training.registry import aliases, store_models
 from training.registry.aliases import Move
 from training.registry.base import TRAIN_FIRST, Connection, Registry
-from training.registry.store_models import OwnModel, Plan
+from training.registry.store_models import Plan, StoreModelVersion
 
 ANY_CHAMPION = "any"
 
@@ -30,7 +30,7 @@ class Registered:
     alias: str
     store_models: Mapping[str, str]
     store_moves: Sequence[Move]
-    left_alone: Sequence[OwnModel]
+    left_alone: Sequence[StoreModelVersion]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from training.registry.base import Connection
 
 
 @dataclass(frozen=True)
-class OwnModel:
+class StoreModelVersion:
     """One version of a store's own model, and the alias that it has or would have got."""
 
     model: str
@@ -28,8 +28,8 @@ class Plan:
     """
 
     moves: list[Move] = field(default_factory=list)
-    left_alone: list[OwnModel] = field(default_factory=list)
-    missing: list[OwnModel] = field(default_factory=list)
+    left_alone: list[StoreModelVersion] = field(default_factory=list)
+    missing: list[StoreModelVersion] = field(default_factory=list)
 
     @property
     def of_stores(self) -> list[Move]:
@@ -87,10 +87,10 @@ def plan(connection: Connection, found: Mapping[str, str], moves: Sequence[Move]
 def _plan_store(connection: Connection, made: Plan, move: Move, leaving: set[str]) -> None:
     """Add one alias of one store to the plan; `leaving`: the versions that the outgoing fleet brought."""
     if move.old is not None and move.old not in leaving | {move.new}:
-        made.left_alone.append(OwnModel(move.model, move.alias, move.old))
+        made.left_alone.append(StoreModelVersion(move.model, move.alias, move.old))
         return
     if move.new not in (None, move.old) and not connection.has_version(move.model, move.new):
-        made.missing.append(OwnModel(move.model, move.alias, move.new))
+        made.missing.append(StoreModelVersion(move.model, move.alias, move.new))
         move = Move(move.alias, move.old, None, move.model)
     if move.old != move.new:
         made.moves.append(move)
