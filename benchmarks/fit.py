@@ -32,7 +32,7 @@ from joblib.externals.loky import get_reusable_executor
 from benchmarks.small_chains import fit_once, read_history
 from fleet import Design, Parameters
 from fleet.arrays import FloatArray, as_dates
-from fleet.prophet_io import from_prophet
+from fleet.prophet.convert import from_prophet
 from training.engines.batched import BatchedEngine
 from training.engines.design_groups import DesignGroup, design_groups
 from training.engines.engine import CHANGEPOINTS, Engine, Priors, empty_parameters, put

@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.small_chains import fit_once, read_history
 from fleet import Fleet
-from fleet.prophet_io import future_frame, to_prophet
+from fleet.prophet.convert import future_frame, to_prophet
 from training.backtest.assemble import assemble
 from training.engines.batched import BatchedEngine
 from training.engines.engine import Priors

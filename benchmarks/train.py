@@ -27,7 +27,7 @@ from typing import Any
 
 from benchmarks.memory import PeakMemory
 from fleet.names import store_model_name
-from fleet.prophet_io import to_prophet
+from fleet.prophet.convert import to_prophet
 from graph.local.free_ports import free_ports
 from training.registry.mlflow_registry import MlflowRegistry
 from training.registry.registration import load_fleet

@@ -3,17 +3,15 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from training.backtest.scores import Scores
 from training.champion.fleet_gate import Gate
 from training.champion.store_gate import HeldBackStore
 from training.checks.notices import Notice
+from training.registry.aliases import Move
+from training.registry.store_models import StoreModelVersion
 from training.workers.diagnose import Failure
-
-if TYPE_CHECKING:
-    from training.registry.aliases import Move
-    from training.registry.store_models import StoreModelVersion
 
 LEFT_OUT = ("backtest", "held_back", "registered", "would_register", "seconds", "seconds_of_workers")
 """Parts of a result that JSON has only where there are any."""
@@ -51,8 +49,8 @@ class RegisteredFleet:
     version: str
     alias: str
     store_models: Mapping[str, str]
-    store_moves: "Sequence[Move]"
-    left_alone: "Sequence[StoreModelVersion]"
+    store_moves: Sequence[Move]
+    left_alone: Sequence[StoreModelVersion]
     gate: Gate
 
 

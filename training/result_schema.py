@@ -10,8 +10,6 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from training.checks.validate import Problem
-from training.registry.aliases import Move
-from training.registry.store_models import StoreModelVersion
 from training.result import LEFT_OUT, TrainingResult
 
 FILE = "train-result.schema.json"
@@ -51,8 +49,6 @@ class Refusal:
 def result_schema() -> dict[str, Any]:
     """The JSON Schema of standard output: a result, or why there is none."""
     adapter: TypeAdapter[Any] = TypeAdapter(TrainingResult | RefusedInput | Refusal)
-    # Names that the result imports for type checkers alone, since their modules load MLflow.
-    adapter.rebuild(_types_namespace={"Move": Move, "StoreModelVersion": StoreModelVersion})
     schema = adapter.json_schema(mode="serialization")
     definitions = schema["$defs"]
     for name, definition in definitions.items():

@@ -18,7 +18,7 @@ import numpy as np
 from prophet.serialize import model_to_json
 
 from fleet import Fleet
-from fleet.prophet_io import future_frame, to_prophet
+from fleet.prophet.convert import future_frame, to_prophet
 from graph import GraphOptions, SeldonDeployment, render
 from graph.render import to_yaml
 from training.synth import AHEAD_DAYS

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import cast
 
 from fleet import Fleet, StorecastError
-from fleet.store_model import StoreModel
+from fleet.prophet.store_model import StoreModel
 from model_wrapper.registry.cache import CachedStore
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from fleet import StorecastError
 from fleet.mlflow.versions import download_version, models_of_stores
 from fleet.names import TRANSFORM_TAG, version_uri
-from fleet.store_model import write_store_model
+from fleet.prophet.store_model import write_store_model
 from model_wrapper.registry.cache import FLEET_FILE, CachedStore, FleetCache, refusal_of
 from model_wrapper.registry.mlflow_rest import AskTheClientError, NamedModel, own_champion
 

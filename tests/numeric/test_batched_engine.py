@@ -16,7 +16,7 @@ from fleet import Design, Fleet, Parameters, formula
 from fleet.arrays import FloatArray, as_dates, weekdays
 from fleet.features import Regressor, padded_window
 from fleet.formula import SCALARS
-from fleet.prophet_io import future_frame, to_prophet
+from fleet.prophet.convert import future_frame, to_prophet
 from training.engines.batched import CONSTANT_SIGMA, BatchedEngine
 from training.engines.engine import Fits, Priors
 from training.engines.features import design_of

@@ -13,7 +13,7 @@ from support import fleets
 
 from fleet import Calendar, Column, ConversionError, Fleet
 from fleet.contents import FleetContents
-from fleet.prophet_io import from_prophet, future_frame, to_prophet
+from fleet.prophet.convert import from_prophet, future_frame, to_prophet
 
 logging.getLogger("prophet").setLevel(logging.WARNING)
 DAYS = np.arange("2014-03-01", "2015-09-01", dtype="datetime64[D]")

@@ -13,7 +13,7 @@ from fleet import Design, Fleet, Parameters, formula
 from fleet.arrays import BoolArray, FloatArray, as_dates
 from fleet.features import CLOSURE_REACH_DAYS, padded_window
 from fleet.formula import SCALARS
-from fleet.prophet_io import future_frame, to_prophet
+from fleet.prophet.convert import future_frame, to_prophet
 from training.engines.batched import BatchedEngine, fit_with_priors
 from training.engines.engine import Fits, FitSpec, Priors
 from training.engines.features import design_of

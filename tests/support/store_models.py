@@ -7,8 +7,8 @@ from support.fleets import REGRESSORS, TRAINED_THROUGH, parameters
 
 from fleet.arrays import day_numbers
 from fleet.design import Design, Seasonality
+from fleet.prophet.store_model import KIND
 from fleet.storage import write_directory
-from fleet.store_model import KIND
 
 
 def small_store_model(path: Path, *, seed: int = 7) -> Path:

@@ -21,7 +21,7 @@ import pandas as pd
 
 from fleet import Design, Parameters
 from fleet.arrays import FloatArray, as_dates
-from fleet.prophet_io import from_prophet
+from fleet.prophet.convert import from_prophet
 from training.engines.design_groups import DesignGroup, design_groups
 from training.engines.engine import CHANGEPOINTS, Fits, FitSpec, Priors, empty_parameters, fits_of, put
 from training.errors import DataError

@@ -38,7 +38,7 @@ from fleet.names import (
     store_model_name,
     version_uri,
 )
-from fleet.prophet_io import to_prophet
+from fleet.prophet.convert import to_prophet
 from fleet.storage import MANIFEST
 from training.errors import RegistryError
 from training.registry.aliases import Move

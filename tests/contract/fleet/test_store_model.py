@@ -13,8 +13,8 @@ from support.fleets import contents, small_fleet
 
 from fleet import ConversionError, Fleet, FleetFormatError
 from fleet.intervals import LEVELS, N_BUCKETS
-from fleet.prophet_io import future_frame, to_prophet
-from fleet.store_model import StoreModel, write_store_model
+from fleet.prophet.convert import future_frame, to_prophet
+from fleet.prophet.store_model import StoreModel, write_store_model
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,7 +18,7 @@ from support.mlflow_databases import empty_database
 
 from fleet import Fleet
 from fleet.names import CHAMPION, TRANSFORM_TAG, store_model_name
-from fleet.prophet_io import future_frame, to_prophet
+from fleet.prophet.convert import future_frame, to_prophet
 from model_wrapper.components.forecasters import FallbackForecaster, StoreForecaster
 from model_wrapper.components.router import StoreRouter
 from model_wrapper.fleets.source import FleetSource

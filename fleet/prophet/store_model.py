@@ -16,7 +16,7 @@ from fleet.design import Design, Transform
 from fleet.errors import ConversionError
 from fleet.features import Regressor
 from fleet.fleet import Fleet
-from fleet.prophet_io import from_prophet
+from fleet.prophet.convert import from_prophet
 from fleet.storage import ArrayDirectory, write_directory
 
 if TYPE_CHECKING:
