@@ -30,6 +30,13 @@ class ForecastUsageError(StorecastError):
 FEW = 100
 """Stores whose highest sales per day are lower than this are printed with one decimal."""
 
+_EXAMPLES = """
+        storecast forecast --store 4 --from 2015-06-20 --days 7
+        storecast forecast --store 4 --store 17 --url http://127.0.0.1:8000
+        storecast forecast --all --from 2015-06-20 --days 42 --out forecasts.parquet
+        storecast forecast --store 4 --days 42 --plot store-4.png
+        """
+
 
 def add(verbs: Verbs) -> None:
     """Add the verb."""
@@ -38,12 +45,7 @@ def add(verbs: Verbs) -> None:
         "forecast",
         VERBS["forecast"].summary,
         run,
-        """
-        storecast forecast --store 4 --from 2015-06-20 --days 7
-        storecast forecast --store 4 --store 17 --url http://127.0.0.1:8000
-        storecast forecast --all --from 2015-06-20 --days 42 --out forecasts.parquet
-        storecast forecast --store 4 --days 42 --plot store-4.png
-        """,
+        _EXAMPLES,
     )
     stores = parser.add_mutually_exclusive_group(required=True)
     stores.add_argument(

@@ -28,6 +28,14 @@ from training.workers.runners import RUNNERS, Runner, runner_of
 
 ENGINES: dict[str, Callable[[int | None], Engine]] = {"batched": lambda _: BatchedEngine(), "stan": StanEngine}
 
+_EXAMPLES = """
+        storecast train --data train.csv.gz --stores store.csv --calendar calendar.csv.gz
+        storecast train --data sales.parquet --mapping columns.toml --test-days 28
+        storecast train --data train.csv --stores store.csv --calendar calendar.csv --register-stores 4,17
+        storecast train --data sales.sql --runner joblib --workers 4 --dry-run
+        RAY_ADDRESS=head:6379 storecast train --data partitions/ --stores store.csv --runner ray --home /shared/run
+        """
+
 
 def add(verbs: Verbs) -> None:
     """Add the verb."""
@@ -36,13 +44,7 @@ def add(verbs: Verbs) -> None:
         "train",
         VERBS["train"].summary,
         run,
-        """
-        storecast train --data train.csv.gz --stores store.csv --calendar calendar.csv.gz
-        storecast train --data sales.parquet --mapping columns.toml --test-days 28
-        storecast train --data train.csv --stores store.csv --calendar calendar.csv --register-stores 4,17
-        storecast train --data sales.sql --runner joblib --workers 4 --dry-run
-        RAY_ADDRESS=head:6379 storecast train --data partitions/ --stores store.csv --runner ray --home /shared/run
-        """,
+        _EXAMPLES,
     )
     _add_tables(parser)
     help_engine = "how to fit: batched fits all stores at once, stan fits each store with stock Prophet"
