@@ -23,7 +23,7 @@ _UNUSABLE = "Neither the model of this store nor its fallback gives a finite num
 _HINTS_PER_REQUEST = 3  # finding the nearest ids reads every id
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class EncodedAnswer:
     """An answer in the client's kind, ready to become a message.
 
@@ -73,7 +73,7 @@ def _entries_of(forecasts: Forecasts, served: ServedFleet, alias: str) -> list[d
     """One entry a line, None where another child answers."""
     lines = forecasts.plan.lines
     entries: list[dict[str, Any] | None] = [None] * len(lines)
-    shared: dict[int, dict[str, Any]] = {}
+    echoes: dict[int, dict[str, Any]] = {}
     for piece in forecasts.pieces:
         model = {
             "source": piece.source,
@@ -82,23 +82,25 @@ def _entries_of(forecasts: Forecasts, served: ServedFleet, alias: str) -> list[d
             "trainedThrough": piece.model.trained_through.isoformat(),
         }
         for place, days in zip(piece.at, _days_of(piece.forecast), strict=True):
-            entries[place] = {"request": _echo(lines[place], shared), "forecast": days, "model": model}
+            entries[place] = {"request": _echo(lines[place], echoes), "forecast": days, "model": model}
     for place, reason in _reasons_of(forecasts, served):
         error = {"code": forecasts.faults[place], "message": reason}
-        entries[place] = {"request": _echo(lines[place], shared), "error": error}
+        entries[place] = {"request": _echo(lines[place], echoes), "error": error}
     return entries
 
 
-def _echo(line: PlannedForecast, shared: dict[int, dict[str, Any]]) -> dict[str, Any]:
-    """The item as it stands in an entry; `shared`: what the lines of an item have in common, by its place."""
-    item = line.item
-    if item.place not in shared:
-        shared[item.place] = _fields_of(item)
-    return {"storeId": line.store_id, **shared[item.place]}
+def _echo(line: PlannedForecast, echoes: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    """The item of a line as it stands in an entry; `echoes`: of the first line of every item, by the item's place."""
+    first = echoes.get(line.item.place)
+    if first is not None:
+        return {**first, "storeId": line.store_id}
+    echo = echoes[line.item.place] = _fields_of(line.store_id, line.item)
+    return echo
 
 
-def _fields_of(item: PlannedItem) -> dict[str, Any]:
+def _fields_of(store_id: str, item: PlannedItem) -> dict[str, Any]:
     fields: dict[str, Any] = {
+        "storeId": store_id,
         "beginDate": item.begin.isoformat(),
         "endDate": item.end.isoformat(),
         "level": item.level,
