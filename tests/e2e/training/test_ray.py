@@ -21,7 +21,7 @@ from support.ray_drivers import (
 from training.registry import runs
 from training.registry.tracking_uri import tracking_uri
 
-pytestmark = pytest.mark.timeout(LIMIT_S + 40)
+pytestmark = pytest.mark.timeout(2 * LIMIT_S + 40)  # one test waits for two trainings
 
 
 @pytest.fixture(autouse=True)
