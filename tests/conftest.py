@@ -1,4 +1,4 @@
-"""What all tests share: how hard property tests try, and one database server a test process."""
+"""What all tests share: how hard property tests try, and one database and one MLflow server a test process."""
 
 import os
 from collections.abc import Iterator
@@ -33,4 +33,13 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     from support.postgres import postgres_server  # noqa: PLC0415 - other tests need no database driver
 
     with postgres_server(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a real MLflow server that all tests of a process share: begin with `support.mlflow_server.emptied`."""
+    from support.mlflow_server import mlflow_server  # noqa: PLC0415 - other tests do not load MLflow
+
+    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as url:
         yield url

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mlflow import MlflowClient
 from support.mlflow_databases import empty_database
 
 from graph.local.free_ports import free_ports
@@ -43,6 +44,14 @@ def mlflow_server(
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait(120)
+
+
+def emptied(url: str) -> str:
+    """That server, without a registered model of a test before; its runs stay."""
+    client = MlflowClient(url)
+    for model in client.search_registered_models(max_results=1000):
+        client.delete_registered_model(model.name)
+    return url
 
 
 def _wait(process: "subprocess.Popen[bytes]", url: str, log: Path, timeout_s: float) -> None:

@@ -12,7 +12,7 @@ import pytest
 from mlflow import MlflowClient
 from support import chains
 from support.mlflow_databases import empty_database
-from support.mlflow_server import mlflow_server
+from support.mlflow_server import emptied
 
 from fleet import Fleet
 from fleet.names import FLEET_MODEL, GATE_TAG
@@ -40,8 +40,8 @@ def options(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Training
         empty_database(home / "mlflow.db")
         yield TrainingOptions(*tables, tracking_uri({}, home), test_days=28, n_folds=2)
     else:
-        with mlflow_server(tmp_path / "mlflow") as url:
-            yield TrainingOptions(*tables, url, test_days=28, n_folds=2)
+        url = emptied(request.getfixturevalue("mlflow_url"))
+        yield TrainingOptions(*tables, url, test_days=28, n_folds=2)
     mlflow.set_tracking_uri(before)
 
 

@@ -8,7 +8,7 @@ import pytest
 from mlflow import MlflowClient
 from support import chains
 from support.mlflow_databases import empty_database
-from support.mlflow_server import mlflow_server
+from support.mlflow_server import emptied
 
 from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, PREVIOUS
 from storecast import __main__ as command_line
@@ -33,8 +33,8 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         empty_database(folder / "home" / "mlflow.db")
         yield _train(TrainingOptions(*tables, tracking_uri({}, folder / "home"), test_days=28, n_folds=1))
     else:
-        with mlflow_server(folder / "mlflow") as url:
-            yield _train(TrainingOptions(*tables, url, test_days=28, n_folds=1))
+        url = emptied(request.getfixturevalue("mlflow_url"))
+        yield _train(TrainingOptions(*tables, url, test_days=28, n_folds=1))
     mlflow.set_tracking_uri(before)
 
 

@@ -22,7 +22,7 @@ from training.registry.mlflow_registry import MlflowRegistry
 from training.registry.registration import load_fleet
 from training.registry.tracking_uri import tracking_uri
 
-pytestmark = pytest.mark.timeout(LIMIT_S + 40)
+pytestmark = pytest.mark.timeout(2 * LIMIT_S + 40)  # one test waits for two trainings
 
 
 @pytest.fixture(autouse=True)

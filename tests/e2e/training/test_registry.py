@@ -15,7 +15,7 @@ import pytest
 from mlflow import MlflowClient
 from support import chains
 from support.mlflow_databases import empty_database
-from support.mlflow_server import mlflow_server
+from support.mlflow_server import emptied
 
 from fleet import Fleet
 from fleet.names import CHAMPION, FLEET_ARTIFACT, FLEET_MODEL, PREVIOUS, TRANSFORM_TAG, alias_uri, store_model_name
@@ -39,9 +39,8 @@ def _own_mlflow_state() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as url:
-        yield url
+def server(mlflow_url: str) -> str:
+    return emptied(mlflow_url)
 
 
 @pytest.fixture(params=["sqlite", "server"])

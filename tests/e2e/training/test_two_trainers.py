@@ -9,7 +9,7 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 from support import chains
-from support.mlflow_server import mlflow_server
+from support.mlflow_server import emptied
 from support.trainers import open_at_once, trainer
 
 from fleet.errors import RegistryBusyError
@@ -42,9 +42,8 @@ def local(chain: dict[str, Path], tmp_path: Path) -> TrainingOptions:
 
 
 @pytest.fixture
-def remote(chain: dict[str, Path], tmp_path: Path) -> Iterator[TrainingOptions]:
-    with mlflow_server(tmp_path / "mlflow") as url:
-        yield options_of(chain, tmp_path / "home", url)
+def remote(chain: dict[str, Path], tmp_path: Path, mlflow_url: str) -> TrainingOptions:
+    return options_of(chain, tmp_path / "home", emptied(mlflow_url))
 
 
 def assert_first_and_second(options: TrainingOptions, first: dict[str, Any], second: dict[str, Any]) -> None:
