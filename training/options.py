@@ -30,7 +30,7 @@ class TrainingOptions:
     `data`: a table, or a folder that `storecast partition` wrote.  `max_failed_share`: share of stores whose fit may
     fail; over it nothing is registered.  `negatives`: what days with negative sales are taken for.  `gate_margin`:
     share of the champion's WAPE that the new fleet may be worse by, None for no gate.  `refit`: `changed` keeps the
-    champion's parameters of stores that are known as they were.  `dry_run`: register nothing, ask no registry.
+    champion's parameters of stores that are known as they were.  `dry_run`: register nothing; the champion is read.
     `runner`: where partitions are worked on.
     """
 

@@ -7,8 +7,6 @@ first message on. All three are `*_raw` methods, the shortest way through Seldon
 """
 
 # ruff: noqa: ANN401 (Seldon's messages)
-from __future__ import annotations
-
 import os
 import sys
 from typing import Any

@@ -1,5 +1,6 @@
 """Publishes the contract: `python -m model_wrapper.contract.publish docs/contract` writes its files there."""
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -20,8 +21,16 @@ def files() -> dict[str, str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the files into the folder that is named."""
-    folder = Path(arguments[0]) if arguments else Path("docs/contract")
+    """Write the files into a folder."""
+    parser = argparse.ArgumentParser(
+        prog="python -m model_wrapper.contract.publish",
+        description="Write the JSON Schemas and the OpenAPI document of the contract.",
+        epilog="example: python -m model_wrapper.contract.publish docs/contract",
+    )
+    parser.add_argument(
+        "folder", type=Path, nargs="?", default=Path("docs/contract"), help="where to write (default: docs/contract)"
+    )
+    folder: Path = parser.parse_args(arguments).folder
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files().items():
         (folder / name).write_text(text)

@@ -18,7 +18,7 @@ from model_wrapper.fleets.acceptance import DAMAGED, REGISTRY, Size, check_forec
 from model_wrapper.fleets.served import ServedFleet
 from model_wrapper.fleets.store_models import NO_STORE_MODELS, StoreModels
 from model_wrapper.registry.cache import FLEET_FILE, CachedVersion, FleetCache, is_registry_uri
-from model_wrapper.registry.lookup import Registry
+from model_wrapper.registry.lookup import RegistryLookup
 from model_wrapper.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -44,10 +44,10 @@ class FleetSource:
         """
         self._settings = settings
         self._cache = FleetCache.of(settings.cache_dir.expanduser(), environ)
-        self._registry: Registry | None = None
+        self._registry: RegistryLookup | None = None
         if is_registry_uri(settings.fleet_uri):
             timeout_s, own = settings.fetch_timeout_s, settings.store_models > 0
-            self._registry = Registry(settings.fleet_uri, self._cache, timeout_s, environ, own)
+            self._registry = RegistryLookup(settings.fleet_uri, self._cache, timeout_s, environ, own)
 
     def open(self, *, last_used_first: bool = False) -> ServedFleet:
         """Open what stands there; where that cannot be had or is no good, what was used last.

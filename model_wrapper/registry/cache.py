@@ -3,31 +3,27 @@
 Several workers may write at once: everything is written under a temporary name and renamed.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from fleet.names import MODEL_SCHEME
 from fleet.storage import MANIFEST
 from model_wrapper.errors import FleetUnavailableError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-FLEET_FILE: Final = MANIFEST
-_KEY_CHARS: Final = 16
-_KEPT_VERSIONS: Final = 5
-_REFUSED: Final = ".refused"
-_CONVERTER: Final = 2  # count it up when more models can be converted: old refusals then count no more
+FLEET_FILE = MANIFEST
+_KEY_CHARS = 16
+_KEPT_VERSIONS = 5
+_REFUSED = ".refused"
+_CONVERTER = 2  # count it up when more models can be converted: old refusals then count no more
 
 
 class CachedStore(NamedTuple):
@@ -51,12 +47,12 @@ class CachedVersion:
     stores: Mapping[str, CachedStore] = field(default_factory=dict)
 
     def is_whole(self) -> bool:
-        """Tell whether all of it is in the cache."""
+        """Whether all of it is in the cache."""
         own = [store.path for store in self.stores.values() if store.path is not None]
         return all((path / FLEET_FILE).is_file() for path in [self.path, *own])
 
     def is_complete(self) -> bool:
-        """Tell whether nothing is left to fetch."""
+        """Whether nothing is left to fetch."""
         return self.is_whole() and not any(store.path is None and not store.problem for store in self.stores.values())
 
 
@@ -67,7 +63,7 @@ class FleetCache:
     root: Path
 
     @classmethod
-    def of(cls, cache_dir: Path, environ: Mapping[str, str]) -> FleetCache:
+    def of(cls, cache_dir: Path, environ: Mapping[str, str]) -> "FleetCache":
         """Choose the part that belongs to the registry this environment points to.
 
         Two registries may hold different fleets under one name, so the registry's address is part of the place. A
@@ -79,7 +75,7 @@ class FleetCache:
         return cls(cache_dir / _key("\n".join(addresses)))
 
     def place_of(self, name: str, version: str, created: str) -> Path:
-        """Return where a version belongs; `created` tells a version apart from one of a registry made anew.
+        """Where a version belongs; `created` tells a version apart from one of a registry made anew.
 
         Raises: FleetUnavailableError: one of the two is no number; what a registry says must not lead elsewhere.
         """
@@ -91,7 +87,7 @@ class FleetCache:
         return self.root / _key(name) / f"{version}-{created}"
 
     def store_of(self, name: str, version: str, created: str) -> CachedStore:
-        """Return what the cache knows of a store's own model: its directory, why it is refused, or neither yet."""
+        """What the cache knows of a store's own model: its directory, why it is refused, or neither yet."""
         try:
             place = self.place_of(name, version, created)
         except FleetUnavailableError as error:
@@ -161,13 +157,13 @@ class FleetCache:
         self.write(self._note_of(uri), self.plain(version))
 
     def last_used(self, uri: str) -> CachedVersion | None:
-        """Return the version last used for a URI, if the cache still has it."""
+        """The version last used for a URI, if the cache still has it."""
         said = self.read(self._note_of(uri))
         version = self.version_in(said)
         return version if version is not None and (version.path / FLEET_FILE).is_file() else None
 
     def plain(self, version: CachedVersion) -> dict[str, Any]:
-        """Return a version as JSON values, its places relative to the cache."""
+        """A version as JSON values, its places relative to the cache."""
         stores = {
             store_id: [store.version, store.path and str(store.path.relative_to(self.root)), store.problem]
             for store_id, store in version.stores.items()
@@ -176,7 +172,7 @@ class FleetCache:
         return {"path": path, "version": version.version, "created_ms": version.created_ms, "stores": stores}
 
     def version_in(self, said: Mapping[str, Any]) -> CachedVersion | None:
-        """Return the inverse of `plain`; None where it is something else."""
+        """The inverse of `plain`; None where it is something else."""
         try:
             stores = {
                 store_id: CachedStore(version, self._place_in(path) if path else None, problem)
@@ -224,7 +220,7 @@ def refusal_of(place: Path) -> Path:
 
 
 def is_registry_uri(uri: str) -> bool:
-    """Tell whether a fleet URI names a registry."""
+    """Whether a fleet URI names a registry."""
     return uri.startswith(MODEL_SCHEME)
 
 

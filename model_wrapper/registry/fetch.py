@@ -5,8 +5,6 @@
 Run as a process of its own by `model_wrapper.fleets.source`, so that the registry's client leaves with it.
 """
 
-from __future__ import annotations
-
 import argparse
 import ctypes
 import json
@@ -17,7 +15,7 @@ import sys
 import time
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from fleet.mlflow.local_registry import database_of, opening
 from fleet.mlflow.versions import download_version, fleet_inside
@@ -25,12 +23,12 @@ from fleet.names import parse_model_uri, version_uri
 from model_wrapper.errors import FleetUnavailableError
 from model_wrapper.registry.cache import FLEET_FILE, CachedVersion, FleetCache
 from model_wrapper.registry.fetch_stores import PROPHET_FILE, OwnFiles, fetch_each, fetch_stores
-from model_wrapper.registry.mlflow_rest import AskTheClientError, NamedModel, Server, look
+from model_wrapper.registry.mlflow_rest import AskTheClientError, NamedModel, Server, registry_state
 from model_wrapper.registry.rest_files import bring_fleet, download, tags_of
 
-_PR_SET_PDEATHSIG: Final = 1
-_REST_S: Final = 3600.0  # who waits for this process ends it much earlier
-_USER_AND_PASSWORD: Final = re.compile(r"(?<=://)[^/\s@]+@")
+_PR_SET_PDEATHSIG = 1
+_REST_S = 3600.0  # who waits for this process ends it much earlier
+_USER_AND_PASSWORD = re.compile(r"(?<=://)[^/\s@]+@")
 
 
 def fetch(uri: str, cache: FleetCache, stores_s: float | None = None) -> CachedVersion:
@@ -44,7 +42,7 @@ def fetch(uri: str, cache: FleetCache, stores_s: float | None = None) -> CachedV
 
 
 def _fetch_over_rest(uri: str, cache: FleetCache, until: float | None) -> CachedVersion | None:
-    seen = look(uri, os.environ, _REST_S, with_stores=until is not None)
+    seen = registry_state(uri, os.environ, _REST_S, with_stores=until is not None)
     server = Server.of(os.environ, _REST_S)
     if seen is None or server is None:
         return None
@@ -64,7 +62,7 @@ def _fetch_over_rest(uri: str, cache: FleetCache, until: float | None) -> Cached
 
 
 def _fetch_by_client(uri: str, cache: FleetCache, until: float | None) -> CachedVersion:
-    from mlflow import MlflowClient, get_registry_uri  # noqa: PLC0415 (1-2 s and 75 MB, only in this process)
+    from mlflow import MlflowClient, get_registry_uri  # noqa: PLC0415 - 1-2 s and 75 MB, only in this process
 
     _refuse_missing_database(get_registry_uri())
     with opening(get_registry_uri()):
@@ -114,7 +112,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with redirect_stdout(sys.stderr):
             found = fetch(given.uri, cache, given.stores)
-    except Exception as error:  # noqa: BLE001 (the registry's client raises anything; the parent wants one line)
+    except Exception as error:  # noqa: BLE001 - the registry's client raises anything; the parent wants one line
         told = _USER_AND_PASSWORD.sub("", " ".join(str(error).split()))
         sys.stderr.write(f"{type(error).__name__}: {told}\n")
         return getattr(error, "exit_code", FleetUnavailableError.exit_code)

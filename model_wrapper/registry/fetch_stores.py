@@ -3,13 +3,12 @@
 Runs in the fetching process. Only the JSON of MLflow's Prophet flavour is read, never a pickle.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from fleet import StorecastError
 from fleet.mlflow.versions import download_version, models_of_stores
@@ -18,10 +17,7 @@ from fleet.prophet.store_model import write_store_model
 from model_wrapper.registry.cache import FLEET_FILE, CachedStore, FleetCache, refusal_of
 from model_wrapper.registry.mlflow_rest import AskTheClientError, NamedModel, own_champion
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-
-PROPHET_FILE: Final = "model.pr"
+PROPHET_FILE = "model.pr"
 """Of MLflow's Prophet flavour."""
 
 
@@ -32,7 +28,7 @@ class OwnFiles(NamedTuple):
     tags: Mapping[str, str]
 
 
-def fetch_stores(client: Any, cache: FleetCache, until: float) -> dict[str, CachedStore]:  # noqa: ANN401 (an MlflowClient)
+def fetch_stores(client: Any, cache: FleetCache, until: float) -> dict[str, CachedStore]:  # noqa: ANN401 - an MlflowClient
     """Bring every store's own champion into the cache; returns what the cache has of each.
 
     Args: until: `time.monotonic()` after which nothing more is downloaded; what is left comes the next time.
@@ -65,7 +61,7 @@ def fetch_each(
     return found
 
 
-def _champions(client: Any) -> Iterator[tuple[str, NamedModel]]:  # noqa: ANN401 (as above)
+def _champions(client: Any) -> Iterator[tuple[str, NamedModel]]:  # noqa: ANN401 - as above
     for model in models_of_stores(client):
         found = own_champion(model.name, model.aliases, str(model.creation_timestamp))
         if found is not None:
@@ -85,7 +81,7 @@ def _fetch(read: Callable[[NamedModel, Path], OwnFiles], cache: FleetCache, mode
         cache.forget_old(model.name)
     except AskTheClientError:
         raise
-    except Exception as error:  # noqa: BLE001 (the registry's client raises anything; the next look tries again)
+    except Exception as error:  # noqa: BLE001 - the registry's client raises anything; the next look tries again
         logging.getLogger(__name__).warning("%s: %s", model.name, error)
     return cache.store_of(*model)
 
@@ -100,13 +96,13 @@ def _keep(cache: FleetCache, place: Path, said: object, transform: str) -> None:
         refusal_of(place).write_text(f"{type(error).__name__}: {error}")
 
 
-def _convert(said: Any, place: Path, transform: str) -> None:  # noqa: ANN401 (what Prophet reads)
+def _convert(said: Any, place: Path, transform: str) -> None:  # noqa: ANN401 - what Prophet reads
     if said is None:
         raise StorecastError(f"wanted a model of MLflow's Prophet flavour with a {PROPHET_FILE}, found none")
     if transform not in ("identity", "log1p"):
         raise StorecastError(
             f"wanted identity or log1p in the tag {TRANSFORM_TAG}, got {transform!r}: register another version"
         )
-    from prophet.serialize import model_from_json  # noqa: PLC0415 (65 MB, only in this process)
+    from prophet.serialize import model_from_json  # noqa: PLC0415 - 65 MB, only in this process
 
     write_store_model(place, model_from_json(said), "log1p" if transform == "log1p" else "identity")

@@ -3,26 +3,22 @@
 The time limit of a socket begins anew with every byte, so that a server which drips its answer would be heard for ever.
 """
 
-from __future__ import annotations
-
 import shutil
 import socket
 import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from pathlib import Path
 from threading import Timer
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
-
-MOST_BYTES: Final = 64_000_000
+MOST_BYTES = 64_000_000
 """Of one answer that is not saved."""
-_OK: Final = 200
-_CHUNK_BYTES: Final = 1_000_000
+_OK = 200
+_CHUNK_BYTES = 1_000_000
 
 
 class BoundedHttp:
@@ -35,7 +31,7 @@ class BoundedHttp:
         self._opener = build_opener(_NoRedirect(), _Http(self._sockets), _Https(self._sockets))
 
     def get(self, url: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
-        """Return the status of an answer and its body, at most `MOST_BYTES` of it; a redirect is an answer.
+        """The status of an answer and its body, at most `MOST_BYTES` of it; a redirect is an answer.
 
         Raises: TimeoutError: the time is over.  OSError: the server cannot be reached, or does not speak HTTP.
         """
@@ -55,7 +51,7 @@ class BoundedHttp:
                 self._check_whole(file, answer.headers.get("Content-Length"))
             return status
 
-    def _answer(self, url: str, headers: Mapping[str, str]) -> Any:  # noqa: ANN401 (a response, or an error that is one)
+    def _answer(self, url: str, headers: Mapping[str, str]) -> Any:  # noqa: ANN401 - a response, or an error that is one
         try:
             return self._opener.open(self._request(url, headers), timeout=self._left_s())
         except HTTPError as error:
@@ -71,7 +67,7 @@ class BoundedHttp:
     def _request(url: str, headers: Mapping[str, str]) -> Request:
         if not url.startswith(("http://", "https://")):
             raise OSError(f"wanted an address of http or https, got {url}")
-        return Request(url, headers=dict(headers))  # noqa: S310 (looked at above)
+        return Request(url, headers=dict(headers))  # noqa: S310 - looked at above
 
     def _left_s(self) -> float:
         left_s = self._ends - time.monotonic()
@@ -133,7 +129,7 @@ class _Http(HTTPHandler):
     def http_open(self, req: Request) -> HTTPResponse:
         return self.do_open(self._watched, req)
 
-    def _watched(self, host: str, /, **named: Any) -> HTTPConnection:  # noqa: ANN401 (urllib's own)
+    def _watched(self, host: str, /, **named: Any) -> HTTPConnection:  # noqa: ANN401 - urllib's own
         connection = _Connection(host, **named)
         connection.opened = self._opened
         return connection
@@ -147,7 +143,7 @@ class _Https(HTTPSHandler):
     def https_open(self, req: Request) -> HTTPResponse:
         return self.do_open(self._watched, req)
 
-    def _watched(self, host: str, /, **named: Any) -> HTTPConnection:  # noqa: ANN401 (urllib's own)
+    def _watched(self, host: str, /, **named: Any) -> HTTPConnection:  # noqa: ANN401 - urllib's own
         connection = _SecureConnection(host, **named)
         connection.opened = self._opened
         return connection

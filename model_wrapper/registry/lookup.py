@@ -7,8 +7,6 @@ answer that wanted the client is believed the longer. A local database that was 
 to say.
 """
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os
@@ -16,36 +14,34 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from fleet import StorecastError
 from fleet.mlflow.local_registry import database_of
 from model_wrapper.errors import FleetUnavailableError
 from model_wrapper.registry.cache import FLEET_FILE, CachedVersion, FleetCache
-from model_wrapper.registry.mlflow_rest import Look, Server, look
+from model_wrapper.registry.mlflow_rest import RegistryState, Server, registry_state
 from model_wrapper.registry.rest_files import bring_fleet
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-_MAX_REASON_CHARS: Final = 600
-_STUCK_AFTER_S: Final = 5.0
-_LIMITS: Final = 3  # for asking, for the fleet, and for the process
-_BELIEVED_TIMES: Final = 6.0
-_BELIEVED_MOST_S: Final = 30.0
-_TIME_TO_END_S: Final = 1.0
-_LOOK_EVERY_S: Final = 0.05
+_MAX_REASON_CHARS = 600
+_STUCK_AFTER_S = 5.0
+_LIMITS = 3  # for asking, for the fleet, and for the process
+_BELIEVED_TIMES = 6.0
+_BELIEVED_MOST_S = 30.0
+_TIME_TO_END_S = 1.0
+_LOOK_EVERY_S = 0.05
 # The client's own 7 attempts at a registry that refuses take two minutes, while the cache could answer.
-_PATIENCE: Final = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
-_SHARE_FOR_STORES: Final = 0.5
+_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
+_SHARE_FOR_STORES = 0.5
 
 
-class Registry(NamedTuple):
+class RegistryLookup(NamedTuple):
     """A fleet's URI in a registry, and how the registry is reached.
 
-    `environ`: holds ``MLFLOW_TRACKING_URI`` and credentials.  `with_stores`: ask for stores' own models, too.
+    `environ`: holds `MLFLOW_TRACKING_URI` and credentials.  `with_stores`: ask for stores' own models, too.
     """
 
     uri: str
@@ -55,7 +51,7 @@ class Registry(NamedTuple):
     with_stores: bool
 
     def now(self, *, asked_after: float, wait_s: float) -> CachedVersion | None:
-        """Return what the URI names now, all of it in the cache.
+        """What the URI names now, all of it in the cache.
 
         Args:    asked_after: unix time; an older answer is asked for again.  wait_s: how long another worker that
                  is asking is waited for; one that waits is not told of older failures.
@@ -122,7 +118,7 @@ class Registry(NamedTuple):
 
     def _ask(self) -> CachedVersion:
         try:
-            seen = look(self.uri, self.environ, self.timeout_s, with_stores=self.with_stores)
+            seen = registry_state(self.uri, self.environ, self.timeout_s, with_stores=self.with_stores)
             if seen is not None and not (self.cache.place_of(*seen.fleet) / FLEET_FILE).is_file():
                 self._sweep()
                 bring_fleet(seen.fleet, self.cache, self.environ, self.timeout_s)
@@ -133,7 +129,7 @@ class Registry(NamedTuple):
         known = self._cached(seen) if seen is not None else None
         return known if known is not None and known.is_complete() else self._fetch()
 
-    def _cached(self, seen: Look) -> CachedVersion:
+    def _cached(self, seen: RegistryState) -> CachedVersion:
         stores = {store_id: self.cache.store_of(*model) for store_id, model in seen.stores.items()}
         return CachedVersion(self.cache.place_of(*seen.fleet), seen.fleet.version, int(seen.fleet.created), stores)
 
@@ -190,7 +186,7 @@ def _stamp_of(file: Path) -> list[int]:
 
 def _run(command: list[str], uri: str, timeout_s: float, environ: Mapping[str, str]) -> bytes:
     # A session of its own, so that what it may have started ends with it.
-    with subprocess.Popen(  # noqa: S603 (our own module, the URI is one argument)
+    with subprocess.Popen(  # noqa: S603 - our own module, the URI is one argument
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_fetching_env(environ), start_new_session=True
     ) as process:
         try:

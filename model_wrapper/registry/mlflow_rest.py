@@ -4,12 +4,12 @@ Only plain servers: with a user and password or a token, not with what the clien
 certificates). Where this module does not know, the client is asked.
 """
 
-from __future__ import annotations
-
 import base64
 import json
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
 
 from fleet.errors import NameSyntaxError
@@ -17,23 +17,19 @@ from fleet.names import CHAMPION, STORES_A_PAGE, STORES_FILTER, parse_model_uri,
 from model_wrapper.errors import FleetUnavailableError
 from model_wrapper.registry.http_get import BoundedHttp
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
-
-_CLIENT_ONLY: Final = (
+_CLIENT_ONLY = (
     "MLFLOW_TRACKING_AUTH",
     "MLFLOW_TRACKING_AWS_SIGV4",
     "MLFLOW_TRACKING_CLIENT_CERT_PATH",
     "MLFLOW_TRACKING_INSECURE_TLS",
     "MLFLOW_TRACKING_SERVER_CERT_PATH",
 )
-_MAX_REASON_CHARS: Final = 600
-_API: Final = "/api/2.0/"
-_FILES: Final = "mlflow-artifacts/artifacts"
-_OK: Final = 200
-_SERVER_ERROR: Final = 500
-_TOLD: Final = (400, 404)  # an alias that is not there is one or the other, by the server's version
+_MAX_REASON_CHARS = 600
+_API = "/api/2.0/"
+_FILES = "mlflow-artifacts/artifacts"
+_OK = 200
+_SERVER_ERROR = 500
+_TOLD = (400, 404)  # an alias that is not there is one or the other, by the server's version
 
 
 class NamedModel(NamedTuple):
@@ -44,7 +40,7 @@ class NamedModel(NamedTuple):
     created: str
 
 
-class Look(NamedTuple):
+class RegistryState(NamedTuple):
     """What the registry says now: the fleet's version, and each store's own champion."""
 
     fleet: NamedModel
@@ -55,7 +51,9 @@ class AskTheClientError(Exception):
     """The server did not answer as is expected here, or holds what only the registry's client can get."""
 
 
-def look(uri: str, environ: Mapping[str, str], timeout_s: float, *, with_stores: bool) -> Look | None:
+def registry_state(
+    uri: str, environ: Mapping[str, str], timeout_s: float, *, with_stores: bool
+) -> RegistryState | None:
     """Ask which version a URI names now; None: the registry's client must be asked.
 
     Args:   timeout_s: for all of the answers together.
@@ -73,12 +71,12 @@ def look(uri: str, environ: Mapping[str, str], timeout_s: float, *, with_stores:
             said = server.get("mlflow/model-versions/get", {"name": name, "version": number or ""})
         model = said["model_version"]
         fleet = NamedModel(name, str(model["version"]), str(model["creation_timestamp"]))
-        return Look(fleet, dict(_stores(server)) if with_stores else {})
+        return RegistryState(fleet, dict(_stores(server)) if with_stores else {})
     except (AskTheClientError, KeyError, TypeError, ValueError):
         return None
 
 
-def _stores(server: Server) -> Iterator[tuple[str, NamedModel]]:
+def _stores(server: "Server") -> Iterator[tuple[str, NamedModel]]:
     asked = {"filter": STORES_FILTER, "max_results": str(STORES_A_PAGE)}
     while True:
         said = server.get("mlflow/registered-models/search", asked)
@@ -93,7 +91,7 @@ def _stores(server: Server) -> Iterator[tuple[str, NamedModel]]:
 
 
 def own_champion(name: str, aliases: Mapping[str, object], created: str) -> tuple[str, NamedModel] | None:
-    """Return the store and the champion of a registered model; None where it is no store's, or has no champion."""
+    """The store and the champion of a registered model; None where it is no store's, or has no champion."""
     try:
         store_id = store_id_of(name)
     except NameSyntaxError:
@@ -110,7 +108,7 @@ class Server(NamedTuple):
     http: BoundedHttp
 
     @classmethod
-    def of(cls, environ: Mapping[str, str], timeout_s: float) -> Server | None:
+    def of(cls, environ: Mapping[str, str], timeout_s: float) -> "Server | None":
         """Begin the time now; None where only the registry's client can ask."""
         address = environ.get("MLFLOW_REGISTRY_URI") or environ.get("MLFLOW_TRACKING_URI", "")
         if not address.startswith(("http://", "https://")) or any(environ.get(name) for name in _CLIENT_ONLY):
@@ -128,7 +126,7 @@ class Server(NamedTuple):
         return cls(base, authorization, timeout_s, BoundedHttp(timeout_s))
 
     def get(self, call: str, arguments: Mapping[str, str]) -> dict[str, Any]:
-        """Return the JSON object that a call answers.
+        """The JSON object that a call answers.
 
         Raises: FleetUnavailableError: no answer in time, or an error that the server tells.  AskTheClientError.
         """
@@ -141,7 +139,7 @@ class Server(NamedTuple):
         return said
 
     def listed(self, path: str) -> list[tuple[str, bool]]:
-        """Return the names in a folder of artifacts that the server hands out, each with whether it is a folder.
+        """The names in a folder of artifacts that the server hands out, each with whether it is a folder.
 
         Raises: as `get`.
         """

@@ -4,26 +4,19 @@ A server names such artifacts `mlflow-artifacts:/...`, or by its own address; wh
 the client.
 """
 
-from __future__ import annotations
-
 import os
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from fleet.names import version_uri
 from model_wrapper.errors import FleetUnavailableError
-from model_wrapper.registry.cache import FLEET_FILE
-from model_wrapper.registry.mlflow_rest import AskTheClientError, Server
+from model_wrapper.registry.cache import FLEET_FILE, FleetCache
+from model_wrapper.registry.mlflow_rest import AskTheClientError, NamedModel, Server
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from model_wrapper.registry.cache import FleetCache
-    from model_wrapper.registry.mlflow_rest import NamedModel
-
-_MOST_FOLDERS: Final = 200
-_HANDED_OUT: Final = "/api/2.0/mlflow-artifacts/artifacts/"
+_MOST_FOLDERS = 200
+_HANDED_OUT = "/api/2.0/mlflow-artifacts/artifacts/"
 
 
 def bring_fleet(fleet: NamedModel, cache: FleetCache, environ: Mapping[str, str], timeout_s: float) -> None:
@@ -68,7 +61,7 @@ def download(server: Server, model: NamedModel, wanted: str, into: Path) -> Path
 
 
 def tags_of(server: Server, model: NamedModel) -> dict[str, str]:
-    """Return the tags of a version.
+    """The tags of a version.
 
     Raises: as `download`.
     """

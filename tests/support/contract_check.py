@@ -1,7 +1,5 @@
 """Judges answers of `POST /api/v1.0/predictions` and `/feedback` by the published contract."""
 
-from __future__ import annotations
-
 import json
 from functools import cache
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Messages that a careless or hostile client may send: any JSON, and near misses of what we read."""
 
-from __future__ import annotations
-
 from hypothesis import strategies as st
 
 DAYS = st.dates().map(str) | st.sampled_from(["2015-06-20", "2015-06-26", "1700-01-01", "2200-12-31"])

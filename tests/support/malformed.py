@@ -1,12 +1,10 @@
 """Malformed requests, each with the paths of the problems that the answer must name."""
 
-from __future__ import annotations
+from typing import Any
 
-from typing import Any, Final
-
-GOOD: Final = {"storeId": "1", "beginDate": "2015-06-20", "endDate": "2015-06-21"}
-NAMES: Final = ["store_id", "begin_date", "end_date"]
-ROW: Final = ["1", "2015-06-20", "2015-06-21"]
+GOOD = {"storeId": "1", "beginDate": "2015-06-20", "endDate": "2015-06-21"}
+NAMES = ["store_id", "begin_date", "end_date"]
+ROW = ["1", "2015-06-20", "2015-06-21"]
 
 
 def _item(**changes: object) -> dict[str, Any]:
@@ -17,7 +15,7 @@ def _table(*rows: object, names: object = NAMES) -> dict[str, Any]:
     return {"data": {"names": names, "ndarray": list(rows)}}
 
 
-MALFORMED: Final[list[tuple[str, Any, list[str]]]] = [
+MALFORMED: list[tuple[str, Any, list[str]]] = [
     ("a number", 5, [""]),
     ("a list", [{"jsonData": GOOD}], [""]),
     ("an empty object", {}, [""]),
@@ -76,8 +74,8 @@ MALFORMED: Final[list[tuple[str, Any, list[str]]]] = [
     ),
 ]
 
-JSON: Final = "application/json"
-UNREADABLE: Final[list[tuple[str, bytes, str, str]]] = [
+JSON = "application/json"
+UNREADABLE: list[tuple[str, bytes, str, str]] = [
     ("no JSON", b"storeId=4", JSON, "got something that begins no JSON value (line 1, column 1)"),
     ("no content type", b'{"jsonData": {"storeId": "1"}}', "", "Content-Type: application/json, got no Content-Type"),
     (

@@ -1,15 +1,13 @@
 """Feedbacks with one value of a wrong type somewhere in their message; `placed` puts it there."""
 
-from __future__ import annotations
-
 import copy
 import re
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any
 
-DAY: Final = "2015-06-20"
-_FORECAST: Final = {"timestamp": DAY, "value": 1.0, "lower": 0.0, "upper": 2.0}
-_GOOD: Final = {
+DAY = "2015-06-20"
+_FORECAST = {"timestamp": DAY, "value": 1.0, "lower": 0.0, "upper": 2.0}
+_GOOD = {
     "request": {"jsonData": {"storeId": "1"}, "meta": {"puid": "p"}},
     "response": {
         "jsonData": [{"request": {"storeId": "1"}, "forecast": [_FORECAST], "model": {"source": "fleet"}}],
@@ -18,18 +16,18 @@ _GOOD: Final = {
     "truth": {"jsonData": [{"storeId": "1", "timestamp": DAY, "value": 1.0}]},
     "reward": 0.5,
 }
-_MESSAGES: Final = ("request", "response", "truth")
-_NO_OBJECT: Final = (5, "x", True, 1.5, [1])
-_NO_LIST: Final = (5, "x", True, {"a": 1})
-_NO_TEXT: Final = (5, True, 1.5, [1], {"a": 1})
-_NO_NUMBER: Final[tuple[object, ...]] = ("x", [1], {"a": 1}, [], {})
-_NO_INTEGER: Final[tuple[object, ...]] = (*_NO_NUMBER, 1.5, True, 2**40, 1e300)
-_DEEP: Final[Any] = [[]]
+_MESSAGES = ("request", "response", "truth")
+_NO_OBJECT = (5, "x", True, 1.5, [1])
+_NO_LIST = (5, "x", True, {"a": 1})
+_NO_TEXT = (5, True, 1.5, [1], {"a": 1})
+_NO_NUMBER: tuple[object, ...] = ("x", [1], {"a": 1}, [], {})
+_NO_INTEGER: tuple[object, ...] = (*_NO_NUMBER, 1.5, True, 2**40, 1e300)
+_DEEP: Any = [[]]
 for _ in range(120):
     _DEEP[0] = [_DEEP[0]]
 
 # Below a message; what must not be null, with null.
-_WRONG: Final[dict[str, tuple[object, ...]]] = {
+_WRONG: dict[str, tuple[object, ...]] = {
     "": _NO_OBJECT,
     ".meta": _NO_OBJECT,
     ".meta.puid": _NO_TEXT,
@@ -51,7 +49,7 @@ _WRONG: Final[dict[str, tuple[object, ...]]] = {
     ".status.status": ("MAYBE", [1]),
     ".unknown": (5, None, {}),
 }
-_WRONG_OF_REQUEST: Final[dict[str, tuple[object, ...]]] = {
+_WRONG_OF_REQUEST: dict[str, tuple[object, ...]] = {
     ".jsonData": (10**400, _DEEP),
     ".strData": (5,),
     ".data": _NO_OBJECT,
@@ -63,17 +61,17 @@ _WRONG_OF_REQUEST: Final[dict[str, tuple[object, ...]]] = {
     ".customData": ({"@type": "x"},),
 }
 
-MISPLACED: Final[list[tuple[str, object]]] = [
+MISPLACED: list[tuple[str, object]] = [
     *((f"{message}{place}", value) for message in _MESSAGES for place, values in _WRONG.items() for value in values),
     *((f"request{place}", value) for place, values in _WRONG_OF_REQUEST.items() for value in values),
     *(("reward", value) for value in (*_NO_NUMBER, None, True, 1e39)),
     *(("unknown", value) for value in _WRONG[".unknown"]),
 ]
-PLACES: Final = sorted({place for place, _ in MISPLACED})
+PLACES = sorted({place for place, _ in MISPLACED})
 
 
 def placed(place: str, value: object) -> dict[str, Any]:
-    """A good feedback but for the value at one place, such as ``response.meta.metrics[0].value``."""
+    """A good feedback but for the value at one place, such as `response.meta.metrics[0].value`."""
     message: dict[str, Any] = copy.deepcopy(_GOOD)
     if place.startswith("request.") and not place.startswith(("request.jsonData", "request.meta")):
         del message["request"]["jsonData"]  # one payload, and not two
@@ -89,7 +87,7 @@ def placed(place: str, value: object) -> dict[str, Any]:
     return message
 
 
-def _member(at: Any, part: str | int, new: object) -> Any:  # noqa: ANN401 (JSON)
+def _member(at: Any, part: str | int, new: object) -> Any:  # noqa: ANN401 - JSON
     if isinstance(at, list):
         at.append(new)
         return at[-1]

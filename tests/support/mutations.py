@@ -1,33 +1,29 @@
 """Requests as careless programs send them: good ones with something changed in them, by a seed, in any part."""
 
-from __future__ import annotations
-
 import json
 import random
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+PREDICTIONS = "/api/v1.0/predictions"
+FEEDBACK = "/api/v1.0/feedback"
 
-PREDICTIONS: Final = "/api/v1.0/predictions"
-FEEDBACK: Final = "/api/v1.0/feedback"
-
-_DAYS: Final = {"beginDate": "2015-06-20", "endDate": "2015-06-26"}
-_ITEM: Final = {"storeId": "4", **_DAYS, "level": 0.8, "overrides": {"promo": {"2015-06-22": True}}}
-_NEW: Final = {"storeId": "new", **_DAYS, "expectedSales": 5200, "group": ""}
-_META: Final = {"puid": "p-1", "tags": {"caller": 5}, "requestPath": {"before": "image:1"}}
-_ROWS: Final = {"names": ["store_id", "begin_date", "end_date"], "ndarray": [["4", "2015-06-20", "2015-06-21"]] * 2}
-_DAY: Final = {"timestamp": "2015-06-20", "value": 9.0, "lower": 7.0, "upper": 12.0}
-_ENTRY: Final = {
+_DAYS = {"beginDate": "2015-06-20", "endDate": "2015-06-26"}
+_ITEM = {"storeId": "4", **_DAYS, "level": 0.8, "overrides": {"promo": {"2015-06-22": True}}}
+_NEW = {"storeId": "new", **_DAYS, "expectedSales": 5200, "group": ""}
+_META = {"puid": "p-1", "tags": {"caller": 5}, "requestPath": {"before": "image:1"}}
+_ROWS = {"names": ["store_id", "begin_date", "end_date"], "ndarray": [["4", "2015-06-20", "2015-06-21"]] * 2}
+_DAY = {"timestamp": "2015-06-20", "value": 9.0, "lower": 7.0, "upper": 12.0}
+_ENTRY = {
     "request": {"storeId": "4", **_DAYS, "level": 0.8},
     "forecast": [_DAY],
     "model": {"source": "fleet", "alias": "champion", "version": "3", "trainedThrough": "2015-06-19"},
 }
-_ROUTED: Final = {**_META, "routing": {"router": 0}}
-_TRUTH: Final = {"storeId": "4", "timestamp": "2015-06-20", "value": 8.0}
-GOOD: Final[list[tuple[str, Any]]] = [
+_ROUTED = {**_META, "routing": {"router": 0}}
+_TRUTH = {"storeId": "4", "timestamp": "2015-06-20", "value": 8.0}
+GOOD: list[tuple[str, Any]] = [
     (PREDICTIONS, {"jsonData": _ITEM, "meta": _META}),
     (PREDICTIONS, {"jsonData": [_ITEM, {"storeId": 3}, {"store_id": "*", **_DAYS}, _NEW]}),
     (PREDICTIONS, {"data": _ROWS, "meta": _META}),
@@ -40,7 +36,7 @@ GOOD: Final[list[tuple[str, Any]]] = [
     ),
     (FEEDBACK, {"reward": 1.0, "response": {"meta": {"routing": {"router": -1}}}}),
 ]
-_VALUES: Final[list[Any]] = [
+_VALUES: list[Any] = [
     *(None, True, False, 0, 1, -1, 4.0, 4.5, 1e300, -1e-300, 2**63, -(10**30), float("nan"), float("inf")),
     *(
         "",
@@ -69,7 +65,7 @@ _VALUES: Final[list[Any]] = [
         {"router": -2},
     ),
 ]
-_KEYS: Final = [
+_KEYS = [
     "storeId",
     "store_id",
     "jsonData",
@@ -83,15 +79,15 @@ _KEYS: Final = [
     "",
     "x",
 ]
-_TYPES: Final = [
+_TYPES = [
     "",
     "text/plain",
     "application/json; charset=utf-16",
     "multipart/form-data",
     "multipart/form-data; boundary=x",
 ]
-_TYPES_OF_JSON: Final = ["application/json", "application/json; charset=utf-8", "application/vnd.api+json"]
-_FORM: Final = "application/x-www-form-urlencoded"
+_TYPES_OF_JSON = ["application/json", "application/json; charset=utf-8", "application/vnd.api+json"]
+_FORM = "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True)
@@ -105,7 +101,7 @@ class Sent:
 
 def mutated(seed: int) -> Sent:
     """The request of a seed: always the same."""
-    dice = random.Random(seed)  # noqa: S311 (no secret)
+    dice = random.Random(seed)  # noqa: S311 - no secret
     path, good = dice.choice(GOOD)
     message = deepcopy(good)
     for _ in range(dice.choice([0, 1, 1, 2, 5])):
@@ -118,7 +114,7 @@ def mutated(seed: int) -> Sent:
     return Sent(path, body, {"Content-Type": kind} if kind else {})
 
 
-def _changed(message: Any, dice: random.Random) -> Any:  # noqa: ANN401 (any JSON)
+def _changed(message: Any, dice: random.Random) -> Any:  # noqa: ANN401 - any JSON
     """The message with one part replaced, left out, doubled or put elsewhere."""
     places = list(_places(message))
     if not places:
@@ -138,7 +134,7 @@ def _changed(message: Any, dice: random.Random) -> Any:  # noqa: ANN401 (any JSO
     return message
 
 
-def _places(message: Any) -> Any:  # noqa: ANN401 (any JSON)
+def _places(message: Any) -> Any:  # noqa: ANN401 - any JSON
     keys = list(message) if isinstance(message, dict) else range(len(message)) if isinstance(message, list) else ()
     for key in keys:
         yield message, key
@@ -174,7 +170,7 @@ def _otherwise_written(body: bytes, dice: random.Random) -> bytes:
     return body.decode(errors="replace").encode(dice.choice(["utf-16", "utf-32", "latin-1"]), errors="replace")
 
 
-_SPOILT: Final[list[Callable[[bytes, random.Random], bytes]]] = [
+_SPOILT: list[Callable[[bytes, random.Random], bytes]] = [
     _flipped,
     _cut,
     _without,

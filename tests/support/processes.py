@@ -1,7 +1,5 @@
 """Real component processes on loopback, started through our entry point and ended by their own process id."""
 
-from __future__ import annotations
-
 import ipaddress
 import json
 import os
@@ -10,17 +8,15 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmarks.memory import family
 from graph.local.free_ports import free_ports
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 120
@@ -36,7 +32,7 @@ class Reply:
     content_type: str
     body: bytes
 
-    def json(self) -> Any:  # noqa: ANN401 (any JSON)
+    def json(self) -> Any:  # noqa: ANN401 - any JSON
         return json.loads(self.body)
 
 

@@ -1,7 +1,5 @@
 """A whole graph as `storecast serve` runs it, in processes of its own, over a small fleet."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -9,19 +7,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from prometheus_client.parser import text_string_to_metric_families
 from support.processes import ROOT, Reply, request
 
 from benchmarks.memory import family
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
 
 PREDICTIONS = "/api/v1.0/predictions"
 JSON = {"Content-Type": "application/json"}

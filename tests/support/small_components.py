@@ -1,8 +1,6 @@
 """Component classes that show what Seldon's wrapper does with each kind of reply; served by real processes in tests."""
 
 # ruff: noqa: ANN401, ARG002, N803 (Seldon's signatures, and payloads of any type)
-from __future__ import annotations
-
 import time
 from pathlib import Path
 from typing import Any

@@ -1,9 +1,8 @@
 """The fleet as notebooks get it from MLflow: whatever types pandas made of a table, the same question."""
 
-from __future__ import annotations
-
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import mlflow
 import numpy as np
@@ -19,9 +18,6 @@ from fleet.names import CHAMPION, FLEET_MODEL, alias_uri
 from training.registry.mlflow_registry import MlflowRegistry
 from training.registry.registration import register
 from training.registry.tracking_uri import tracking_uri
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 FIRST, LAST = "2015-06-20", "2015-06-26"
 N_STORES = 6
@@ -73,7 +69,7 @@ def test_an_id_of_digits_may_have_any_type(model: PyFuncModel, store_id: object)
         lambda text: f"{text} 00:00:00",
     ],
 )
-def test_a_day_may_have_any_type(model: PyFuncModel, day_of: Any) -> None:  # noqa: ANN401 (a function)
+def test_a_day_may_have_any_type(model: PyFuncModel, day_of: Any) -> None:  # noqa: ANN401 - a function
     pd.testing.assert_frame_equal(forecast(model, asked("4", day_of(FIRST), day_of(LAST))), forecast(model, asked()))
 
 

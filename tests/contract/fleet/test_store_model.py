@@ -1,9 +1,7 @@
 """A store model, kept without Prophet, forecasts what Prophet does, over the fleet's calendar."""
 
-from __future__ import annotations
-
 import dataclasses
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,14 +10,10 @@ from prophet import Prophet
 from support.fleets import contents, small_fleet
 
 from fleet import ConversionError, Fleet, FleetFormatError
+from fleet.arrays import FloatArray
 from fleet.intervals import LEVELS, N_BUCKETS
 from fleet.prophet.convert import future_frame, to_prophet
 from fleet.prophet.store_model import StoreModel, write_store_model
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from fleet.arrays import FloatArray
 
 DAYS = np.arange("2015-06-20", "2015-08-10", dtype="datetime64[D]")
 

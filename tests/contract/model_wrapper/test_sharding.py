@@ -1,7 +1,5 @@
 """Who owns a store: the same child in every version, on every machine, in every year."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

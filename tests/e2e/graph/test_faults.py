@@ -3,8 +3,6 @@
 A component that is away is answered as the real executor answers it, with 500 and its text; nothing else ever is.
 """
 
-from __future__ import annotations
-
 import gzip
 import itertools
 import json
@@ -13,9 +11,11 @@ import signal
 import sys
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import pytest
 from support.contract_check import faults_of
@@ -23,11 +23,6 @@ from support.fleets import small_fleet
 from support.served_graphs import JSON, ServedGraph, forecasts_of, parent_of, served_graph, until
 
 from graph import GraphOptions, render, to_yaml
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of a graph in /proc")
 

@@ -1,10 +1,10 @@
 """The components of the graph as real processes on loopback, over small fleets."""
 
-from __future__ import annotations
-
 import json
 import signal
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +13,6 @@ from support.malformed import MALFORMED, UNREADABLE
 from support.processes import Reply, RunningComponent, component
 
 from fleet import Fleet
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 N_STORES = 1115
 WITHOUT_MODEL = [2, 7]  # rows: the stores 3 and 8

@@ -1,9 +1,8 @@
 """Whatever is wrong in a feedback's message, and wherever: a 400 that names the place, from a component and a graph."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,11 +13,7 @@ from support.misplaced import MISPLACED, PLACES, placed
 from support.processes import Reply, RunningComponent, component, request
 from support.served_graphs import JSON, ServedGraph, served_graph
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    Send = Callable[[object], Reply]
+Send = Callable[[object], Reply]
 
 FEEDBACK = "/api/v1.0/feedback"
 OF_PYTHON = ("argument must be", "object is not", "literal for", "Failed to parse", "NoneType", "Message type")

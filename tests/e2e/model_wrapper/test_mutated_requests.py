@@ -3,23 +3,18 @@
 `STORECAST_MUTATIONS=100000` tries so many; each has a number, by which a failure can be repeated.
 """
 
-from __future__ import annotations
-
 import os
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http.client import HTTPConnection, HTTPException
 from threading import local
-from typing import TYPE_CHECKING
 
 import pytest
 from support.fleets import small_fleet
 from support.mutations import PREDICTIONS, Sent, may_be_dropped, mutated
 from support.served_graphs import ServedGraph, forecasts_of, served_graph
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 COUNT = int(os.environ.get("STORECAST_MUTATIONS", "400"))
 CLIENTS = 4

@@ -1,9 +1,8 @@
 """A switch of the champion of a real MLflow server: the fleet and own models come without the registry's client."""
 
-from __future__ import annotations
-
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -17,10 +16,6 @@ from model_wrapper.fleets.source import FleetSource
 from model_wrapper.settings import Settings
 from training.registry.mlflow_registry import MlflowRegistry
 from training.registry.registration import register
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 DAYS = np.arange("2014-06-01", "2015-06-01", dtype="datetime64[D]")
 SALES = pd.DataFrame({"ds": DAYS, "y": 100.0 + np.arange(len(DAYS)) % 7})

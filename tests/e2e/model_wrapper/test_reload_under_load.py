@@ -1,16 +1,15 @@
 """Twenty switches of the champion under 2,000 requests, through a real graph over a real MLflow server."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import json
 import os
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import mlflow
@@ -19,14 +18,10 @@ import pytest
 from support.mlflow_server import mlflow_server
 from support.registered_fleets import STORES, Registry
 
+from fleet import Fleet
 from graph.local.runner import LocalGraph
 from graph.render import GraphOptions, render
 from storecast.commands.serve import local_options
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from fleet import Fleet
 
 REQUESTS, SWITCHES, CLIENTS = 2000, 20, 4
 WAIT_S = 120.0
@@ -105,7 +100,7 @@ class Load:
             return len(self.statuses)
 
     def heard_from(self, version: str, since: int) -> bool:
-        """Tell whether an entry after the first `since` came from a version."""
+        """Whether an entry after the first `since` came from a version."""
         with self._lock:
             return any(entry["model"]["version"] == version for entry in self.entries[since:] if "model" in entry)
 

@@ -3,21 +3,17 @@
 Both write every number as a float, as their protobuf does: a store that was 4 comes as 4.0.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from support.fleets import small_fleet
 from support.processes import ROOT
 from support.served_graphs import ServedGraph, served_graph
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 DAYS = {"beginDate": "2015-06-20", "endDate": "2015-06-21"}
 # The clients' generated code is of protobuf 3; the bridge lets it run beside the protobuf of this environment.
@@ -76,7 +72,7 @@ def test_the_batch_processor_gets_an_answer_to_every_line(graph: ServedGraph, ki
         ("data", {"names": ["store_id"], "rows": [[4.0]]}),
     ],
 )
-def test_the_python_client_is_answered_for_the_store_it_means(graph: ServedGraph, how: str, payload: Any) -> None:  # noqa: ANN401 (any JSON)
+def test_the_python_client_is_answered_for_the_store_it_means(graph: ServedGraph, how: str, payload: Any) -> None:  # noqa: ANN401 - any JSON
     told = run(ASK, f"127.0.0.1:{graph.port}", how, json.dumps(payload))
 
     succeeded, message, answer = json.loads(told.stdout.splitlines()[-1])

@@ -1,22 +1,23 @@
 """Stores' own registered Prophet models, from training to the answer: they win over the fleet, and never mislead it."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import mlflow
 import numpy as np
 import pytest
 from mlflow import MlflowClient
+from prophet import Prophet
 from support import chains
 from support.mlflow_databases import empty_database
 
 from fleet import Fleet
+from fleet.arrays import FloatArray
 from fleet.names import CHAMPION, TRANSFORM_TAG, store_model_name
 from fleet.prophet.convert import future_frame, to_prophet
 from model_wrapper.components.forecasters import FallbackForecaster, StoreForecaster
@@ -28,13 +29,6 @@ from training.registry.mlflow_registry import MlflowRegistry
 from training.registry.registration import load_fleet
 from training.registry.tracking_uri import tracking_uri
 from training.run import Quiet, TrainingOptions, train
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from prophet import Prophet
-
-    from fleet.arrays import FloatArray
 
 ROOT = Path(__file__).resolve().parents[3]
 DAYS = np.arange("2014-03-29", "2014-04-05", dtype="datetime64[D]")

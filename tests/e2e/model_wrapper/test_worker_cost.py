@@ -1,21 +1,16 @@
 """What a whole chain costs a worker: hardly any memory, and nothing that a store's first request would pay."""
 
-from __future__ import annotations
-
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from support.fleets import small_fleet
-from support.processes import component
+from support.processes import RunningComponent, component
 
 from model_wrapper.components.forecasters import StoreForecaster
 from model_wrapper.settings import Settings
-
-if TYPE_CHECKING:
-    from support.processes import RunningComponent
 
 N_STORES = 1115
 MOST_MB = 20.0

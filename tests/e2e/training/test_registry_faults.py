@@ -1,13 +1,13 @@
 """A registry that hangs, dies, lies and comes back, under a component with several workers: every answer is given."""
 
-from __future__ import annotations
-
 import json
 import os
 import threading
 import time
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from support.fleets import small_fleet
@@ -16,10 +16,6 @@ from support.processes import RunningComponent, component
 from fleet.names import CHAMPION, FLEET_MODEL, alias_uri
 from graph.local.free_ports import free_ports
 from model_wrapper.registry.cache import FleetCache
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 WAIT_S = 120
 QUESTION = {"jsonData": {"storeId": "1", "beginDate": "2015-06-20", "endDate": "2015-06-26"}}

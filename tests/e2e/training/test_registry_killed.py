@@ -1,11 +1,9 @@
 """A real MLflow server is killed under a running graph, and comes back."""
 
-from __future__ import annotations
-
 import signal
 import sys
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from support.mlflow_server import mlflow_server
@@ -14,9 +12,6 @@ from support.served_graphs import ServedGraph, served_graph, until
 
 from fleet.names import CHAMPION, FLEET_MODEL, alias_uri
 from graph.local.free_ports import free_ports
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of a graph in /proc")
 

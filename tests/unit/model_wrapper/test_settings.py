@@ -1,7 +1,5 @@
 """Settings: read once from a mapping, every problem in one error, every field described."""
 
-from __future__ import annotations
-
 import pytest
 
 from model_wrapper.errors import ConfigError

@@ -1,7 +1,5 @@
 """The replay of recorded cases says so when the engine did something else than what is recorded, whatever it is."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,8 +1,6 @@
 """The router's aggregate, given messages of strangers: an answer or a 400, never anything else."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,9 +11,6 @@ from support.hostile_messages import MESSAGES
 from model_wrapper import StoreRouter
 from model_wrapper.seldon import protobuf_bridge
 from model_wrapper.settings import Settings
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 BAD_REQUEST = 400
 NAMES = st.sampled_from(["request", "storeId", "error", "forecast", "line"])
@@ -46,12 +41,12 @@ def router(tmp_path_factory: pytest.TempPathFactory) -> StoreRouter:
 
 @given(messages=st.lists(MESSAGE, max_size=3) | MESSAGES)
 def test_messages_of_strangers_are_merged_or_refused(router: StoreRouter, messages: object) -> None:
-    from seldon_core.flask_utils import SeldonMicroserviceException  # noqa: PLC0415 (the bridge must be in place first)
+    from seldon_core.flask_utils import SeldonMicroserviceException  # noqa: PLC0415 - the bridge must be in place first
 
     try:
         merged = router.aggregate_raw(messages)
     except SeldonMicroserviceException as refusal:
-        assert refusal.status_code == BAD_REQUEST  # noqa: PT017 (most messages are refused, some are merged)
+        assert refusal.status_code == BAD_REQUEST  # noqa: PT017 - most messages are refused, some are merged
     else:
         assert {"jsonData", "data"} & merged.keys()
 
@@ -74,7 +69,7 @@ def test_messages_of_strangers_are_merged_or_refused(router: StoreRouter, messag
     ],
 )
 def test_marks_that_no_child_would_set_are_refused(router: StoreRouter, message: dict[str, object]) -> None:
-    from seldon_core.flask_utils import SeldonMicroserviceException  # noqa: PLC0415 (the bridge must be in place first)
+    from seldon_core.flask_utils import SeldonMicroserviceException  # noqa: PLC0415 - the bridge must be in place first
 
     with pytest.raises(SeldonMicroserviceException) as caught:
         router.aggregate_raw({"seldonMessages": [message]})

@@ -1,17 +1,13 @@
 """What we rely on in Seldon's wrapper, in this environment: real processes through our own entry point."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from support.late_requests import WAIT_S, LateRequest
 from support.processes import RunningComponent, component, listening_addresses
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 SMALL = "support.small_components"
 UNIT = {"PREDICTIVE_UNIT_ID": "router", "PREDICTIVE_UNIT_IMAGE": "image:1"}

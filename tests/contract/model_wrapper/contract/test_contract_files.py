@@ -1,10 +1,9 @@
 """The published contract: schemas that match the code, and examples that the schemas and the reader accept."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import schemathesis
@@ -20,9 +19,6 @@ from model_wrapper.contract.openapi import openapi
 from model_wrapper.contract.publish import files
 from model_wrapper.contract.schema import answer_schema, feedback_schema, request_schema
 from model_wrapper.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 FOLDER = Path(__file__).resolve().parents[4] / "docs" / "contract"
 EXAMPLES = sorted((FOLDER / "examples").glob("*.json"))

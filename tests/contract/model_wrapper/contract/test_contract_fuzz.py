@@ -1,10 +1,9 @@
 """The published contract against a real component: requests made from the schema, and what holds of every answer."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import schemathesis
@@ -17,9 +16,6 @@ from support.hostile_messages import MESSAGES
 from support.processes import RunningComponent, component
 
 from model_wrapper.contract.days import DAY_WANTED
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 N_STORES = 6
 STORES = [str(number + 1) for number in range(N_STORES)]

@@ -1,7 +1,5 @@
 """Where a fleet comes from: a folder, a real MLflow registry on SQLite, or the cache when the registry fails."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import shutil
@@ -10,8 +8,9 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from mlflow import MlflowClient
@@ -25,9 +24,6 @@ from model_wrapper.fleets.acceptance import DAMAGED, REGISTRY
 from model_wrapper.fleets.source import FleetSource
 from model_wrapper.registry.cache import CachedVersion, FleetCache
 from model_wrapper.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parents[4]
 WAIT_S = 120

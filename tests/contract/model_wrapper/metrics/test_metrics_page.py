@@ -1,20 +1,15 @@
 """The pages of real components say exactly what docs/metrics.md promises, and no count is lost on the way."""
 
-from __future__ import annotations
-
 import re
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support.fleets import small_fleet
 from support.processes import RunningComponent, component
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 DOCS = Path(__file__).resolve().parents[4] / "docs" / "metrics.md"
 WAIT_S = 120

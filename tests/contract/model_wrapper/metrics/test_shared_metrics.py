@@ -1,14 +1,13 @@
 """Our store of Seldon's metrics prints what Seldon's own prints, and keeps it when workers die."""
 
-from __future__ import annotations
-
 import copy
 import math
 import multiprocessing
 import os
 import signal
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,9 +16,6 @@ from seldon_core import metrics as stock
 from seldon_core.metrics import SeldonMetrics
 
 from model_wrapper.metrics.shared_metrics import SharedMetrics
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 WORKER = 7
 THREADS, EACH = 8, 500

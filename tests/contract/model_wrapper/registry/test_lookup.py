@@ -10,7 +10,7 @@ from support.fleets import small_fleet
 from model_wrapper.errors import FleetUnavailableError
 from model_wrapper.registry import lookup
 from model_wrapper.registry.cache import FleetCache
-from model_wrapper.registry.lookup import Registry
+from model_wrapper.registry.lookup import RegistryLookup
 
 URI = "models:/storecast-fleet@champion"
 HANGING_CLIENT = """
@@ -55,7 +55,7 @@ def test_a_fetch_that_takes_too_long_leaves_nothing_behind(
     monkeypatch.setattr(lookup, "_TIME_TO_END_S", 60.0)
     for limit in (1, 4, 16, 64):
         with pytest.raises(FleetUnavailableError, match=f"gave no fleet within {limit} s"):
-            Registry(URI, cache, limit, environ, with_stores=False).now(asked_after=time.time(), wait_s=0)
+            RegistryLookup(URI, cache, limit, environ, with_stores=False).now(asked_after=time.time(), wait_s=0)
         if (hanging_client / "began").exists():
             break
 

@@ -1,23 +1,19 @@
 """Asking an MLflow server over REST: what is sent, what is understood, and when the registry's client must be asked."""
 
-from __future__ import annotations
-
 import base64
 import json
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from fleet import NameSyntaxError
 from model_wrapper.errors import FleetUnavailableError
-from model_wrapper.registry.mlflow_rest import Look, NamedModel, look
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from model_wrapper.registry.mlflow_rest import NamedModel, RegistryState, registry_state
 
 WAIT_S = 120
 URI = "models:/storecast-fleet@champion"
@@ -73,12 +69,12 @@ def listening(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
 
 def ask(
     server: Server, environ: dict[str, str] | None = None, *, with_stores: bool = False, uri: str = URI
-) -> Look | None:
-    return look(uri, {"MLFLOW_TRACKING_URI": server.url, **(environ or {})}, 5, with_stores=with_stores)
+) -> RegistryState | None:
+    return registry_state(uri, {"MLFLOW_TRACKING_URI": server.url, **(environ or {})}, 5, with_stores=with_stores)
 
 
 def test_an_alias_is_one_question(server: Server) -> None:
-    assert ask(server) == Look(NamedModel("storecast-fleet", "7", "1700000000000"), {})
+    assert ask(server) == RegistryState(NamedModel("storecast-fleet", "7", "1700000000000"), {})
     path, arguments, authorization = server.asked[0]
 
     assert path == "/api/2.0/mlflow/registered-models/alias"
@@ -130,7 +126,7 @@ def test_credentials_in_the_address_are_sent_and_never_told(server: Server) -> N
     server.answers["alias"] = [(503, {})]
     environ = {"MLFLOW_TRACKING_URI": server.url.replace("://", "://ann:p%40ss@")}
     with pytest.raises(FleetUnavailableError, match="status 503") as told:
-        look(URI, environ, 5, with_stores=False)
+        registry_state(URI, environ, 5, with_stores=False)
 
     assert server.asked[0][2] == "Basic " + base64.b64encode(b"ann:p@ss").decode()
     assert "p%40ss" not in str(told.value)
@@ -169,7 +165,7 @@ def test_what_only_the_client_can_do_is_left_to_it(server: Server, name: str) ->
 
 
 def test_a_registry_that_is_no_server_is_left_to_the_client() -> None:
-    assert look(URI, {"MLFLOW_TRACKING_URI": "sqlite:///mlflow.db"}, 5, with_stores=False) is None
+    assert registry_state(URI, {"MLFLOW_TRACKING_URI": "sqlite:///mlflow.db"}, 5, with_stores=False) is None
 
 
 def test_a_server_that_says_nothing_is_given_up_in_time() -> None:
@@ -182,7 +178,7 @@ def test_a_server_that_says_nothing_is_given_up_in_time() -> None:
     with listening(Silent) as port:
         environ = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}"}
         with pytest.raises(FleetUnavailableError, match=r"within 0.2 s \(setting STORECAST_FETCH_TIMEOUT_S\)"):
-            look(URI, environ, 0.2, with_stores=False)
+            registry_state(URI, environ, 0.2, with_stores=False)
         done.set()
 
 
@@ -202,7 +198,7 @@ def test_a_server_that_drips_its_answer_is_given_up_in_time(said: bytes) -> None
         give_up.start()
         environ = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}"}
         with pytest.raises(FleetUnavailableError, match=r"within 0.3 s \(setting STORECAST_FETCH_TIMEOUT_S\)"):
-            look(URI, environ, 0.3, with_stores=False)
+            registry_state(URI, environ, 0.3, with_stores=False)
         assert not done.is_set()
         give_up.cancel()
         done.set()
@@ -223,7 +219,7 @@ def test_all_pages_of_a_search_have_one_time_limit() -> None:
     with listening(Endless) as port:
         environ = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}"}
         with pytest.raises(FleetUnavailableError, match=r"within 0\.3 s"):
-            look(URI, environ, 0.3, with_stores=True)
+            registry_state(URI, environ, 0.3, with_stores=True)
 
 
 def test_what_is_no_http_is_told() -> None:
@@ -234,7 +230,7 @@ def test_what_is_no_http_is_told() -> None:
     with listening(Strange) as port:
         environ = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}"}
         with pytest.raises(FleetUnavailableError, match="BadStatusLine"):
-            look(URI, environ, 5, with_stores=False)
+            registry_state(URI, environ, 5, with_stores=False)
 
 
 def test_credentials_do_not_follow_a_redirect() -> None:
@@ -257,7 +253,7 @@ def test_credentials_do_not_follow_a_redirect() -> None:
         elsewhere = f"http://localhost:{other}"
         environ = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}", "MLFLOW_TRACKING_TOKEN": "t0ken"}
 
-        assert look(URI, environ, 5, with_stores=False) is None
+        assert registry_state(URI, environ, 5, with_stores=False) is None
     assert seen == []
 
 

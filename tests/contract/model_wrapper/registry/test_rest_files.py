@@ -1,11 +1,11 @@
 """What an MLflow server hands out is brought over REST; what it does not, or says strangely, is left to the client."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
@@ -15,10 +15,6 @@ from model_wrapper.errors import FleetUnavailableError
 from model_wrapper.registry.cache import FleetCache
 from model_wrapper.registry.mlflow_rest import NamedModel, Server
 from model_wrapper.registry.rest_files import bring_fleet, download, tags_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 FLEET = NamedModel("storecast-fleet", "7", "1700000000000")
 API = "/api/2.0/"

@@ -1,18 +1,13 @@
 """A component keeps the executor's connections open, answers a probe beside a long request, and ends all the same."""
 
-from __future__ import annotations
-
 import json
 import signal
 from http.client import HTTPConnection
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from support.late_requests import LateRequest
 from support.processes import component
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 RAW = "support.small_components.Raw"
 HEADERS = {"Content-Type": "application/json"}

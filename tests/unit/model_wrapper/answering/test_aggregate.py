@@ -1,18 +1,12 @@
 """The router's merge: each line once, in request order, nothing lost silently, no two versions in one answer."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_wrapper.answering.aggregate import EVERY_CHILD, OwnAnswer, OwnFleet, merge
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from model_wrapper.answering.aggregate import Key
+from model_wrapper.answering.aggregate import EVERY_CHILD, Key, OwnAnswer, OwnFleet, merge
 
 NAMES = ["store_id", "timestamp", "value", "lower", "upper", "source"]
 

@@ -1,9 +1,8 @@
 """A message answered in this process, without Seldon's wrapper."""
 
-from __future__ import annotations
-
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from support.fleets import small_fleet
@@ -15,9 +14,6 @@ from model_wrapper.contract import Limits
 from model_wrapper.contract.errors import BadRequestError
 from model_wrapper.fleets.registered import with_store_models
 from model_wrapper.settings import Settings
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TODAY = date(2015, 6, 22)
 

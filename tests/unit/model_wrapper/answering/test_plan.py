@@ -1,10 +1,9 @@
 """Defaults, limits and days: what is asked once the fleet is known."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -14,7 +13,7 @@ from support.store_models import small_store_model
 from fleet import Fleet
 from model_wrapper.answering.encode import encode
 from model_wrapper.answering.forecast import forecast_lines
-from model_wrapper.answering.plan import plan
+from model_wrapper.answering.plan import Plan, PlannedForecast, plan
 from model_wrapper.contract import Limits
 from model_wrapper.contract.errors import BadRequestError
 from model_wrapper.contract.problems import HINTS
@@ -22,11 +21,6 @@ from model_wrapper.contract.reading import read_request
 from model_wrapper.fleets.served import ServedFleet
 from model_wrapper.fleets.store_models import StoreModels
 from model_wrapper.registry.cache import CachedStore
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from model_wrapper.answering.plan import Plan, PlannedForecast
 
 TODAY = date(2015, 6, 22)
 LONG_AGO, LONG_AFTER = date(2001, 1, 1), date(2026, 11, 20)

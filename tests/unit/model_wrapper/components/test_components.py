@@ -1,9 +1,8 @@
 """The Seldon classes as plain objects: what they answer, count and refuse without any server."""
 
-from __future__ import annotations
-
 from datetime import date
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -12,14 +11,10 @@ from support.fleets import small_fleet
 from support.hostile_messages import MESSAGES
 
 from model_wrapper import FallbackForecaster, StoreForecaster, StoreRouter
+from model_wrapper.components.base import Component
 from model_wrapper.contract.errors import BadRequestError
 from model_wrapper.errors import FleetUnavailableError
 from model_wrapper.settings import Settings
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from model_wrapper.components.base import Component
 
 C = TypeVar("C", bound="Component")
 ITEM = {"storeId": "4", "beginDate": "2015-06-20", "endDate": "2015-06-21"}

@@ -1,23 +1,18 @@
 """A graph of plain objects with two shards, a fallback and a challenger: who answers which store, and for whom."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from support.fleets import small_fleet
 
 from model_wrapper import ChallengerForecaster, FallbackForecaster, StoreForecaster, StoreRouter
+from model_wrapper.components.base import Component
 from model_wrapper.settings import Settings
 from model_wrapper.sharding import Layout
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from model_wrapper.components.base import Component
 
 N_STORES = 40
 WEEK = {"beginDate": "2015-06-20", "endDate": "2015-06-22"}
@@ -45,7 +40,7 @@ class Graph:
         return entries
 
 
-def rounded(answer: Any) -> Any:  # noqa: ANN401 (any part of an answer)
+def rounded(answer: Any) -> Any:  # noqa: ANN401 - any part of an answer
     """The same with 12 digits: one call for many stores sums in another order than one for few."""
     if isinstance(answer, dict):
         return {name: rounded(value) for name, value in answer.items()}
@@ -58,7 +53,7 @@ def item(store: str, **more: object) -> dict[str, Any]:
     return {"storeId": store, **WEEK, **more}
 
 
-def loaded(kind: type[Component], path: Path, **settings: Any) -> Any:  # noqa: ANN401 (a component of that kind)
+def loaded(kind: type[Component], path: Path, **settings: Any) -> Any:  # noqa: ANN401 - a component of that kind
     made = kind(
         Settings(fleet_uri=str(path), challenger_uri=str(path), reload_seconds=0, **settings),
         today=lambda: date(2015, 6, 22),

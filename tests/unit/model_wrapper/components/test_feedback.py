@@ -1,8 +1,7 @@
 """Feedback: what is read, what is refused, and who counts which day."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,9 +19,6 @@ from model_wrapper.metrics.counters import Counters
 from model_wrapper.seldon import protobuf_bridge
 from model_wrapper.settings import Settings
 from model_wrapper.sharding import Layout
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 DAY, NEXT = "2015-06-20", "2015-06-22"
 ROW_NAMES = ["store_id", "timestamp", "value", "lower", "upper", "source"]
@@ -236,7 +232,7 @@ def test_each_day_is_counted_by_exactly_one_child(day: JudgedDay, routing: objec
 
 def test_a_feedback_that_is_sent_again_is_counted_once() -> None:
     protobuf_bridge.install()
-    from google.protobuf.json_format import ParseDict  # noqa: PLC0415 (the bridge must be in place first)
+    from google.protobuf.json_format import ParseDict  # noqa: PLC0415 - the bridge must be in place first
     from seldon_core.proto.prediction_pb2 import Feedback as Message  # noqa: PLC0415
 
     forecaster = StoreForecaster(Settings())

@@ -1,9 +1,7 @@
 """What the metrics page says of the fleet."""
 
-from __future__ import annotations
-
 from datetime import date
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from support.fleets import small_fleet
@@ -12,9 +10,6 @@ from fleet import Fleet
 from model_wrapper.components.request_metrics import fleet_gauges
 from model_wrapper.fleets.served import ServedFleet
 from model_wrapper.metrics.counters import FLEET_VERSION
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.mark.parametrize(("version", "told"), [("7", 7), ("123456789012", 0), ("12345678901a", 0)])

@@ -1,7 +1,5 @@
 """The contract: round trips, and a reader that raises one named error whatever it is given."""
 
-from __future__ import annotations
-
 import pickle
 from datetime import date
 from typing import Any
@@ -261,6 +259,6 @@ def test_only_the_first_unknown_names_are_told_the_nearest_known_one(
 def test_a_malformed_request_raises_an_error_that_survives_pickling(message: object) -> None:
     with pytest.raises(BadRequestError) as caught:
         parse_request(message)
-    again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 (our own bytes)
+    again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - our own bytes
 
     assert (str(again), again.problems) == (str(caught.value), caught.value.problems)

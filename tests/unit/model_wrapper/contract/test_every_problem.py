@@ -1,9 +1,8 @@
 """A client mends all at once: what is wrong in one place hides nothing in another."""
 
-from __future__ import annotations
-
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,9 +17,6 @@ from model_wrapper.contract.feedback import parse_feedback
 from model_wrapper.contract.problems import MAX_PROBLEMS
 from model_wrapper.contract.reading import read_request
 from model_wrapper.fleets.served import ServedFleet
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 GOOD = {"storeId": "1", "beginDate": "2015-06-20", "endDate": "2015-06-21"}
 

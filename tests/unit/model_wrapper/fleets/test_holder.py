@@ -1,8 +1,6 @@
 """A component's fleet: whether it has one, and what its health says then."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from support.fleets import small_fleet
@@ -11,9 +9,6 @@ from model_wrapper.errors import FleetUnavailableError
 from model_wrapper.fleets.holder import FleetHolder
 from model_wrapper.metrics.counters import Counters
 from model_wrapper.settings import Settings
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def holder(path: Path, *, required: bool = True) -> FleetHolder:

@@ -1,11 +1,10 @@
 """A worker looks for another fleet: a good one takes over, a bad one never does, and each reason is told once."""
 
-from __future__ import annotations
-
 import json
 import logging
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,15 +13,10 @@ from support.fleets import contents, small_fleet
 from model_wrapper.errors import FleetRefusedError
 from model_wrapper.fleets.acceptance import DAMAGED, NEWER_FORMAT, REGISTRY, SELF_FORECAST, TOO_FEW_STORES
 from model_wrapper.fleets.hot_reload import Reloader
+from model_wrapper.fleets.served import ServedFleet
 from model_wrapper.fleets.source import FleetSource
 from model_wrapper.metrics.counters import Counters
 from model_wrapper.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from model_wrapper.fleets.served import ServedFleet
 
 STORES = 4
 

@@ -1,7 +1,5 @@
 """Store models in memory: how many, and what they hold."""
 
-from __future__ import annotations
-
 import gc
 import weakref
 from datetime import date

@@ -1,7 +1,5 @@
 """Why a body is no JSON: one line that a client can act on, and nothing of the body in it."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

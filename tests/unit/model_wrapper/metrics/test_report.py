@@ -1,15 +1,12 @@
 """What a worker counted reaches the page, also after the page could not be written for a moment."""
 
-from __future__ import annotations
-
 import errno
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pytest
 
 from model_wrapper.metrics import shared_metrics
 from model_wrapper.metrics.shared_metrics import METHOD, SharedMetrics
-
-if TYPE_CHECKING:
-    import pytest
 
 
 class FullForAMoment(SharedMetrics):

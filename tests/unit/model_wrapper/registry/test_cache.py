@@ -1,7 +1,5 @@
 """The cache of fleets: nothing that a registry or a note says leads out of it."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 
@@ -11,7 +9,7 @@ from support.fleets import small_fleet
 from model_wrapper.errors import FleetUnavailableError
 from model_wrapper.fleets.source import FleetSource
 from model_wrapper.registry.cache import CachedVersion, FleetCache
-from model_wrapper.registry.lookup import Registry
+from model_wrapper.registry.lookup import RegistryLookup
 from model_wrapper.settings import Settings
 
 URI = "models:/storecast-fleet@champion"
@@ -71,7 +69,7 @@ def test_a_damaged_fleet_outside_of_the_cache_is_left_where_it_is(
     tmp_path: Path, precious: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = Settings(fleet_uri=URI, cache_dir=tmp_path / "cache")
-    monkeypatch.setattr(Registry, "now", lambda *_, **__: CachedVersion(precious, "9", int(time.time())))
+    monkeypatch.setattr(RegistryLookup, "now", lambda *_, **__: CachedVersion(precious, "9", int(time.time())))
     with pytest.raises(FleetUnavailableError, match="cannot be opened"):
         FleetSource(settings, {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}).open()
 

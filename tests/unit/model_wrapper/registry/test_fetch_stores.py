@@ -1,7 +1,5 @@
 """Which store models are tried again, and which are refused for good."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

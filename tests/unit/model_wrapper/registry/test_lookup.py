@@ -1,7 +1,5 @@
 """What the workers of a machine note of the registry, and when they believe it."""
 
-from __future__ import annotations
-
 import shutil
 import time
 from contextlib import suppress
@@ -13,7 +11,7 @@ from support.fleets import small_fleet
 from model_wrapper.errors import FleetUnavailableError
 from model_wrapper.fleets.source import FleetSource
 from model_wrapper.registry.cache import CachedVersion, FleetCache
-from model_wrapper.registry.lookup import Registry
+from model_wrapper.registry.lookup import RegistryLookup
 from model_wrapper.settings import Settings
 
 URI = "models:/storecast-fleet@champion"
@@ -29,7 +27,7 @@ class Machine:
         self.place = self.cache.place_of("storecast-fleet", "3", "100")
         self.good = small_fleet(folder / "good", 2)
         self.asked = 0
-        monkeypatch.setattr(Registry, "_ask", lambda _: self.ask())
+        monkeypatch.setattr(RegistryLookup, "_ask", lambda _: self.ask())
 
     def ask(self) -> CachedVersion:
         self.asked += 1
@@ -87,7 +85,9 @@ def test_a_clock_that_was_set_back_does_not_end_the_looks(machine: Machine) -> N
 def test_what_the_client_has_cost_is_believed_for_longer_also_a_failure(machine: Machine) -> None:
     note = machine.cache.answer_of(URI)
     said = machine.cache.read(note)
-    registry = Registry(URI, machine.cache, 5.0, {"MLFLOW_TRACKING_URI": "postgresql://nowhere"}, with_stores=True)
+    registry = RegistryLookup(
+        URI, machine.cache, 5.0, {"MLFLOW_TRACKING_URI": "postgresql://nowhere"}, with_stores=True
+    )
 
     def asked(age_s: float, **more: object) -> int:
         before = machine.asked
@@ -104,7 +104,7 @@ def test_what_the_client_has_cost_is_believed_for_longer_also_a_failure(machine:
 def test_what_a_server_has_said_over_rest_is_not_believed_for_longer(machine: Machine) -> None:
     note = machine.cache.answer_of(URI)
     machine.cache.write(note, {**machine.cache.read(note), "asked_at": time.time() - 5, "took_s": 4.0})
-    Registry(URI, machine.cache, 5.0, ENVIRON, with_stores=True).now(asked_after=time.time() - 1, wait_s=0)
+    RegistryLookup(URI, machine.cache, 5.0, ENVIRON, with_stores=True).now(asked_after=time.time() - 1, wait_s=0)
 
     assert machine.asked == 2
 
@@ -115,7 +115,9 @@ def test_a_local_database_that_was_written_is_asked_whatever_that_costs(
     machine = Machine(tmp_path, monkeypatch)
     database = tmp_path / "mlflow.db"
     database.write_text("one")
-    registry = Registry(URI, machine.cache, 5.0, {"MLFLOW_TRACKING_URI": f"sqlite:///{database}"}, with_stores=True)
+    registry = RegistryLookup(
+        URI, machine.cache, 5.0, {"MLFLOW_TRACKING_URI": f"sqlite:///{database}"}, with_stores=True
+    )
     registry.now(asked_after=time.time(), wait_s=0)
     note = machine.cache.answer_of(URI)
     machine.cache.write(note, {**machine.cache.read(note), "took_s": 5.0})

@@ -1,7 +1,5 @@
 """The entry point: which class, which defaults, which log lines; and the bridge for generated protobuf modules."""
 
-from __future__ import annotations
-
 import json
 import logging
 
