@@ -30,7 +30,7 @@ def no_reload() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """SQLAlchemy URL of a real PostgreSQL server that all tests of a process share: name tables apart."""
-    from support.postgres import postgres_server  # noqa: PLC0415 - other tests need no database driver
+    from support.servers.postgres import postgres_server  # noqa: PLC0415 - other tests need no database driver
 
     with postgres_server(tmp_path_factory.mktemp("postgres")) as url:
         yield url
@@ -38,8 +38,8 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of a real MLflow server that all tests of a process share: begin with `support.mlflow_server.emptied`."""
-    from support.mlflow_server import mlflow_server  # noqa: PLC0415 - other tests do not load MLflow
+    """URL of a real MLflow server that all tests of a process share; `mlflow_server.emptied` empties it."""
+    from support.servers.mlflow_server import mlflow_server  # noqa: PLC0415 - other tests do not load MLflow
 
     with mlflow_server(tmp_path_factory.mktemp("mlflow")) as url:
         yield url

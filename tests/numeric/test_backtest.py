@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support import chains
-from support.daily import daily
+from support.training import chains
+from support.training.daily import daily
 
 from fleet import Design, Fleet
 from fleet.arrays import as_dates

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import chains, edge_chains
-from support.edge_chains import CASES, some_stores
-from support.posterior import Posterior, posterior_of
+from support.training import chains, edge_chains
+from support.training.edge_chains import CASES, some_stores
+from support.training.posterior import Posterior, posterior_of
 
 from benchmarks.small_chains import fit_once, read_history
 from fleet import Design, Fleet, Parameters, formula

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from support import chains, parts
-from support.edge_chains import some_stores
+from support.training import chains, parts
+from support.training.edge_chains import some_stores
 
 from fleet import Fleet
 from training.backtest.assemble import assemble

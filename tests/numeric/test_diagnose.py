@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.edge_chains import edge_chain
+from support.training.edge_chains import edge_chain
 
 from benchmarks.small_chains import fit_once
 from training.engines.batched import BatchedEngine

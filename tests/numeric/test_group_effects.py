@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from support import chains
-from support.edge_chains import fleet_of
-from support.posterior import posterior_of
+from support.training import chains
+from support.training.edge_chains import fleet_of
+from support.training.posterior import posterior_of
 
 from benchmarks.small_chains import fit_once
 from fleet import Design, Fleet, Parameters, formula

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import chains
+from support.training import chains
 
 from training.backtest import metrics
 from training.backtest.choose import choose

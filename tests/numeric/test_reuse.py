@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from support import chains
+from support.training import chains
 
 from fleet import Design, Fleet, Parameters
 from training.backtest.assemble import LOST, assemble

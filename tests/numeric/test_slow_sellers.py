@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.daily import PLAIN, daily
+from support.training.daily import PLAIN, daily
 
 from benchmarks.small_chains import fit_once
 from fleet import Design, Fleet

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import sqlalchemy
-from support import chains, parts
+from support.training import chains, parts
 
 from training.errors import DataError
 from training.workers.partition_job import work

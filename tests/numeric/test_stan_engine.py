@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from prophet import Prophet
-from support import chains
+from support.training import chains
 
 from benchmarks.small_chains import fit_once
 from fleet import Fleet

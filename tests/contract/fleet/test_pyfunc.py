@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from mlflow.pyfunc import PyFuncModel
 from support import fleets
-from support.mlflow_databases import empty_database
+from support.servers.mlflow_databases import empty_database
 
 from fleet import Fleet
 from fleet.errors import StorecastError

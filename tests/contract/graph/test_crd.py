@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 import yaml
 from hypothesis import given
-from support.broken_documents import PLUGIN_VOLUMES, broken, rich_document
+from support.graph.broken_documents import PLUGIN_VOLUMES, broken, rich_document
 
 from graph.spec.base import KubernetesModel
 from graph.spec.deployment import SeldonDeployment

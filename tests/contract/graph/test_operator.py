@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.operator_cases import operator_cases
+from support.graph.operator_cases import operator_cases
 
 from graph.engine.commandline import engine_config
 from graph.local.plan import LocalOptions, plan_graph

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from support.operator_cases import operator_cases
+from support.graph.operator_cases import operator_cases
 
 from graph.validation.validate import problems
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from support import chains
+from support.training import chains
 
 from storecast import __main__ as command_line
 from training.engines import stan

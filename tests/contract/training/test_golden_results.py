@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
-from support import chains
+from support.training import chains
 
 from fleet.names import CHAMPION, store_model_name
 from storecast import __main__ as command_line

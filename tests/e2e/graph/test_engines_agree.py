@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 from support.fleets import small_fleet
-from support.malformed import MALFORMED
+from support.graph.stand_in_executor import executable
 from support.raw_http import Message, ask
-from support.stand_in_executor import executable
+from support.serving.malformed import MALFORMED
 
 from graph import GraphOptions, render
 from graph.local.plan import LocalOptions

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.local_graphs import tiny_document, tiny_options
+from support.graph.local_graphs import tiny_document, tiny_options
+from support.graph.stand_in_executor import executable
 from support.processes import request
-from support.stand_in_executor import executable
 
 from graph.errors import ComponentError, UsageError
 from graph.local.runner import LocalGraph

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import pytest
-from support.contract_check import faults_of
 from support.fleets import small_fleet
-from support.served_graphs import JSON, ServedGraph, forecasts_of, parent_of, served_graph, until
+from support.serving.contract_check import faults_of
+from support.serving.served_graphs import JSON, ServedGraph, forecasts_of, parent_of, served_graph, until
 
 from graph import GraphOptions, render, to_yaml
 

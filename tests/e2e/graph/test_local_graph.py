@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.local_graphs import tiny_deployment, tiny_document, tiny_options
+from support.graph.local_graphs import tiny_deployment, tiny_document, tiny_options
 from support.processes import Reply, request
 
 from graph.errors import ComponentError, UsageError
@@ -214,7 +214,7 @@ def test_a_taken_port_is_told_before_anything_starts(tmp_path: Path) -> None:
 def serve_in_a_process(log_dir: Path) -> subprocess.Popen[str]:
     code = (
         "import json, sys; from pathlib import Path; from graph import serve\n"
-        "from support.local_graphs import tiny_deployment, tiny_options\n"
+        "from support.graph.local_graphs import tiny_deployment, tiny_options\n"
         "tell = lambda graph: print(json.dumps(graph.component_urls), flush=True)\n"
         "sys.exit(serve(tiny_deployment(forecaster='stubborn'), tiny_options(Path(sys.argv[1])), tell))\n"
     )

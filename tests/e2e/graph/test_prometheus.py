@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 from support.fleets import small_fleet
-from support.prometheus import Prometheus, prometheus, tool
+from support.servers.prometheus import Prometheus, prometheus, tool
 
 ROOT = Path(__file__).parents[3]
 CONTAINERS = {"engine", "router", "forecaster", "fallback", "request-log"}

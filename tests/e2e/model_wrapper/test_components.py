@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from support.fleets import small_fleet
-from support.malformed import MALFORMED, UNREADABLE
 from support.processes import Reply, RunningComponent, component
+from support.serving.malformed import MALFORMED, UNREADABLE
 
 from fleet import Fleet
 

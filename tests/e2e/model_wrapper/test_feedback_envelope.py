@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
-from support.contract_check import faults_of
 from support.fleets import small_fleet
-from support.hostile_messages import MESSAGES
-from support.misplaced import MISPLACED, PLACES, placed
 from support.processes import Reply, RunningComponent, component, request
-from support.served_graphs import JSON, ServedGraph, served_graph
+from support.serving.contract_check import faults_of
+from support.serving.hostile_messages import MESSAGES
+from support.serving.misplaced import MISPLACED, PLACES, placed
+from support.serving.served_graphs import JSON, ServedGraph, served_graph
 
 Send = Callable[[object], Reply]
 

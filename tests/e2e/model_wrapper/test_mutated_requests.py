@@ -13,8 +13,8 @@ from threading import local
 
 import pytest
 from support.fleets import small_fleet
-from support.mutations import PREDICTIONS, Sent, may_be_dropped, mutated
-from support.served_graphs import ServedGraph, forecasts_of, served_graph
+from support.serving.mutations import PREDICTIONS, Sent, may_be_dropped, mutated
+from support.serving.served_graphs import ServedGraph, forecasts_of, served_graph
 
 COUNT = int(os.environ.get("STORECAST_MUTATIONS", "400"))
 CLIENTS = 4

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support import fleets
-from support.mlflow_server import mlflow_server
+from support.servers.mlflow_server import mlflow_server
 
 from fleet import Fleet
 from model_wrapper.fleets.source import FleetSource

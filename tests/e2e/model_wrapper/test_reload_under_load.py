@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 import mlflow
 import numpy as np
 import pytest
-from support.mlflow_server import mlflow_server
-from support.registered_fleets import STORES, Registry
+from support.servers.mlflow_server import mlflow_server
+from support.serving.registered_fleets import STORES, Registry
 
 from fleet import Fleet
 from graph.local.runner import LocalGraph

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from support.fleets import small_fleet
 from support.processes import ROOT
-from support.served_graphs import ServedGraph, served_graph
+from support.serving.served_graphs import ServedGraph, served_graph
 
 DAYS = {"beginDate": "2015-06-20", "endDate": "2015-06-21"}
 # The clients' generated code is of protobuf 3; the bridge lets it run beside the protobuf of this environment.

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 from prophet import Prophet
-from support import chains
-from support.mlflow_databases import empty_database
+from support.servers.mlflow_databases import empty_database
+from support.training import chains
 
 from fleet import Fleet
 from fleet.arrays import FloatArray

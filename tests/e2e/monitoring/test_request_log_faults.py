@@ -9,10 +9,10 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy.engine import make_url
-from support.frozen_proxy import freezing_proxy
-from support.logged_events import answer, entry, event
-from support.postgres import postgres_server
-from support.sinks import SinkProcess, sink_process
+from support.monitoring.logged_events import answer, entry, event
+from support.monitoring.sinks import SinkProcess, sink_process
+from support.servers.postgres import postgres_server
+from support.serving.frozen_proxy import freezing_proxy
 
 from monitoring.request_log.database import RequestLogDatabase
 from monitoring.request_log.events import Event, EventKind

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
-from support.malformed import MALFORMED
+from support.serving.malformed import MALFORMED
 
 ROOT = Path(__file__).parents[3]
 PARIS = "Paris, Gare de Lyon"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from support import chains
+from support.training import chains
 
 ROOT = Path(__file__).parents[3]
 USAGE, SOME_FAILED = 2, 4

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from mlflow import MlflowClient
-from support import chains
-from support.mlflow_databases import empty_database
-from support.mlflow_server import emptied
+from support.servers.mlflow_databases import empty_database
+from support.servers.mlflow_server import emptied
+from support.training import chains
 
 from fleet import Fleet
 from fleet.names import FLEET_MODEL, GATE_TAG

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import mlflow
 import pytest
-from support.mlflow_databases import empty_database
-from support.own_model_chain import BACK, PROMOTED, START, OwnModelChain, changed, cut_short
+from support.servers.mlflow_databases import empty_database
+from support.training.own_model_chain import BACK, PROMOTED, START, OwnModelChain, changed, cut_short
 
 from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, PREVIOUS, store_model_name
 from storecast import __main__ as command_line

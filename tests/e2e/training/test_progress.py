@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from support import chains
 from support.terminals import terminal
+from support.training import chains
 
 ROOT = Path(__file__).parents[3]
 N_STORES = 12

@@ -6,9 +6,9 @@ from pathlib import Path
 import mlflow
 import pytest
 from mlflow import MlflowClient
-from support import chains
-from support.mlflow_databases import empty_database
-from support.mlflow_server import emptied
+from support.servers.mlflow_databases import empty_database
+from support.servers.mlflow_server import emptied
+from support.training import chains
 
 from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, PREVIOUS
 from storecast import __main__ as command_line

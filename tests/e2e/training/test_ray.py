@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import chains
-from support.ray_drivers import (
+from support.training import chains
+from support.training.ray_drivers import (
     ENVIRONMENT,
     LIMIT_S,
     ROOT,

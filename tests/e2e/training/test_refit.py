@@ -9,8 +9,8 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from support import chains
-from support.mlflow_databases import empty_database
+from support.servers.mlflow_databases import empty_database
+from support.training import chains
 
 from fleet import Fleet
 from training.engines.batched import BatchedEngine

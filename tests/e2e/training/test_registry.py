@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
-from support import chains
-from support.mlflow_databases import empty_database
-from support.mlflow_server import emptied
+from support.servers.mlflow_databases import empty_database
+from support.servers.mlflow_server import emptied
+from support.training import chains
 
 from fleet import Fleet
 from fleet.names import CHAMPION, FLEET_ARTIFACT, FLEET_MODEL, PREVIOUS, TRANSFORM_TAG, alias_uri, store_model_name

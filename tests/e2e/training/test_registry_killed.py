@@ -6,9 +6,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from support.mlflow_server import mlflow_server
-from support.registered_fleets import STORES, Registry
-from support.served_graphs import ServedGraph, served_graph, until
+from support.servers.mlflow_server import mlflow_server
+from support.serving.registered_fleets import STORES, Registry
+from support.serving.served_graphs import ServedGraph, served_graph, until
 
 from fleet.names import CHAMPION, FLEET_MODEL, alias_uri
 from graph.local.free_ports import free_ports

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import mlflow
 import numpy as np
 import pytest
-from support import chains
+from support.training import chains
 
 from fleet.errors import RegistryFileError
 from fleet.mlflow.local_registry import SQLITE

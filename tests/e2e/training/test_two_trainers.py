@@ -8,9 +8,9 @@ from typing import Any
 import mlflow
 import pytest
 from mlflow import MlflowClient
-from support import chains
-from support.mlflow_server import emptied
-from support.trainers import open_at_once, trainer
+from support.servers.mlflow_server import emptied
+from support.training import chains
+from support.training.trainers import open_at_once, trainer
 
 from fleet.errors import RegistryBusyError
 from fleet.mlflow import local_registry

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from support.logged_events import answer, entry, error_entry, event
+from support.monitoring.logged_events import answer, entry, error_entry, event
 
 from monitoring.request_log.database import RequestLogDatabase
 from monitoring.request_log.events import Event, EventHeader, EventKind

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support import fleets
-from support.tiny_trainings import BLUNT, OtherEngine, TinyTrainings, tiny_trainings
+from support.training.tiny_trainings import BLUNT, OtherEngine, TinyTrainings, tiny_trainings
 
 from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, GATE_TAG, PREVIOUS, store_model_name
 from training.champion import store_gate

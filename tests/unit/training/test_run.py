@@ -7,8 +7,8 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from support.registries import registered
-from support.tiny_trainings import BLUNT, OtherEngine, TinyTrainings, tiny_trainings
+from support.training.registries import registered
+from support.training.tiny_trainings import BLUNT, OtherEngine, TinyTrainings, tiny_trainings
 
 from fleet import Fleet
 from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, GATE_TAG, PREVIOUS, store_model_name

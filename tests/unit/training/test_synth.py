@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from support import chains
+from support.training import chains
 
 from training.synth import AHEAD_DAYS, GAP_DAYS, make_chain, write_chain
 

@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
+from support.graph.running_engines import config, running
 from support.raw_http import Message, ask
-from support.running_engines import config, running
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.vector_replay import replay
-from support.vectors import load_cases
+from support.graph.vector_replay import replay
+from support.graph.vectors import load_cases
 
 _KNOWN = json.loads((Path(__file__).parents[2] / "vectors" / "executor_not_passing.json").read_text())
 

@@ -7,7 +7,7 @@ from contextlib import closing, suppress
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.running_engines import config, running, said_to
+from support.graph.running_engines import config, running, said_to
 
 from graph.engine import GraphEngine
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from support.running_engines import PREDICTIONS, config, model, running, said_to, scripted
+from support.graph.running_engines import PREDICTIONS, config, model, running, said_to, scripted
 
 STATUS = "/api/v1.0/status/m"
 POST = f"POST {PREDICTIONS} HTTP/1.1\r\nHost: x\r\nSeldon-Puid: p\r\n".encode()

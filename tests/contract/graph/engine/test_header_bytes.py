@@ -4,8 +4,8 @@ import asyncio
 from typing import Any
 
 import pytest
+from support.graph.running_engines import PREDICTIONS, config, model, running, scripted
 from support.raw_http import HeaderList, Message, ask
-from support.running_engines import PREDICTIONS, config, model, running, scripted
 
 # As raw_http and the scripted nodes spell bytes: one character each.
 BYTES = "".join(chr(code) for code in range(0x80, 0x100))

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.graph.running_engines import PREDICTIONS, config, model, running, scripted
+from support.graph.vector_replay import replay
 from support.raw_http import Message, ask
-from support.running_engines import PREDICTIONS, config, model, running, scripted
-from support.vector_replay import replay
 
 from graph.engine import GraphEngine
 from graph.errors import ComponentError, UsageError

@@ -4,8 +4,8 @@ import asyncio
 import json
 
 import pytest
+from support.graph.running_engines import config, model, running, scripted
 from support.raw_http import Message, ask
-from support.running_engines import config, model, running, scripted
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import struct
 from collections.abc import Awaitable, Callable
 
 import pytest
+from support.graph.running_engines import PATIENCE_S, PREDICTIONS, config, model, running
 from support.raw_http import Message, ask, read_body, read_head
-from support.running_engines import PATIENCE_S, PREDICTIONS, config, model, running
 
 STATUS = "/api/v1.0/status/m"
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from support.vector_replay import replay
+from support.graph.vector_replay import replay
 
 MODEL = {"name": "m", "type": "MODEL", "endpoint": {"node": "m"}}
 BODY = '{"data":{"ndarray":[[1,2]]}}'

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.fleets import small_fleet
-from support.hostile_messages import MESSAGES
+from support.serving.hostile_messages import MESSAGES
 
 from model_wrapper import StoreRouter
 from model_wrapper.seldon import protobuf_bridge

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.late_requests import WAIT_S, LateRequest
 from support.processes import RunningComponent, component, listening_addresses
+from support.serving.late_requests import WAIT_S, LateRequest
 
-SMALL = "support.small_components"
+SMALL = "support.serving.small_components"
 UNIT = {"PREDICTIVE_UNIT_ID": "router", "PREDICTIVE_UNIT_IMAGE": "image:1"}
 
 

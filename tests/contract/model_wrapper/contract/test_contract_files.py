@@ -9,7 +9,7 @@ import pytest
 import schemathesis
 from jsonschema import Draft202012Validator
 from support.fleets import small_fleet
-from support.malformed import MALFORMED
+from support.serving.malformed import MALFORMED
 
 from model_wrapper import FallbackForecaster, StoreForecaster
 from model_wrapper.contract import parse_request

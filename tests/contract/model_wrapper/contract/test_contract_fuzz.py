@@ -10,10 +10,10 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode
-from support.contract_check import document, faults_of
 from support.fleets import small_fleet
-from support.hostile_messages import MESSAGES
 from support.processes import RunningComponent, component
+from support.serving.contract_check import document, faults_of
+from support.serving.hostile_messages import MESSAGES
 
 from model_wrapper.contract.days import DAY_WANTED
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 from support.fleets import small_fleet
-from support.mlflow_databases import empty_database
 from support.processes import RunningComponent, component, pids_that_name
+from support.servers.mlflow_databases import empty_database
 
 from fleet import Fleet
 from model_wrapper.errors import FleetRefusedError, FleetUnavailableError

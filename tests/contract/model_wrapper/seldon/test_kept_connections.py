@@ -6,10 +6,10 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from support.late_requests import LateRequest
 from support.processes import component
+from support.serving.late_requests import LateRequest
 
-RAW = "support.small_components.Raw"
+RAW = "support.serving.small_components.Raw"
 HEADERS = {"Content-Type": "application/json"}
 # Less than gunicorn's grace, which it sits out for a connection that stays open.
 END_S = 28

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL, make_url
-from support.logged_events import ISSUED_AT, answer, entry, error_entry, event, rows_of, table
-from support.postgres import postgres_server
+from support.monitoring.logged_events import ISSUED_AT, answer, entry, error_entry, event, rows_of, table
+from support.servers.postgres import postgres_server
 
 from monitoring.request_log.database import RequestLogDatabase
 from monitoring.request_log.errors import DatabaseAwayError, RequestLogUsageError, RowsRefusedError

@@ -9,9 +9,9 @@ import pytest
 import yaml
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
-from support.logged_events import answer, entry, error_entry, event
-from support.postgres import postgres_server
-from support.prometheus import tool
+from support.monitoring.logged_events import answer, entry, error_entry, event
+from support.servers.postgres import postgres_server
+from support.servers.prometheus import tool
 
 from monitoring.request_log.database import RequestLogDatabase
 from monitoring.request_log.events import EventKind

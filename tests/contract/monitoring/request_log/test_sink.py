@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from support.logged_events import answer, entry, event, headers, recorded
+from support.monitoring.logged_events import answer, entry, event, headers, recorded
 
 from monitoring.request_log import writer
 from monitoring.request_log.database import RequestLogDatabase

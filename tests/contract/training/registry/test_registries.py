@@ -11,7 +11,7 @@ import mlflow
 import numpy as np
 import pytest
 from support import fleets
-from support.registries import ByHand, by_hand_in, registered
+from support.training.registries import ByHand, by_hand_in, registered
 
 from fleet import Fleet, FleetFormatError, StorecastError
 from fleet.names import (

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.not_tables import NOT_TABLES
 from support.processes import ROOT
+from support.training.not_tables import NOT_TABLES
 
 
 @pytest.mark.parametrize("name", ["zipped.csv", "latin.csv", "little.csv", "shop.db", "empty.csv"])

@@ -4,8 +4,8 @@ import socket
 from pathlib import Path
 
 import pytest
-from support import parts
-from support.fragile_work import Fragile, always_dies, dies_if_odd, dies_once, refuses
+from support.training import parts
+from support.training.fragile_work import Fragile, always_dies, dies_if_odd, dies_once, refuses
 
 from training.errors import DataError, WorkerLostError
 from training.workers.partition_job import work

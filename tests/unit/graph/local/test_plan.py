@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.local_graphs import tiny_document, tiny_options
+from support.graph.local_graphs import tiny_document, tiny_options
 
 from graph import errors
 from graph.errors import GraphError, UsageError

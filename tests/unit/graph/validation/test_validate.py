@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from support.broken_documents import PLUGIN_VOLUMES, broken
-from support.operator_cases import operator_case
+from support.graph.broken_documents import PLUGIN_VOLUMES, broken
+from support.graph.operator_cases import operator_case
 
 from graph.errors import UsageError, ValidationError
 from graph.validation.documents import load, validate_files

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.operator_cases import operator_case
+from support.graph.operator_cases import operator_case
 
 from graph.validation.validate import problems
 

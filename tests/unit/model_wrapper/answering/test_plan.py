@@ -8,7 +8,7 @@ from unittest.mock import Mock
 
 import pytest
 from support.fleets import small_fleet
-from support.store_models import small_store_model
+from support.serving.store_models import small_store_model
 
 from fleet import Fleet
 from model_wrapper.answering.encode import encode

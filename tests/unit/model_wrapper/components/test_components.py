@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from support.fleets import small_fleet
-from support.hostile_messages import MESSAGES
+from support.serving.hostile_messages import MESSAGES
 
 from model_wrapper import FallbackForecaster, StoreForecaster, StoreRouter
 from model_wrapper.components.base import Component

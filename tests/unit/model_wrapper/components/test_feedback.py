@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.hostile_messages import MESSAGES
+from support.serving.hostile_messages import MESSAGES
 
 import model_wrapper.contract.feedback
 from model_wrapper import StoreForecaster

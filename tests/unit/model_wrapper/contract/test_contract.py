@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.hostile_messages import MESSAGES
-from support.malformed import MALFORMED
+from support.serving.hostile_messages import MESSAGES
+from support.serving.malformed import MALFORMED
 
 from fleet.cells import written_day
 from model_wrapper.contract import (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from support.fleets import small_fleet
-from support.hostile_messages import MESSAGES
+from support.serving.hostile_messages import MESSAGES
 
 from fleet import Fleet
 from model_wrapper.answering.plan import plan

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.fleets import small_fleet
-from support.store_models import small_store_model
+from support.serving.store_models import small_store_model
 
 from fleet import Fleet
 from model_wrapper.components.request_metrics import fleet_gauges

@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.malformed import JSON, UNREADABLE
+from support.serving.malformed import JSON, UNREADABLE
 
 from model_wrapper.http.json_errors import meta_before_the_break, why_unreadable
 

@@ -9,7 +9,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from support.store_models import small_store_model
+from support.serving.store_models import small_store_model
 
 from fleet import ConversionError
 from model_wrapper.registry import fetch_stores

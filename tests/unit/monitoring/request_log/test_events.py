@@ -1,7 +1,7 @@
 """Reading the headers of an event, as the real executor sent them."""
 
 import pytest
-from support.logged_events import headers, recorded
+from support.monitoring.logged_events import headers, recorded
 
 from monitoring.request_log.errors import BadEventError
 from monitoring.request_log.events import MAX_ID_BYTES, EventKind, kept_id, read_header

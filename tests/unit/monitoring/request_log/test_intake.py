@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.logged_events import event, recorded
+from support.monitoring.logged_events import event, recorded
 
 from monitoring.request_log.events import Event, EventKind, read_header
 from monitoring.request_log.intake import Intake

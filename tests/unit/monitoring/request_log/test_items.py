@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from support.logged_events import ISSUED_AT, answer, entry, error_entry, event, recorded, rows_of, table
+from support.monitoring.logged_events import ISSUED_AT, answer, entry, error_entry, event, recorded, rows_of, table
 
 from model_wrapper.answering import messages
 from model_wrapper.contract import decode_answer, encode_answer

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from support import chains
+from support.training import chains
 
 from benchmarks.small_chains import read_history
 from training.chain.partitions import Partitions, PartitionWriter, open_partitions, partition_of

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from support import chains
+from support.training import chains
 
 from benchmarks.small_chains import read_history
 from fleet.calendar import UNKNOWN

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support import chains
+from support.training import chains
 
 from training.engines.design_groups import changepoint_places, design_groups
 from training.engines.engine import MIN_DAYS

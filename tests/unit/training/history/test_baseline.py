@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import chains
-from support.daily import daily
+from support.training import chains
+from support.training.daily import daily
 
 from training.history import baseline
 

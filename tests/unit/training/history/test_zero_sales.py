@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.daily import PLAIN, daily
+from support.training.daily import PLAIN, daily
 
 from fleet.arrays import BoolArray, FloatArray
 from fleet.calendar import OPEN

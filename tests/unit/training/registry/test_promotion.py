@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.registries import by_hand_in, registered
+from support.training.registries import by_hand_in, registered
 
 from fleet import FleetFormatError
 from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, PREVIOUS

@@ -1,7 +1,7 @@
 """Stores' own models go with the fleet that brought them: every way to move aliases, in a registry in memory."""
 
 import pytest
-from support.own_model_chain import BACK, PROMOTED, START, OwnModelChain, changed, cut_short
+from support.training.own_model_chain import BACK, PROMOTED, START, OwnModelChain, changed, cut_short
 
 from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, OWN_MODELS_TAG, PREVIOUS, store_model_name
 from training.errors import RegistryError

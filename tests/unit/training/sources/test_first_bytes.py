@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from support.not_tables import NOT_TABLES
+from support.training.not_tables import NOT_TABLES
 
 from training.errors import DataError
 from training.sources.csv_file import CSV_BLOCK_BYTES

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from support.vectors import EVENT_HEADERS, full_headers, load_cases, steps
+from support.graph.vectors import EVENT_HEADERS, full_headers, load_cases, steps
 
 from monitoring.request_log.events import EVENT_TYPES, Event, EventKind, read_header
 

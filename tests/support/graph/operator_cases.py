@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-VECTORS = Path(__file__).parent.parent / "contract" / "vectors" / "operator.json.gz"
+VECTORS = Path(__file__).parents[2] / "contract" / "vectors" / "operator.json.gz"
 
 
 @cache

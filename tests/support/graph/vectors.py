@@ -7,7 +7,7 @@ from typing import Any
 
 Case = dict[str, Any]
 
-FOLDER = Path(__file__).parent.parent / "contract" / "vectors" / "executor"
+FOLDER = Path(__file__).parents[2] / "contract" / "vectors" / "executor"
 
 RESPONSE_HEADERS = {
     "Access-Control-Allow-Headers": (

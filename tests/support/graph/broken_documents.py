@@ -5,7 +5,7 @@ from copy import deepcopy
 from typing import Any
 
 from hypothesis import strategies as st
-from support.operator_cases import operator_case, operator_cases
+from support.graph.operator_cases import operator_case, operator_cases
 
 Place = tuple[str | int, ...]
 VALUES: tuple[Any, ...] = (1, -5, 1.5, True, "a text", "1 GB", 2**40, [], ["x"], {}, {"a": "b"}, [{}])

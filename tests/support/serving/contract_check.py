@@ -7,7 +7,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-CONTRACT = Path(__file__).resolve().parents[2] / "docs" / "contract"
+CONTRACT = Path(__file__).resolve().parents[3] / "docs" / "contract"
 REASON = "STORECAST_BAD_REQUEST"
 
 

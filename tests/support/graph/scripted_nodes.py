@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from support.graph.vector_bodies import body_bytes
+from support.graph.vectors import fill_in
 from support.raw_http import HeaderList, head_bytes, read_body, read_head
-from support.vector_bodies import body_bytes
-from support.vectors import fill_in
 
 Script = Mapping[str, Any]
 _STEP = itertools.count()

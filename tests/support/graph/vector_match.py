@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
+from support.graph.scripted_nodes import Call
+from support.graph.vector_bodies import body_problem
+from support.graph.vectors import CALL_HEADERS, EVENT_HEADERS, RESPONSE_HEADERS, Case, fill_in, full_headers
 from support.raw_http import HeaderList, Message
-from support.scripted_nodes import Call
-from support.vector_bodies import body_problem
-from support.vectors import CALL_HEADERS, EVENT_HEADERS, RESPONSE_HEADERS, Case, fill_in, full_headers
 
 _UUID4 = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 _PATTERNS = {

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import parts
-from support.fragile_work import Fragile, always_dies, dies_once, held_on_the_doomed_node, refuses
 from support.processes import addresses_listened_on
+from support.training import parts
+from support.training.fragile_work import Fragile, always_dies, dies_once, held_on_the_doomed_node, refuses
 
 from training.errors import DataError, WorkerLostError
 from training.workers.partition_job import work
 from training.workers.runners import InProcess, Ray
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LIMIT_S = 540
 ENVIRONMENT = {
     "RAY_AUTH_MODE": "disabled",  # no tokens on loopback

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from support import chains
+from support.training import chains
 
 from fleet import Column, FleetContents
 from fleet.arrays import DAYS_A_WEEK, FloatArray, IntArray, weekdays

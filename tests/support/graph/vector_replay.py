@@ -6,12 +6,12 @@ from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from support.graph.scripted_nodes import Call, ScriptedNodes
+from support.graph.vector_bodies import body_bytes
+from support.graph.vector_engines import EngineHere, EngineProcess, Launch
+from support.graph.vector_match import CallMatcher, Problems, event_problems, metric_problems, response_problems
+from support.graph.vectors import Case, fill_in, request_of, steps
 from support.raw_http import Message, ask
-from support.scripted_nodes import Call, ScriptedNodes
-from support.vector_bodies import body_bytes
-from support.vector_engines import EngineHere, EngineProcess, Launch
-from support.vector_match import CallMatcher, Problems, event_problems, metric_problems, response_problems
-from support.vectors import Case, fill_in, request_of, steps
 
 _DIED = "engine.executor_would_die"
 _PANICKED = "engine.executor_would_panic"

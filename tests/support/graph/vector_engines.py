@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from support.vectors import Case
+from support.graph.vectors import Case
 
 from graph.engine import EngineConfig, GraphEngine
 from graph.engine.annotations import parse
@@ -21,7 +21,7 @@ from graph.engine.commandline import engine_config
 from graph.operator.executor_container import encoded
 from graph.seldon import PREDICTOR
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 # Generous: a start takes half a second, an end no longer than the case's own timeouts.
 _PATIENCE_S = 120.0
 _USUAL = "--sdep mydep --namespace myns --predictor mypred --http_port 0 --grpc_port 0 --prometheus_path /prometheus"

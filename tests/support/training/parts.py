@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import chains
+from support.training import chains
 
 from fleet.arrays import AnyArray, StoreRows
 from training.engines.batched import BatchedEngine

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mlflow import MlflowClient
-from support.mlflow_databases import empty_database
+from support.servers.mlflow_databases import empty_database
 
 from graph.local.free_ports import free_ports
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from support import tiny_component
+from support.graph import tiny_component
 
 from graph.local.plan import LocalOptions
 from graph.local.process import RestartPolicy

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
-from support.logged_events import headers
+from support.monitoring.logged_events import headers
 from support.processes import ROOT, request, stop
 
 from monitoring.request_log.events import Event

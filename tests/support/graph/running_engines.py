@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from support.scripted_nodes import ScriptedNodes
+from support.graph.scripted_nodes import ScriptedNodes
 
 from graph.engine import EngineConfig, GraphEngine
 from graph.spec.deployment import Predictor

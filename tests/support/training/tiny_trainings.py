@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from support import chains
+from support.training import chains
 
 from fleet import Design
 from training.engines.batched import BatchedEngine

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from support.registries import by_hand_in, registered
+from support.training.registries import by_hand_in, registered
 
 from fleet.names import CHALLENGER, CHAMPION, FLEET_MODEL, PREVIOUS, store_model_name
 from training.registry.aliases import Move
