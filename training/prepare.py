@@ -101,7 +101,7 @@ def _faulty(report: Report, surveys: Sequence[PartitionSummary], options: Traini
         report.raise_if_any(
             options.home,
             f"{len(faulty)} of {n_stores} stores: more than {LOST_SHARE:.0%} of its rows are bad, and so it has no "
-            f"model; at most {options.max_failed_share:.0%} may fail: mend the rows, or raise --max-failed-share",
+            f"model; at most {options.max_failed_share:.0%} may fail: correct the rows, or raise --max-failed-share",
         )
     if report.problems:
         report.save(options.home)

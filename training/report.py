@@ -41,7 +41,7 @@ def check_failures(result: TrainingResult, options: TrainingOptions) -> None:
         some = "; ".join(f"store {failure.store}: {failure.reason}" for failure in result.failures[:5])
         error = TooManyFailuresError(
             f"wanted at most {options.max_failed_share:.0%} of {stores.total} stores to fail, {stores.failed} "
-            f"did, so nothing was registered: {some}. Mend them, or raise --max-failed-share"
+            f"did, so nothing was registered: {some}. Correct them, or raise --max-failed-share"
         )
         error.result = result.to_plain()
         raise error
@@ -53,7 +53,7 @@ def check_store_models(contents: FleetContents, options: TrainingOptions) -> Non
     bad = [store_id for store_id in options.register_stores if store_id not in with_model]
     if bad:
         told = f"{', '.join(bad)} have none: leave them out, or put an id that has a comma in double quotes"
-        raise DataError(f"--register-stores wants stores with a model, {told}")
+        raise DataError(f"wanted stores with a model for --register-stores: {told}")
 
 
 def parameters_of(run: Run) -> dict[str, str | int]:

@@ -115,7 +115,7 @@ def notices(rhythm: Rhythm) -> Notices:
         tuple(
             Notice(
                 *(RHYTHM, store_id, date_of(rhythm.first_days[store_id]), "ds"),
-                f"a row every {step} days: it is taken for closed on all others. If these are sums of {step} days, "
+                f"a row every {step} days: all other days count as closed. If these are sums of {step} days, "
                 "give the sales of each day",
             )
             for store_id, step in rhythm.steps.items()

@@ -121,7 +121,7 @@ def kinds_assumed(train: Table) -> Notices:
         stores, first, counts = np.unique(train.stores.codes[empty], return_index=True, return_counts=True)
         for store, at, count in zip(stores.tolist(), first.tolist(), counts.tolist(), strict=True):
             date = date_of(int(train.days.days[empty][at]))
-            what = f"{days_in_words(count)} without a value, this the first written: taken for ordinary"
+            what = f"{days_in_words(count)} without a value, this is the first: treated as ordinary"
             found.append(Notice(ASSUMED, train.stores.words[store], date, name, what))
     return merged([Notices(tuple(found))])
 
@@ -129,7 +129,7 @@ def kinds_assumed(train: Table) -> Notices:
 def groups_unknown(store_ids: Sequence[str], groups: Sequence[str], unknown: str) -> Notices:
     """Stores of which the store table leaves out what groups them. `unknown`: what stands for it in a group."""
     found = [pair for pair in zip(store_ids, groups, strict=True) if unknown in pair[1].split("/")]
-    what = "the store table leaves out a value: it borrows from, and is answered by, the group"
+    what = "the store table leaves out a value: it is treated as a store of the group"
     return Notices(tuple(Notice(NO_GROUP, store_id, "", "group", f"{what} {group}") for store_id, group in found))
 
 
@@ -139,7 +139,7 @@ def ids_alike(store_ids: Sequence[str]) -> Notices:
     for store_id in store_ids:
         alike.setdefault(store_id.lstrip("0"), []).append(store_id)
     pairs = [sorted(ids, key=len) for ids in alike.values() if len(ids) > 1]
-    what = "are taken for different stores; they differ in leading zeros only"
+    what = "are treated as different stores; they differ in leading zeros only"
     return Notices(tuple(Notice(LIKE_IDS, ids[0], "", "store_id", f"{', '.join(ids)} {what}") for ids in pairs))
 
 

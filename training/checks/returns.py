@@ -1,4 +1,4 @@
-"""Days on which more was given back than sold: refused, taken for 0 or left out, by an explicit choice."""
+"""Days on which more was given back than sold: refused, treated as 0 or left out, by an explicit choice."""
 
 from dataclasses import replace
 from typing import Literal, get_args
@@ -21,7 +21,7 @@ def settle(train: Table, negatives: Negatives) -> tuple[Table, Notices]:
     if sales is None or negatives == "refuse":
         return train, Notices()
     below: BoolArray = np.asarray(sales.cells < 0)
-    done = {"zero": "taken for 0", "drop": "left out, as days without a row"}[negatives]
+    done = {"zero": "treated as 0", "drop": "left out, as days without a row"}[negatives]
     told = of_rows(NEGATIVE_SALES, train, below, "y", f"negative sales, this the first: {done}")
     if negatives == "drop":
         return train.keep(~below), told

@@ -43,7 +43,7 @@ def left_out(problems: Mapping[str, Problem], counts: Mapping[str, int]) -> Noti
     found = []
     for store_id, problem in problems.items():
         rows = "1 row" if counts[store_id] == 1 else f"{counts[store_id]} rows"
-        what = f"{rows} left out, as if not there; {problem}"
+        what = f"{rows} left out; {problem}"
         found.append(Notice(LEFT_OUT, store_id, problem.date, problem.column, what))
     return Notices(tuple(found))
 

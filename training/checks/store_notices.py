@@ -116,7 +116,7 @@ def _sales_ended(history: History, has_row: BoolArray) -> Notices:
     def notice(row: int) -> Notice:
         what = f"nothing sold on its last {rows_since[row]} days: "
         fits = history.judged_days()[row, -int(since[row]) :].any()
-        what += "they are taken for open, and draw its forecast down" if fits else "they are taken for closed"
+        what += "they count as open, and lower its forecast" if fits else "they count as closed"
         what += "; if it was given up, leave it out; if it was shut, say so in the column open"
         return Notice(SALES_ENDED, history.store_ids[row], date_of(history.last_day - int(since[row]) + 1), "y", what)
 
@@ -184,7 +184,7 @@ def _assumed(history: History, told: BoolArray, name: str) -> Notices:
             instead = f"the store's usual, {usual[row]:g}"
         date = date_of(calendar.first_day + int(np.argmax(unknown[row])))
         count = days_in_words(int(unknown[row].sum()))
-        what = f"{count} without a value, this the first: taken for {instead}"
+        what = f"{count} without a value, this is the first: treated as {instead}"
         return Notice(ASSUMED, history.store_ids[row], date, name, what)
 
     return _of(unknown.any(axis=1), notice)

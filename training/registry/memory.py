@@ -179,7 +179,7 @@ class MemoryRegistry:
         return versions[version]
 
     def _missing(self, what: str) -> RegistryError:
-        return RegistryError(f"the registry in {self.address} did not do as asked: {what} not found; {TRAIN_FIRST}")
+        return RegistryError(f"the registry in {self.address} failed: {what} not found; {TRAIN_FIRST}")
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def connected(uri: str, home: Path, *, reading: bool = False) -> Iterator[Mlflow
         # The cause is told in words, without the password that its text and its traceback may hold.
         told = str(error).replace(uri, public_uri(uri)).replace(userinfo(uri), "")
         advice = TRAIN_FIRST if _is_missing(error) else "is it reachable?"
-        raise RegistryError(f"MLflow at {public_uri(uri)} did not do as asked: {told}; {advice}") from None
+        raise RegistryError(f"MLflow at {public_uri(uri)} failed: {told}; {advice}") from None
 
 
 def _is_missing(error: Exception) -> bool:

@@ -55,7 +55,7 @@ def brought_by(connection: Connection, version: str | None) -> dict[str, str]:
     except (ValueError, AttributeError):
         raise RegistryError(
             f"wanted a JSON object, store id to version, in the tag {OWN_MODELS_TAG} of version {version} of "
-            f"{FLEET_MODEL}, got {said!r}: mend the tag, or delete it to leave the stores' models alone"
+            f"{FLEET_MODEL}, got {said!r}: correct the tag, or delete it to leave the stores' models alone"
         ) from None
 
 

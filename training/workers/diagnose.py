@@ -64,7 +64,7 @@ def failures_of(
 
 
 def _told(problem: Problem) -> Failure:
-    what = "such rows are left out, and the store is answered by its fallback until they are mended"
+    what = "such rows are left out, and the store is answered by its fallback until they are corrected"
     return Failure(problem.store, problem.column, problem.date, f"{problem}; {what}")
 
 

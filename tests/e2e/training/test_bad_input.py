@@ -289,7 +289,7 @@ def test_many_bad_rows_cost_their_own_store_the_model_and_no_other(chain: Chain)
     said = chain.refused(chain.tables(train=many_faults), "--max-failed-share", "0.2")
     assert "the input has 10 problems" in said
     assert "1 of 4 stores: more than 5% of its rows are bad" in said
-    assert said.splitlines()[-1].endswith("mend the rows, or raise --max-failed-share")
+    assert said.splitlines()[-1].endswith("correct the rows, or raise --max-failed-share")
 
 
 @pytest.mark.parametrize("choice", ["zero", "drop"])
@@ -407,7 +407,7 @@ def test_a_calendar_shorter_than_the_horizon_is_told_with_its_end(odd: dict[str,
 def test_stores_that_differ_in_leading_zeros_only_are_two_and_told(odd: dict[str, Any]) -> None:
     told = notice(odd, "ids-alike")
     assert (told["store"], told["column"]) == ("4", "store_id")
-    assert "4, 004 are taken for different stores" in told["what"]
+    assert "4, 004 are treated as different stores" in told["what"]
 
 
 def test_a_calendar_without_a_row_is_told(chain: Chain) -> None:

@@ -175,7 +175,7 @@ def test_a_database_that_is_not_mlflows_is_told_without_a_traceback(tmp_path: Pa
         if "alembic" in statement:
             connection.execute("INSERT INTO alembic_version VALUES ('of another release')")
         connection.commit()
-    with pytest.raises(RegistryError, match=r"did not do as asked: .*") as told:
+    with pytest.raises(RegistryError, match=r"failed: .*") as told:
         load_fleet(MlflowRegistry(tracking_uri({}, tmp_path), tmp_path))
 
     assert told.value.exit_code == 3

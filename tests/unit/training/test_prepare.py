@@ -150,7 +150,7 @@ def test_one_bad_cell_costs_one_day_and_is_said(tmp_path: Path, column: str, cel
     assert not chain.parts[0].faulty
     ((store, _, _, what),) = notices(chain, "rows-left-out")
     assert store == "B"
-    assert what.startswith("1 row left out, as if not there; train: store B, date ")
+    assert what.startswith("1 row left out; train: store B, date ")
     assert said in what
     history = history_of(chain)
     # Of a day that a store has twice, nobody knows which row is right.
@@ -180,7 +180,7 @@ def test_a_store_that_loses_too_many_of_its_rows_fails_and_no_other(tmp_path: Pa
     chain = read(tmp_path, *tables(*bad_days(most)))
     assert not chain.parts[0].faulty
     ((_, date, _, what),) = notices(chain, "rows-left-out")
-    assert (date, what.split(",")[0]) == ("2015-01-05", f"{most} rows left out")
+    assert (date, what.split(";")[0]) == ("2015-01-05", f"{most} rows left out")
 
     (tmp_path / "more").mkdir()
     chain = read(tmp_path / "more", *tables(*bad_days(most + 1)), max_failed_share=0.4)
@@ -192,8 +192,8 @@ def test_a_refusal_for_too_many_stores_says_how_many_there_are_and_may_be_and_by
     with pytest.raises(DataError) as caught:
         read(tmp_path, *tables(*bad_days(9)), max_failed_share=0.1)
     hint = (
-        "1 of 3 stores: more than 5% of its rows are bad, and so it has no model; at most 10% may fail: mend the rows, "
-        "or raise --max-failed-share"
+        "1 of 3 stores: more than 5% of its rows are bad, and so it has no model; at most 10% may fail: "
+        "correct the rows, or raise --max-failed-share"
     )
     assert str(caught.value).splitlines()[-1] == hint
     assert caught.value.result["problems"]["hints"] == (hint,)
@@ -221,7 +221,7 @@ def test_returns_are_refused_with_their_number_and_the_choices(tmp_path: Path) -
     )
 
 
-@pytest.mark.parametrize(("choice", "left", "said"), [("zero", 0.0, "taken for 0"), ("drop", np.nan, "left out")])
+@pytest.mark.parametrize(("choice", "left", "said"), [("zero", 0.0, "treated as 0"), ("drop", np.nan, "left out")])
 def test_returns_become_what_was_chosen_and_each_store_is_said(
     tmp_path: Path, choice: str, left: float, said: str
 ) -> None:

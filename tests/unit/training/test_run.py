@@ -121,7 +121,7 @@ def test_stores_to_register_come_as_models_of_their_own_with_the_days_that_they_
 
 
 def test_a_store_without_a_model_cannot_be_registered_alone(tiny: TinyTrainings, registry: MemoryRegistry) -> None:
-    with pytest.raises(DataError, match="--register-stores wants stores with a model, 9 have none"):
+    with pytest.raises(DataError, match="wanted stores with a model for --register-stores: 9 have none"):
         tiny.train(register_stores=("2", "9"))
     assert registry.models == {}
 

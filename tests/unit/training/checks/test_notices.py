@@ -89,7 +89,7 @@ def test_a_past_day_without_a_kind_is_told_as_taken_for_ordinary() -> None:
     table = table_of(pa.table({**rows, "y": [1, 2, 3, 4], "state_holiday": ["a", "0", "", None]}), TRAIN, ROSSMANN)
     (notice,) = plain(kinds_assumed(table))
     assert (notice["store"], notice["date"], notice["column"]) == ("2", "2015-01-02", "state_holiday")
-    assert notice["what"] == "2 days without a value, this the first written: taken for ordinary"
+    assert notice["what"] == "2 days without a value, this is the first: treated as ordinary"
 
 
 def test_a_store_without_a_value_that_groups_it_is_told_with_its_group() -> None:
@@ -254,21 +254,21 @@ def test_an_empty_cell_that_is_repaired_is_told(name: str, instead: str) -> None
         "2015-03-05",
         name,
     )
-    assert notice["what"] == f"2 days without a value, this the first: taken for {instead}"
+    assert notice["what"] == f"2 days without a value, this is the first: treated as {instead}"
 
 
 def test_a_number_without_a_value_in_the_past_is_told() -> None:
     (notice,) = told(with_calendar(chain(), "price", 0, slice(5, 8)))
     assert (notice["date"], notice["what"]) == (
         "2015-01-06",
-        "3 days without a value, this the first: taken for the store's usual, 3",
+        "3 days without a value, this is the first: treated as the store's usual, 3",
     )
 
 
 def test_ids_that_differ_in_leading_zeros_only_are_told() -> None:
     notice = plain(ids_alike(("7", "007", "70", "0070", "x", "0x", "07")))[0]
     assert (notice["kind"], notice["store"], notice["column"]) == ("ids-alike", "7", "store_id")
-    assert str(notice["what"]).startswith("7, 07, 007 are taken for different stores")
+    assert str(notice["what"]).startswith("7, 07, 007 are treated as different stores")
     assert plain(ids_alike(("1", "10", "100", "0", "a"))) == []
 
 
