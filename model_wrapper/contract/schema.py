@@ -11,6 +11,11 @@ from model_wrapper.contract.requests import SPELLINGS, ForecastItem
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _REFERENCES = "#/$defs/{model}"
 
+_META = {
+    "type": "object",
+    "properties": {"puid": {"type": "string"}, "tags": {"type": "object"}, "requestPath": {"type": "object"}},
+}
+
 
 def request_schema() -> dict[str, Any]:
     """The JSON Schema of a request body; both spellings of a name are listed."""
@@ -108,7 +113,7 @@ def _payload(description: str, entries: dict[str, Any], names: tuple[str, ...]) 
     return {
         "description": description,
         "type": "object",
-        "properties": {"jsonData": {"anyOf": [items, many]}, "data": table, "meta": {"type": "object"}},
+        "properties": {"jsonData": {"anyOf": [items, many]}, "data": table, "meta": _META},
         "oneOf": [{"required": ["jsonData"]}, {"required": ["data"]}],
     }
 
@@ -121,7 +126,7 @@ def _message(
         "title": title,
         "type": "object",
         "additionalProperties": False,
-        "properties": payload | {"meta": {"type": "object"}},
+        "properties": payload | {"meta": _META},
         "anyOf": one_of,
         "$defs": definitions,
     }

@@ -132,7 +132,9 @@ def test_a_promotion_waits_for_a_training_and_says_so_where_that_never_ends(
     monkeypatch.setattr(local_registry, "_SWITCHING_S", 0.0)
     with (two_versions.home / "mlflow.db.switching").open("a") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(RegistryBusyError, match=r"another process has been at work.*mlflow.db.switching") as told:
+        with pytest.raises(
+            RegistryBusyError, match=r"another process has been changing the registry.*mlflow.db.switching"
+        ) as told:
             move(two_versions.registry())
         assert move(two_versions.registry(), dry_run=True)["champion"] == "1"
 
