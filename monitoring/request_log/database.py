@@ -1,5 +1,7 @@
 """The database of the request log: SQLite or PostgreSQL, through SQLAlchemy Core."""
 
+import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -22,6 +24,7 @@ from monitoring.request_log.tables import FORECASTS, METADATA, SCHEMA, VERSION
 PRUNE_ROWS: Final = 5000
 # Two sinks that start at the same time must not both make the tables; any number that nobody else uses.
 _MAKING_TABLES: Final = 7_105_302_119
+_RETRY_S: Final = 0.01
 # PostgreSQL's class of errors for values that are too large; a second try would not help.
 _LIMIT_EXCEEDED: Final = "54"
 _COLUMNS: Final = tuple(column.name for column in FORECASTS.columns)
@@ -193,7 +196,7 @@ def _kind_of(error: Exception) -> str:
 def _engine(url: URL, timeout_s: float) -> Engine:
     if url.get_backend_name() == "sqlite":
         engine = _create(url, {"timeout": timeout_s})
-        event.listen(engine, "connect", _to_wal)
+        event.listen(engine, "connect", lambda connection, _: _to_wal(connection, timeout_s))
         return engine
     whole_s = max(1, round(timeout_s))
     # A network that drops packets: without these settings a send waits for a quarter of an hour.
@@ -212,9 +215,15 @@ def _create(url: URL, connect_args: dict[str, Any]) -> Engine:
     )
 
 
-def _to_wal(connection: Any, _record: object) -> None:  # noqa: ANN401 - a connection of sqlite3
-    cursor = connection.cursor()
+def _to_wal(connection: sqlite3.Connection, timeout_s: float) -> None:
     # Readers and the sink do not wait for each other, and a killed process loses nothing that was committed.
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.close()
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            break
+        except sqlite3.OperationalError:  # two connections change a new file at once: SQLite's own timeout ignores that
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_RETRY_S)
+    connection.execute("PRAGMA synchronous=NORMAL")

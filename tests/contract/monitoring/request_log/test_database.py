@@ -150,6 +150,31 @@ def test_two_sinks_that_write_the_same_rows_at_once_write_each_once(url: URL) ->
         sink.close()
 
 
+def test_sinks_that_start_at_once_on_a_new_database_all_find_their_tables(tmp_path: Path) -> None:
+    refused: list[DatabaseAwayError] = []
+    for number in range(40):
+        sinks = [
+            RequestLogDatabase(URL.create("sqlite", database=str(tmp_path / f"{number}.sqlite"))) for _ in range(6)
+        ]
+        together = threading.Barrier(len(sinks))
+
+        def start(sink: RequestLogDatabase, together: threading.Barrier = together) -> None:
+            together.wait()
+            try:
+                sink.prepare()
+            except DatabaseAwayError as error:
+                refused.append(error)
+
+        threads = [threading.Thread(target=start, args=(sink,)) for sink in sinks]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for sink in sinks:
+            sink.close()
+    assert not refused
+
+
 def test_a_text_with_a_nul_is_kept_without_it(database: RequestLogDatabase) -> None:
     assert database.write(items("a\x00b")) == 1
     assert database.recent(1)[0].store_id is not None
