@@ -66,7 +66,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (StorecastError, GraphError) as error:
         print(f"storecast {args.verb}: {error}", file=sys.stderr)
         return error.exit_code
+    except SystemExit:
+        _end_workers()
+        raise
     except KeyboardInterrupt:
+        _end_workers()
         print(f"storecast {args.verb}: stopped by Ctrl-C", file=sys.stderr)
         return exit_codes.INTERRUPTED
     except BrokenPipeError:
@@ -77,6 +81,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         traceback.print_exc()
         print(f"storecast {args.verb}: internal error of storecast; the traceback is above", file=sys.stderr)
         return exit_codes.BUG
+
+
+def _end_workers() -> None:
+    """End worker processes. One that was just being started would wait for work forever, and Python for its end."""
+    from multiprocessing import active_children  # noqa: PLC0415 - few runs have workers
+
+    for worker in active_children():
+        worker.terminate()
 
 
 def _terminated(_number: int, _frame: object) -> None:

@@ -266,6 +266,48 @@ def test_a_training_that_is_told_to_end_leaves_no_worker_and_no_file(home: Path,
     assert [path.name for path in scratch.iterdir() if path.name.startswith("storecast-fit-")] == []
 
 
+WITH_AN_IDLE_WORKER = """
+import multiprocessing, sys, time
+from unittest.mock import patch
+from storecast.__main__ import main
+
+def run(args):
+    multiprocessing.get_context("spawn").Process(target=time.sleep, args=(600,)).start()
+    print("started", flush=True)
+    time.sleep(600)
+
+if __name__ == "__main__":
+    with patch("storecast.commands.settings.run", run):
+        sys.exit(main(["settings"]))
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_command_that_is_told_to_end_does_not_wait_for_a_worker_without_work(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    script = tmp_path / "command.py"
+    script.write_text(WITH_AN_IDLE_WORKER)
+    process = subprocess.Popen(
+        [sys.executable, str(script)],
+        env={**environ(tmp_path), "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "started\n"
+    process.send_signal(number)
+    try:
+        assert process.wait(120) == code
+    finally:
+        process.stdout.close()
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert session_members(process.pid) == []
+
+
 def session_members(session: int) -> list[str]:
     """Command lines of the processes that belong to a session."""
     listed = subprocess.run(["ps", "-s", str(session), "-o", "args="], capture_output=True, text=True, check=False)
